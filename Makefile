@@ -1,0 +1,53 @@
+# make forecast   a .venv, the package and the main job on real data
+# make test       the same .venv with the development extras, and all tests
+# make help       all targets
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATASET := bike_sharing
+OUTPUT := output
+FORECAST := $(BIN)/tcn forecast $(DATASET) --output $(OUTPUT)
+
+.DEFAULT_GOAL := help
+.PHONY: help install forecast test lint docs bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed-dev ## .venv with the package (editable) and the development extras
+
+forecast: $(VENV)/.installed ## fit, backtest and forecast a data set: make forecast DATASET=us_unemployment
+	$(FORECAST)
+
+test: $(VENV)/.installed-dev ## all tests and doctests, with warnings as errors
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.installed-dev ## the documentation site, in site/
+	$(BIN)/mkdocs build --strict
+
+bench: $(VENV)/.installed ## the benchmarks; each prints its ratios
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean: ## remove what make and the tools produced, but not .venv and not forecasts
+	rm -rf site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The stamps are written last, so an interrupted installation is taken up again. The development stamp follows the
+# other one: two pip runs in one .venv at a time would disturb each other.
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed. Received: " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@echo "Installing into $(VENV): one to two minutes the first time"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Installing the development extras"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,230 @@
+"""Tables in: the data sets that ship with the package, by name, and CSV or Parquet files, by path."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
+
+from pipelines.errors import PanelError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HERE = Path(__file__).resolve().parent
+# A wheel carries the data inside this package; in a checkout they lie beside it, where people look for them.
+_DATA = next(
+    (folder for folder in (_HERE / "data", _HERE.parent / "data") if folder.is_dir()), _HERE / "data"
+)
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What is known of a shipped data set before it is loaded.
+
+    Args:
+        name: Name to load it by.
+        title: One line for a heading.
+        description: One sentence for a list.
+        file: File name in the data folder.
+        sha256: SHA-256 of that file, hexadecimal.
+        freq: Frequency of the time stamps, as a pandas offset alias.
+        season_length: Number of steps in the main season.
+        horizon: Number of steps ahead that make a sensible forecast.
+        n_series: Number of series.
+        n_rows: Number of rows; missing time stamps have none.
+        covariates: Names of the columns beside ``unique_id``, ``ds`` and ``y``.
+        license: Name of the license.
+        license_url: Where the license can be read.
+        attribution: Whom to name when the data are passed on.
+        source: Where the data come from.
+
+    Example:
+        >>> info = describe("us_unemployment")
+        >>> info.freq, info.season_length, info.horizon
+        ('MS', 12, 12)
+    """
+
+    name: str
+    title: str
+    description: str
+    file: str
+    sha256: str
+    freq: str
+    season_length: int
+    horizon: int
+    n_series: int
+    n_rows: int
+    covariates: tuple[str, ...]
+    license: str
+    license_url: str
+    attribution: str
+    source: str
+
+
+@lru_cache(maxsize=1)
+def _catalog() -> dict[str, DatasetInfo]:
+    entries: dict[str, dict[str, Any]] = tomllib.loads((_DATA / "SOURCES.toml").read_text(encoding="utf-8"))
+    return {
+        name: DatasetInfo(name=name, **{**entry, "covariates": tuple(entry["covariates"])})
+        for name, entry in entries.items()
+    }
+
+
+def names() -> tuple[str, ...]:
+    """List the data sets that ship with the package.
+
+    Returns:
+        Their names, sorted.
+
+    Example:
+        >>> names()
+        ('bike_sharing', 'nyc_airport_weather', 'us_unemployment')
+    """
+    return tuple(sorted(_catalog()))
+
+
+def describe(name: str) -> DatasetInfo:
+    """Look up what is known of a shipped data set: frequency, season, horizon, license and source.
+
+    Args:
+        name: One of ``names()``.
+
+    Returns:
+        The facts; no data are read.
+
+    Raises:
+        PanelError: If there is no data set of that name.
+
+    Example:
+        >>> describe("bike_sharing").license
+        'CC BY 4.0'
+    """
+    try:
+        return _catalog()[name]
+    except KeyError:
+        raise PanelError(
+            f"The name of a data set must be one of: {', '.join(names())}. Received: {name!r}. "
+            "For a file of your own use read_table(path)."
+        ) from None
+
+
+def load(name: str) -> pd.DataFrame:
+    """Load a shipped data set after checking its SHA-256.
+
+    Args:
+        name: One of ``names()``.
+
+    Returns:
+        A new long frame: ``unique_id``, ``ds``, ``y``, then the covariates. Missing time stamps have no row.
+
+    Raises:
+        PanelError: If there is no data set of that name, or if its file is not the one that was shipped.
+
+    Example:
+        >>> frame = load("us_unemployment")
+        >>> frame.shape, list(frame.columns)
+        ((1708, 3), ['unique_id', 'ds', 'y'])
+    """
+    info = describe(name)
+    path = _DATA / info.file
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PanelError(
+            f"Data set {name!r} needs the file {path}, which cannot be read: {error.strerror}. "
+            "Install the package again."
+        ) from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != info.sha256:
+        raise PanelError(
+            f"The file of data set {name!r} must have SHA-256 {info.sha256}. Received: {digest} for {path}. "
+            "The file was changed or damaged; install the package again."
+        )
+    return pa_parquet.read_table(pa.BufferReader(content)).to_pandas()
+
+
+def read_table(path: str | Path, *, id_col: str = "unique_id") -> pd.DataFrame:
+    r"""Read a table from a CSV or Parquet file; the suffix decides which.
+
+    Text stays text: an id ``007`` or ``NA`` in a CSV file is neither a number nor missing. What the columns
+    mean is not checked here; a ``Panel`` does that.
+
+    Args:
+        path: File that ends in ``.csv`` (comma-separated, UTF-8, a header line) or ``.parquet``.
+        id_col: Name of the column of series ids, kept as text when a CSV file is read.
+
+    Returns:
+        The table as a new frame. Index columns of a frame in a Parquet file come back as ordinary ones.
+
+    Raises:
+        PanelError: If the file is missing, of another kind, damaged, without rows or with a column name twice.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "sales.csv"
+        ...     _ = file.write_text("unique_id,ds,y\n007,2024-01-01,1.5\n")
+        ...     read_table(file)
+          unique_id         ds    y
+        0       007 2024-01-01  1.5
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    readers = {".csv": _read_csv, ".parquet": _read_parquet}
+    if suffix not in readers:
+        raise PanelError(f"A data file must end in {' or '.join(readers)}. Received: {str(path)!r}.")
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "no such file"
+        raise PanelError(f"A data file must exist and be readable. Received: {str(path)!r}, {what}.")
+    try:
+        table = readers[suffix](path, id_col)
+        _check_table(table, path, suffix)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise PanelError(
+            f"{path} cannot be read as {suffix[1:]}: {reason}. Check or write the file again."
+        ) from error
+    return table.to_pandas(ignore_metadata=True, date_as_object=False)
+
+
+def _read_csv(path: Path, id_col: str) -> pa.Table:
+    # Null spellings such as "NA" apply to numbers and stamps only: in a column of text they are text.
+    convert = pa_csv.ConvertOptions(column_types={id_col: pa.string()}, strings_can_be_null=False)
+    return pa_csv.read_csv(path, convert_options=convert)
+
+
+def _read_parquet(path: Path, id_col: str) -> pa.Table:
+    # Without `partitioning=None` a folder named like "year=2024" would become a column.
+    return pa_parquet.read_table(path, partitioning=None)
+
+
+def _check_table(table: pa.Table, path: Path, suffix: str) -> None:
+    if table.num_rows == 0:
+        raise PanelError(f"A data file must hold at least one row. Received: {path} with a header only.")
+    twice = [name for name, count in Counter(table.column_names).items() if count > 1]
+    if twice:
+        raise PanelError(
+            f"Column names must be unique. Received: {', '.join(twice)} more than once in {path}. "
+            "Rename or drop the others."
+        )
+    if suffix != ".csv":
+        return
+    if table.num_columns == 1 and any(mark in table.column_names[0] for mark in ";\t|"):
+        raise PanelError(
+            f"A CSV file must be separated by commas. Received: the header {table.column_names[0]!r} "
+            f"in {path}. Write the file with commas (and a point as the decimal mark)."
+        )
+    garbled = [field.name for field in table.schema if pa.types.is_binary(field.type)]
+    if garbled:
+        raise PanelError(
+            f"A CSV file must be encoded in UTF-8. Received: other bytes in {', '.join(garbled)} of {path}."
+        )

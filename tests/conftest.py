@@ -1,0 +1,13 @@
+"""Settings that hold for every test: quiet libraries, no traffic, and the same random draws in each run."""
+
+import os
+
+# Read when TensorFlow and MLflow are first imported, so before any test module.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+from hypothesis import settings
+
+# No deadline: the first example of a test may pay for compiling a network.
+settings.register_profile("project", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("project")
