@@ -166,7 +166,7 @@ def read_table(path: str | Path, *, id_col: str = "unique_id") -> pd.DataFrame:
         The table as a new frame. Index columns of a frame in a Parquet file come back as ordinary ones.
 
     Raises:
-        PanelError: If the file is missing, of another kind, damaged, without rows or with a column name twice.
+        PanelError: If the file is missing, damaged, of another kind, without rows, or names a column twice.
 
     Example:
         >>> from tempfile import TemporaryDirectory
