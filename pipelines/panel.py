@@ -1,0 +1,287 @@
+"""The panel: many series in one array, sorted, unique, regular and typed; the only reader of raw frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.errors import ConfigError, PanelError
+from pipelines.frame_columns import Columns, read_ids, read_values, take_columns
+from pipelines.frequency import Freq, FreqLike, Ints
+from pipelines.gridding import lay_on_grid
+from pipelines.panel_notes import PanelNotes
+from pipelines.time_column import localize, read_stamps
+
+__all__ = ["Columns", "Panel", "PanelNotes"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Series of a common frequency, each without gaps: what was not observed is NaN.
+
+    Series i is ``values[indptr[i]:indptr[i + 1]]``. All arrays are read-only. Panels are equal if
+    everything but their notes is.
+
+    Attributes:
+        ids: ``(series,)`` sorted ids as given: integers, or objects such as strings.
+        values: ``(rows,)`` float64, NaN where nothing was observed.
+        indptr: ``(series + 1,)`` int64 row pointers.
+        starts: ``(series,)`` stamp of each first row: int64 at an integer frequency, else
+            datetime64[ns] without time zone (see ``tz``).
+        freq: Step from one row to the next.
+        columns: Names of the columns that the panel was read from.
+        tz: Time zone of the frame, or None. Stamps of the panel are then UTC if the frequency is
+            shorter than a day, and local time otherwise; ``key_frame`` brings them back.
+        notes: What was seen and done when the frame was read.
+
+    Example:
+        >>> days = ["2024-01-01", "2024-01-04", "2024-01-02"]
+        >>> panel = Panel.from_frame(pd.DataFrame({"unique_id": "A", "ds": days, "y": [1, 4, 2]}))
+        >>> panel.freq.text, panel.values, panel.notes.gaps
+        ('D', array([ 1.,  2., nan,  4.]), 1)
+    """
+
+    ids: npt.NDArray[Any]
+    values: Floats
+    indptr: Ints
+    starts: npt.NDArray[Any]
+    freq: Freq
+    columns: Columns
+    tz: str | None
+    notes: PanelNotes
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for array in (self.ids, self.values, self.indptr, self.starts):
+            array.setflags(write=False)
+
+    @classmethod
+    def from_frame(
+        cls,
+        df: Any,
+        freq: FreqLike | None = None,
+        id_col: str = "unique_id",
+        time_col: str = "ds",
+        target_col: str = "y",
+    ) -> Panel:
+        """Read a long frame, one row per series and stamp, in any order; it is not changed.
+
+        Args:
+            df: A pandas frame, polars DataFrame or LazyFrame, or pyarrow Table. Columns other than
+                the three are ignored.
+            freq: Step between stamps, in any spelling that ``Freq.parse`` reads; None to infer it.
+            id_col: Column of the ids.
+            time_col: Column of the stamps: timestamps with or without time zone, dates, periods,
+                ISO 8601 strings, or integers.
+            target_col: Column of the values: numbers, or text that is all numbers.
+
+        Returns:
+            The panel; stamps that a series skips become rows with the value NaN.
+
+        Raises:
+            PanelError: If the frame cannot be read as a panel; the message names the place and the cure.
+            ConfigError: If ``freq`` is not a frequency, or two column names are equal.
+
+        Example:
+            >>> frame = pd.DataFrame({"store": [7, 7], "week": [1, 2], "sold": ["3", "4.5"]})
+            >>> Panel.from_frame(frame, id_col="store", time_col="week", target_col="sold").values
+            array([3. , 4.5])
+        """
+        columns = Columns(id_col, time_col, target_col)
+        given = None if freq is None else Freq.parse(freq)
+        id_column, time_column, target_column = take_columns(df, columns)
+        ids, codes = read_ids(id_column)
+        stamps = read_stamps(time_column, period_ends=given is not None and given.mark.endswith("end"))
+        values = read_values(target_column, ids, codes)
+        grid = lay_on_grid(ids, codes, stamps, given, columns)
+        placed = grid.place(values)
+        notes = PanelNotes.of(ids, placed, grid.indptr, grid.inserted, grid.freq)
+        return cls(ids, placed, grid.indptr, grid.starts, grid.freq, columns, stamps.tz, notes)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether all but the notes are equal, NaN being equal to NaN."""
+        if not isinstance(other, Panel):
+            return NotImplemented
+        return (
+            (self.freq, self.columns, self.tz) == (other.freq, other.columns, other.tz)
+            and np.array_equal(self.ids, other.ids)
+            and np.array_equal(self.starts, other.starts)
+            and np.array_equal(self.indptr, other.indptr)
+            and np.array_equal(self.values, other.values, equal_nan=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equal panels may hold arrays that no hash covers cheaply
+
+    def __repr__(self) -> str:
+        """Return the size of the panel in a line."""
+        return f"Panel({self.n_series:,} series, {self.n_rows:,} rows, freq={self.freq.text!r})"
+
+    @property
+    def n_series(self) -> int:
+        """Number of series."""
+        return len(self.ids)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of all series, those without a value included."""
+        return len(self.values)
+
+    @property
+    def lengths(self) -> Ints:
+        """``(series,)`` rows of each series."""
+        return np.diff(self.indptr)
+
+    @property
+    def series_of_rows(self) -> Ints:
+        """``(rows,)`` position of the series that each row belongs to."""
+        return np.repeat(np.arange(self.n_series), self.lengths)
+
+    @property
+    def last_stamps(self) -> npt.NDArray[Any]:
+        """``(series,)`` stamp of each last row."""
+        return self.freq.advance(self.starts, self.lengths - 1)
+
+    def series(self, i: int) -> Floats:
+        """Return the values of series ``i``, a read-only view."""
+        if not 0 <= i < self.n_series:
+            raise IndexError(f"i must be from 0 to {self.n_series - 1}. Received: {i}.")
+        return self.values[self.indptr[i] : self.indptr[i + 1]]
+
+    def stamps(self, i: int) -> npt.NDArray[Any]:
+        """Return the stamps of series ``i``."""
+        return self.freq.advance(self.starts[i], np.arange(len(self.series(i))))
+
+    def all_stamps(self) -> npt.NDArray[Any]:
+        """Return the stamps of all rows, ``(rows,)``."""
+        row = np.arange(self.n_rows) - np.repeat(self.indptr[:-1], self.lengths)
+        return self.freq.advance(np.repeat(self.starts, self.lengths), row)
+
+    def future_stamps(self, horizon: int) -> npt.NDArray[Any]:
+        """Return the stamps that follow each series' last row.
+
+        Args:
+            horizon: Number of steps, at least 1.
+
+        Returns:
+            ``(series, horizon)`` stamps.
+
+        Raises:
+            ConfigError: If ``horizon`` is not positive.
+
+        Example:
+            >>> frame = pd.DataFrame({"unique_id": "A", "ds": ["2024-01-30", "2024-01-31"], "y": [1, 2]})
+            >>> Panel.from_frame(frame, freq="B").future_stamps(3).astype("M8[D]")
+            array([['2024-02-01', '2024-02-02', '2024-02-05']], dtype='datetime64[D]')
+        """
+        _check_positive("horizon", horizon)
+        return self.freq.advance(self.last_stamps[:, None], np.arange(1, horizon + 1))
+
+    def key_frame(self, series: Ints, stamps: npt.NDArray[Any]) -> pd.DataFrame:
+        """Return the id and time columns of any rows, in the names, types and time zone that were given.
+
+        Args:
+            series: ``(rows,)`` positions of series.
+            stamps: ``(rows,)`` stamps as this panel gives them.
+
+        Returns:
+            A new frame of the two columns.
+
+        Example:
+            >>> frame = pd.DataFrame({"unique_id": "A", "ds": [1, 2], "y": [1, 2]})
+            >>> panel = Panel.from_frame(frame)
+            >>> panel.key_frame(np.array([0, 0]), panel.future_stamps(2).ravel()).to_dict("list")
+            {'unique_id': ['A', 'A'], 'ds': [3, 4]}
+        """
+        ids = pd.Series(self.ids).take(series).reset_index(drop=True)
+        return pd.DataFrame({self.columns.id_col: ids, self.columns.time_col: self.frame_time(stamps)})
+
+    def frame_time(self, stamps: npt.NDArray[Any]) -> pd.Index[Any]:
+        """Return stamps of this panel as a frame holds them, in the time zone that was given.
+
+        Args:
+            stamps: ``(rows,)`` stamps as this panel gives them.
+
+        Returns:
+            Integers, or timestamps with the panel's time zone.
+        """
+        if self.tz is None:
+            return pd.Index(stamps)
+        return localize(stamps.view(np.int64), self.tz, is_utc=self.freq.is_clock)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all rows as a long frame with the given column names, sorted by id and stamp.
+
+        Example:
+            >>> frame = pd.DataFrame({"unique_id": ["B", "A"], "ds": [1, 1], "y": [1, 2]})
+            >>> Panel.from_frame(frame, freq=1).to_frame().values.tolist()
+            [['A', 1, 2.0], ['B', 1, 1.0]]
+        """
+        frame = self.key_frame(self.series_of_rows, self.all_stamps())
+        frame[self.columns.target_col] = self.values.copy()
+        return frame
+
+    def before(self, n_last: int) -> Panel:
+        """Return the panel without the last rows of each series, and without series left empty.
+
+        Args:
+            n_last: Rows to leave out, at least 0.
+
+        Raises:
+            PanelError: If no series has more rows than that.
+            ConfigError: If ``n_last`` is negative.
+        """
+        if n_last < 0:
+            raise ConfigError(f"n_last must be at least 0. Received: {n_last}.")
+        return self._cut(np.zeros_like(self.lengths), self.lengths - n_last)
+
+    def tail(self, n: int) -> Panel:
+        """Return the last ``n`` rows of each series, or all of a shorter one.
+
+        Args:
+            n: Rows to keep, at least 1.
+
+        Raises:
+            ConfigError: If ``n`` is not positive.
+        """
+        _check_positive("n", n)
+        kept = np.minimum(self.lengths, n)
+        return self._cut(self.lengths - kept, kept)
+
+    def select(self, which: npt.NDArray[Any] | Sequence[int]) -> Panel:
+        """Return some of the series, in the order of this panel.
+
+        Args:
+            which: A mask ``(series,)``, or positions from 0 to ``n_series - 1``.
+
+        Raises:
+            PanelError: If no series is left.
+            IndexError: If a position or the length of the mask does not fit.
+        """
+        chosen = np.zeros(self.n_series, bool)
+        chosen[np.asarray(which, dtype=None if len(which) else np.int64)] = True
+        return self._cut(np.zeros_like(self.lengths), np.where(chosen, self.lengths, 0))
+
+    def _cut(self, skip: Ints, lengths: Ints) -> Panel:
+        """Return the given number of rows of each series after the first ``skip``; none drops the series."""
+        kept = np.flatnonzero(lengths > 0)
+        if not len(kept):
+            raise PanelError(
+                f"A panel must have at least one row. Received: none left of {self!r}; keep more."
+            )
+        skip, lengths = skip[kept], lengths[kept]
+        indptr = np.concatenate(([0], np.cumsum(lengths)))
+        rows = np.arange(indptr[-1]) + np.repeat(self.indptr[kept] + skip - indptr[:-1], lengths)
+        starts = self.freq.advance(self.starts[kept], skip)
+        return replace(self, ids=self.ids[kept], values=self.values[rows], indptr=indptr, starts=starts)
+
+
+def _check_positive(name: str, value: int) -> None:
+    if value < 1:
+        raise ConfigError(f"{name} must be a positive integer. Received: {value}.")

@@ -1,0 +1,98 @@
+"""What was seen and done when a frame became a panel."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.frequency import Freq, Ints, season_length_of
+
+
+@dataclass(frozen=True)
+class PanelNotes:
+    """Facts about a frame that a forecaster of it should know; ``str`` gives them as lines of text.
+
+    Attributes:
+        rows_in: Rows of the frame.
+        gaps: Rows inserted, with the value NaN, for stamps that the frame skips.
+        gappy: Ids of the series with such rows.
+        missing: Rows of the frame without a value.
+        constant: Ids of the series whose values are all the same (all zero, for example).
+        all_nan: Ids of the series without any value.
+        short: Ids of the series with less than two natural seasons of values.
+
+    Example:
+        >>> print(PanelNotes(rows_in=10, gaps=2, gappy=("A",)))
+        10 rows read
+        2 stamps missing in 1 series ('A'): filled with rows without a value
+    """
+
+    rows_in: int = 0
+    gaps: int = 0
+    gappy: tuple[Hashable, ...] = ()
+    missing: int = 0
+    constant: tuple[Hashable, ...] = ()
+    all_nan: tuple[Hashable, ...] = ()
+    short: tuple[Hashable, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        ids: npt.NDArray[Any],
+        values: npt.NDArray[np.float64],
+        indptr: Ints,
+        inserted: Ints,
+        freq: Freq,
+    ) -> PanelNotes:
+        """Take the notes of regular series.
+
+        Args:
+            ids: ``(series,)`` ids.
+            values: ``(rows,)`` values, NaN where nothing was observed.
+            indptr: ``(series + 1,)`` row pointers.
+            inserted: ``(series,)`` number of rows that were inserted.
+            freq: The frequency, for the natural season.
+
+        Returns:
+            The notes.
+        """
+        first = indptr[:-1]
+        lowest, highest = np.fmin.reduceat(values, first), np.fmax.reduceat(values, first)
+        observed = np.add.reduceat(~np.isnan(values), first, dtype=np.int64)
+        gaps = int(inserted.sum())
+        return cls(
+            rows_in=len(values) - gaps,
+            gaps=gaps,
+            gappy=tuple(ids[inserted > 0].tolist()),
+            missing=len(values) - gaps - int(observed.sum()),
+            constant=tuple(ids[(lowest == highest) & (observed > 1)].tolist()),
+            all_nan=tuple(ids[observed == 0].tolist()),
+            short=tuple(ids[observed < 2 * season_length_of(freq)].tolist()),
+        )
+
+    def __str__(self) -> str:
+        """Return one line per fact."""
+        lines = [f"{self.rows_in:,} rows read"]
+        if self.gaps:
+            lines.append(
+                f"{self.gaps:,} stamps missing in {_listed(self.gappy)}: filled with rows without a value"
+            )
+        if self.missing:
+            lines.append(f"{self.missing:,} rows without a value")
+        for ids, fact in (
+            (self.constant, "constant"),
+            (self.all_nan, "without any value"),
+            (self.short, "shorter than two seasons"),
+        ):
+            if ids:
+                lines.append(f"{_listed(ids)} {fact}")
+        return "\n".join(lines)
+
+
+def _listed(ids: tuple[Hashable, ...]) -> str:
+    names = ", ".join(map(repr, ids[:3])) + (", ..." if len(ids) > 3 else "")
+    return f"{len(ids):,} series ({names})"
