@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipelines import datasets
     from pipelines.errors import (
         BundleError,
         BusyError,
@@ -41,9 +42,11 @@ __all__ = [
     "PanelError",
     "Scores",
     "__version__",
+    "datasets",
     "evaluate",
 ]
 
+# Public name to the module that defines it; None for a public module.
 _HOME = {
     "BundleError": "errors",
     "BusyError": "errors",
@@ -54,6 +57,7 @@ _HOME = {
     "Panel": "panel",
     "PanelError": "errors",
     "Scores": "metrics",
+    "datasets": None,
     "evaluate": "metrics",
 }
 
@@ -61,7 +65,10 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
-    value = getattr(import_module(f"pipelines.{_HOME[name]}"), name)
+    home = _HOME[name]
+    if home is None:
+        return import_module(f"pipelines.{name}")
+    value = getattr(import_module(f"pipelines.{home}"), name)
     globals()[name] = value
     return value
 
