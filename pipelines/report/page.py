@@ -1,0 +1,235 @@
+"""Put figures, tables and words of a run into the page, and the page into a file.
+
+The page may load nothing: its content security policy forbids every request, and every script but its own,
+named by their hashes. plotly.js and the numbers are embedded compressed, which halves the file.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import os
+import uuid
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from pipelines.report.series_data import (
+    N_WORST,
+    Ranking,
+    choose_series,
+    embed_series,
+    landmarks,
+    rank_series,
+    series_scores,
+)
+from pipelines.report.tables import Row, Table, column_cells, heading, score_table, skill_table, step_table
+from pipelines.report.words import MISSING, REFERENCE, facts, number, unit, verdict
+from pipelines.results import ForecastResult
+
+if TYPE_CHECKING:
+    from pipelines.metrics import Scores
+
+
+def write_report(result: ForecastResult, path: str | os.PathLike[str]) -> Path:
+    """Write the report of a run to a file, which is replaced as a whole or not at all.
+
+    Args:
+        result: Run to report.
+        path: File to write; folders on the way to it are made.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: The file cannot be written.
+
+    Example:
+        >>> import pandas as pd
+        >>> history = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0]})
+        >>> forecast = pd.DataFrame({"unique_id": ["a"], "ds": [3], "TCN": [3.0]})
+        >>> result = ForecastResult("demo", forecast, history, history.iloc[:0], scores=None, horizon=1)
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_report(result, f"{folder}/report.html").stat().st_size < 5_000_000
+        True
+    """
+    target = Path(path)
+    page = render_report(result).encode()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with draft.open("xb") as file:
+            file.write(page)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return target
+
+
+def render_report(result: ForecastResult) -> str:
+    """Render the report of a run; the same run gives the same text.
+
+    Args:
+        result: Run to report.
+
+    Returns:
+        HTML page, complete in itself, below 5 MB for any number of series.
+
+    Example:
+        >>> import pandas as pd
+        >>> history = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0]})
+        >>> forecast = pd.DataFrame({"unique_id": ["a"], "ds": [3], "TCN": [3.0]})
+        >>> result = ForecastResult("demo", forecast, history, history.iloc[:0], scores=None, horizon=1)
+        >>> render_report(result).startswith("<!doctype html>")
+        True
+    """
+    scores = result.scores if _tested(result) else None
+    ranking = rank_series(result)
+    places = choose_series(result, ranking)
+    figures = _figures(result, scores, ranking)
+    # A closing tag inside a script element would end it, so scripts come from package files and base64 only.
+    payload = {
+        **embed_series(result, ranking, places),
+        "figures": figures,
+        "dark": _dark_colors(),
+        "landmarks": landmarks(ranking),
+        "metric": heading(ranking.metric),
+        "scored": ranking.n_scored,
+        "columns": list(result.columns),
+    }
+    script, library = _asset("report.js"), _plotly()
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_asset),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("report.html.j2").render(
+        result=result,
+        verdict=verdict(result),
+        figures=figures,
+        **(_score_tables(result, scores, ranking) if scores is not None else {}),
+        tested=scores is not None,
+        embedded=[ranking.ids[place] for place in places],
+        ranking=ranking,
+        made=_made(result),
+        settings=facts(result.settings),
+        plan=facts(result.plan),
+        levels=[f"{level:g}" for level in sorted(result.levels)],
+        unit=unit(result.freq),
+        style=_asset("report.css"),
+        script=script,
+        plotly=_packed(library),
+        payload=_packed(json.dumps(payload, separators=(",", ":"), allow_nan=False)),
+        hashes=[_hash(script), _hash(library)],
+    )
+
+
+def _tested(result: ForecastResult) -> bool:
+    scores = result.scores
+    return scores is not None and result.alias in scores.overall.index and not result.backtest.empty
+
+
+def _score_tables(result: ForecastResult, scores: Scores, ranking: Ranking) -> dict[str, Any]:
+    return {
+        "score_table": score_table(scores, result.alias),
+        "skill_table": skill_table(scores, result.alias),
+        "step_table": None if scores.by_step.empty else step_table(scores, result.alias, "mae"),
+        "unscaled": scores.counts.get("series_without_scale", 0),
+        "worst_table": _worst_table(result, scores, ranking),
+    }
+
+
+def _figures(result: ForecastResult, scores: Scores | None, ranking: Ranking) -> dict[str, Any]:
+    """Figures by name, as plain JSON values."""
+    from pipelines import plots
+
+    of_series: dict[str, Any] = {"alias": result.alias, "title": "", "columns": result.columns}
+    figures = {
+        "fan": plots.fan_chart(
+            result.forecast, result.history, ranking.ids[0], season_length=result.season_length, **of_series
+        )
+    }
+    if scores is not None:
+        figures["backtest"] = plots.backtest_chart(result.backtest, **of_series)
+    if scores is not None:
+        figures |= _score_figures(scores, result.alias)
+    if result.training:
+        figures["training"] = plots.training_curve(result.training, title="")
+    return {name: json.loads(figure.to_json()) for name, figure in figures.items()}
+
+
+def _score_figures(scores: Scores, alias: str) -> dict[str, Any]:
+    from pipelines import plots
+
+    untitled: dict[str, Any] = {"alias": alias, "title": ""}
+    known = scores.overall.columns[scores.overall.notna().any()]
+    shown = [name for name in ("mase" if "mase" in known else "mae", "wql") if name in known]
+    figures = {f"scores-{metric}": plots.scores_chart(scores, metric, **untitled) for metric in shown}
+    if not scores.by_step.empty:
+        figures["steps"] = plots.error_by_step(scores, "mae", **untitled)
+    if any(str(name).startswith("coverage_") for name in scores.overall):
+        figures["coverage"] = plots.coverage_chart(scores, **untitled)
+    return figures
+
+
+def _worst_table(result: ForecastResult, scores: Scores, ranking: Ranking) -> Table | None:
+    """Series that were forecast worst, with their scores."""
+    ids = ranking.ids[: min(N_WORST, ranking.n_scored)]
+    if len(ranking.ids) < 2 or not ids:
+        return None
+    own, other = (
+        series_scores(scores, model, result.columns[0]).reindex(ids) for model in (result.alias, REFERENCE)
+    )
+    metric = ranking.metric
+    columns = {heading(metric): column_cells(metric, own[metric])}
+    if other[metric].notna().any():
+        columns[f"{heading(metric)} of seasonal naive"] = column_cells(metric, other[metric])
+    shares = [str(name) for name in own.columns if str(name).startswith("coverage_")][:1]
+    for name in ("mae", "wql", *shares):
+        if name in own.columns and name != metric:
+            columns[heading(name)] = column_cells(name, own[name])
+    rows = [Row(str(name), tuple(cells)) for name, *cells in zip(ids, *columns.values(), strict=True)]
+    return Table(("Series", *columns), tuple(rows))
+
+
+def _made(result: ForecastResult) -> list[tuple[str, str]]:
+    """How the run came about: data, versions, time."""
+    versions = facts(result.versions, "version: ")
+    seconds = [(f"time: {stage}", number(float(took), 1, " s")) for stage, took in result.seconds.items()]
+    return [("data", result.name), ("data digest (SHA-256)", result.digest or MISSING), *versions, *seconds]
+
+
+def _dark_colors() -> dict[str, str]:
+    from pipelines.plots.style import DARK, LIGHT
+
+    return {LIGHT[role]: DARK[role] for role in LIGHT}
+
+
+@cache
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
+
+
+@cache
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def _hash(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
