@@ -30,7 +30,7 @@ lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.installed-dev ## the documentation site, in site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.installed ## the benchmarks; each prints its ratios
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
