@@ -1,0 +1,105 @@
+"""The description of a run in Markdown: what was forecast, how well, and where to look further."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipelines.tracking.names import TAG_LENGTH, clip
+from pipelines.tracking.records import params_of, scores_table, worst_series
+
+if TYPE_CHECKING:
+    from pipelines.metrics import Scores
+    from pipelines.results import ForecastResult
+
+BASELINE = "SeasonalNaive"
+_METRICS = ("mase", "rmsse", "mae", "rmse", "smape", "wql")
+_FACTS = ("lookback", "receptive_field", "parameters", "preset", "seed", "data_digest")
+
+
+def note_of(result: ForecastResult, figures: Iterable[str] = (), report: str | None = None) -> str:
+    """Write the description that the UI shows at the top of a run.
+
+    Args:
+        result: The forecast.
+        figures: Names of the figures that the run holds.
+        report: File name of the report that the run holds.
+
+    Returns:
+        Markdown of at most 8,000 characters.
+
+    Example:
+        >>> import pandas as pd
+        >>> from pipelines.results import ForecastResult
+        >>> rows = pd.DataFrame({"unique_id": ["a"], "ds": [3], "y": [1.0]})
+        >>> print(note_of(ForecastResult("demo", rows, rows, rows, scores=None, horizon=2)).splitlines()[0])
+        ## demo: 2 steps ahead for 1 series
+    """
+    params = params_of(result)
+    series = f"{result.n_series:,} series"
+    blocks = [
+        f"## {_cell(result.name)}: {result.horizon} steps ahead for {series}",
+        f"Frequency `{result.freq}`, season of {result.season_length} steps, "
+        f"data up to `{params.get('cutoff')}`.",
+    ]
+    if result.scores is None or result.backtest.empty:
+        blocks.append("No backtest: there are no scores.")
+    else:
+        scores = result.scores
+        blocks += [_skill(scores, result.alias), _scores(scores, result.levels)]
+        blocks += [str(scores.shift.get("text", "")), _worst(scores, result.alias, result.columns[0])]
+    facts = (name for name in _FACTS if params.get(name))
+    blocks.append("\n".join(f"- {name.replace('_', ' ')}: `{params[name]}`" for name in facts))
+    blocks.append(_files(list(figures), report))
+    return clip("\n\n".join(block for block in blocks if block), TAG_LENGTH)
+
+
+def _skill(scores: Scores, alias: str) -> str:
+    if alias not in scores.skill.index or "skill_mae" not in scores.skill:
+        return ""
+    row = scores.skill.loc[alias]
+    gain = float(row["skill_mae"])
+    if not math.isfinite(gain):
+        return ""
+    verdict = "significant" if bool(row.get("significant", False)) else "**not significant**"
+    side = "below" if gain >= 0 else "**above**"
+    text = f"**{alias}** has a MAE {abs(gain):.1%} {side} that of {BASELINE}"
+    p_value = float(row.get("p_value", math.nan))
+    text += f"; the difference is {verdict}" + (f" (p = {p_value:.3g})" if math.isfinite(p_value) else "")
+    won = float(row.get("series_won", math.nan))
+    return text + (f"; better on {won:.0%} of the series." if math.isfinite(won) else ".")
+
+
+def _scores(scores: Scores, levels: Iterable[float]) -> str:
+    table = scores_table(scores)
+    wanted = [*_METRICS, *(f"coverage_{level:g}" for level in levels)]
+    columns = ["model", *(name for name in wanted if name in table)]
+    return _markdown(columns, table[columns].itertuples(index=False, name=None))
+
+
+def _worst(scores: Scores, alias: str, id_col: str) -> str:
+    table = worst_series(scores, alias).head(5)
+    columns = [id_col, *(name for name in ("mase", "mae") if name in table)]
+    if len(table) < 2:
+        return ""
+    return "Worst series:\n\n" + _markdown(columns, table[columns].itertuples(index=False, name=None))
+
+
+def _markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [columns, ["---"] * len(columns), *([_cell(value) for value in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else ""
+    return clip(" ".join(str(value).split()), 80).replace("|", "\\|")
+
+
+def _files(figures: Sequence[str], report: str | None) -> str:
+    lines = [f"`{report}`: the report, one self-contained page"] if report else []
+    if figures:
+        lines.append("`figures/`: " + ", ".join(name.replace("_", " ") for name in figures))
+    lines += ["`tables/`: scores, worst series, forecast", "`data/`: all tables, complete, as Parquet"]
+    return "Among the artifacts:\n\n" + "\n".join(f"- {line}" for line in lines)

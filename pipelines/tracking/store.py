@@ -1,0 +1,278 @@
+"""Where runs are kept: a directory with an SQLite file, or an MLflow server."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from filelock import FileLock, Timeout
+
+from pipelines.errors import BusyError, ConfigError
+from pipelines.tracking.quiet import only_errors, quiet
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DATABASE = "mlflow.db"
+_SQLITE = "sqlite:///"
+_LOCK_SECONDS = 120.0  # creating the tables takes about a second; a queue of processes waits for one of them
+_PING_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class TrackingStore:
+    """Address of an MLflow store; making one touches no disk and no network.
+
+    Args:
+        uri: Absolute tracking URI as MLflow takes it.
+        database: The SQLite file, or None where the store is a server.
+
+    Example:
+        >>> store = TrackingStore.parse("/data/runs")
+        >>> store.uri, store.artifact_root
+        ('sqlite:////data/runs/mlflow.db', 'file:///data/runs/artifacts')
+        >>> TrackingStore.parse("http://127.0.0.1:5000/").uri
+        'http://127.0.0.1:5000'
+    """
+
+    uri: str
+    database: Path | None
+
+    @classmethod
+    def parse(cls, location: str | Path) -> TrackingStore:
+        """Read a location as a person writes it.
+
+        Args:
+            location: A directory (the file ``mlflow.db`` in it is used), ``sqlite:///FILE``, or the address
+                of an MLflow server, ``http://...`` or ``https://...``. Relative paths count from the working
+                directory.
+
+        Returns:
+            The store with an absolute address.
+
+        Raises:
+            ConfigError: The location is none of these.
+
+        Example:
+            >>> TrackingStore.parse("sqlite:////data/team.db").directory.as_posix()
+            '/data'
+        """
+        text = str(location)
+        if text.startswith(("http://", "https://")):
+            return cls(text.rstrip("/"), None)
+        if text.startswith(_SQLITE) and text not in (_SQLITE, f"{_SQLITE}:memory:"):
+            return cls._local(Path(text.removeprefix(_SQLITE)))
+        if "://" in text or text.startswith("sqlite:"):
+            raise ConfigError(
+                "A tracking store must be a directory, an SQLite file as sqlite:///FILE, or an MLflow server "
+                f"as http(s)://HOST:PORT. Received: {redacted(text)}. "
+                "For another database start `mlflow server` on it."
+            )
+        if Path(text).is_file():
+            raise ConfigError(
+                f"A tracking store must be a directory. Received the file {text}; "
+                f"name its directory, or write {_SQLITE}{text} if it is an MLflow database."
+            )
+        return cls._local(Path(text) / DATABASE)
+
+    @classmethod
+    def _local(cls, database: Path) -> TrackingStore:
+        database = database.expanduser().resolve()
+        if "?" in database.as_posix():
+            raise ConfigError(
+                "The path of a tracking store must not hold '?', which starts the options of a database "
+                f"address. Received: {database}."
+            )
+        return cls(f"{_SQLITE}{database.as_posix()}", database)
+
+    @property
+    def directory(self) -> Path | None:
+        """Directory that holds the database and the artifacts; None for a server."""
+        return None if self.database is None else self.database.parent
+
+    @property
+    def artifact_root(self) -> str | None:
+        """Absolute ``file://`` address of the artifacts beside the database; None for a server."""
+        return None if self.database is None else (self.database.parent / "artifacts").as_uri()
+
+
+def prepare(store: TrackingStore) -> None:
+    """Make sure that the store is there: create the database, or see that the server answers.
+
+    MLflow migrates an empty database without a lock, and of several processes that start at once most die. So
+    the tables are made by one process, under a file lock, in a file beside the final one which then takes its
+    name: other processes see a complete database or none, even if this one is killed.
+
+    Args:
+        store: The store.
+
+    Raises:
+        ConfigError: The directory cannot be used, or the file in it is no SQLite database.
+        BusyError: The server does not answer, or another process holds the lock for too long.
+    """
+    if store.database is None:
+        _ping(store.uri)
+        return
+    database = store.database
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        if _is_missing(database):
+            with FileLock(f"{database}.lock", timeout=_LOCK_SECONDS):
+                if _is_missing(database):
+                    _create(store, database)
+        with database.open("rb") as file:
+            if not file.read(16).startswith(b"SQLite format 3"):
+                raise ConfigError(
+                    f"{database} must be an SQLite database. It is another kind of file; move it away."
+                )
+    except Timeout as error:
+        raise BusyError(
+            f"The tracking store must be free within {_LOCK_SECONDS:.0f} s. Another process still holds "
+            f"{error.lock_file}; try again when it has ended."
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"The directory of a tracking store must be writable. Received: {database.parent} ({error}); "
+            "name another directory."
+        ) from error
+
+
+def _is_missing(database: Path) -> bool:
+    return not database.exists() or database.stat().st_size == 0
+
+
+def _create(store: TrackingStore, database: Path) -> None:
+    fresh = database.with_name(f"{database.name}.new")
+    for path in (fresh, database):
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            # Left by a process that was killed; SQLite would play an old journal back into the new database.
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    with quiet():
+        _open(f"{_SQLITE}{fresh.as_posix()}", store.artifact_root)
+        fresh.replace(database)
+        # A database of this name that this process had open before was deleted: MLflow's pool lets go of it.
+        _open(store.uri, store.artifact_root)
+
+
+def _open(uri: str, artifact_root: str | None) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with only_errors("mlflow", "alembic"):  # after the import, which sets their levels
+        opened = SqlAlchemyStore(uri, artifact_root)  # type: ignore[no-untyped-call]
+    opened.engine.dispose()
+
+
+def _ping(uri: str) -> None:
+    parts = urlsplit(uri)
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    try:
+        urllib.request.urlopen(f"{address}/health", timeout=_PING_SECONDS).close()
+    except urllib.error.HTTPError as error:
+        error.close()  # it answered: whether it lets us in is MLflow's to say
+    except (OSError, ValueError) as error:
+        raise BusyError(
+            f"The MLflow server must answer within {_PING_SECONDS:.0f} s. {redacted(uri)} does not "
+            f"({error}); start it, or name a directory as tracking store."
+        ) from error
+
+
+def connect(store: TrackingStore) -> MlflowClient:
+    """Open a store, which is created first where it is missing.
+
+    The client carries its own address: MLflow's global tracking URI, active run and environment stay as they
+    are.
+
+    Args:
+        store: The store.
+
+    Returns:
+        A client of it.
+
+    Raises:
+        ConfigError: The store cannot be used.
+        BusyError: The store cannot be used just now.
+    """
+    prepare(store)
+    with quiet():
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return MlflowClient(tracking_uri=store.uri)
+        except MlflowException as error:
+            raise ConfigError(
+                "The database of a tracking store must fit the installed MLflow. "
+                f"{store.database}: {error.message}"
+            ) from error
+
+
+def experiment_id(client: MlflowClient, store: TrackingStore, name: str) -> str:
+    """Find an experiment by name, or create it with its artifacts beside the database.
+
+    Args:
+        client: Client of the store.
+        store: The store.
+        name: Name of the experiment.
+
+    Returns:
+        Its id.
+
+    Raises:
+        ConfigError: The experiment was deleted, or it keeps its artifacts outside of the store's directory.
+    """
+    with quiet():
+        from mlflow.exceptions import MlflowException
+
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            try:
+                return str(client.create_experiment(name, artifact_location=store.artifact_root))
+            except MlflowException:
+                experiment = client.get_experiment_by_name(name)
+                if experiment is None:  # no other process created it in the meantime: a real error
+                    raise
+    if experiment.lifecycle_stage != "active":
+        raise ConfigError(
+            f"An experiment must be active. {name!r} was deleted; choose another name or restore it: "
+            f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
+        )
+    _check_artifacts(store, name, experiment.artifact_location)
+    return str(experiment.experiment_id)
+
+
+def _check_artifacts(store: TrackingStore, name: str, location: str) -> None:
+    # MLflow keeps absolute locations, so a directory that was moved or copied would write into its old place.
+    parts = urlsplit(location)
+    if store.directory is None or parts.scheme != "file":
+        return
+    path = Path(url2pathname(parts.path)).resolve()
+    if not path.is_relative_to(store.directory):
+        raise ConfigError(
+            f"An experiment must keep its artifacts in the directory of its store. {name!r} keeps them in "
+            f"{path}, outside of {store.directory} (was the directory moved or copied?); "
+            "choose another experiment name."
+        )
+
+
+def redacted(uri: str) -> str:
+    """Hide the credentials in an address.
+
+    Args:
+        uri: Any address.
+
+    Returns:
+        The address with ``***`` in place of user and password.
+
+    Example:
+        >>> redacted("http://ann:secret@host:5000")
+        'http://***@host:5000'
+    """
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}").geturl()
