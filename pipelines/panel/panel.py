@@ -1,4 +1,4 @@
-"""The panel: many series in one array, sorted, unique, regular and typed; the only reader of raw frames."""
+"""Many series in one array, sorted, unique, regular and typed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.errors import ConfigError, PanelError
-from pipelines.frame_columns import Columns, read_ids, read_values, take_columns
 from pipelines.frequency import Freq, FreqLike, Ints
-from pipelines.gridding import lay_on_grid
-from pipelines.panel_notes import PanelNotes
-from pipelines.time_column import localize, read_stamps
-
-__all__ = ["Columns", "Panel", "PanelNotes"]
+from pipelines.panel.frame_columns import Columns, read_ids, read_values, take_columns
+from pipelines.panel.gridding import lay_on_grid
+from pipelines.panel.notes import PanelNotes
+from pipelines.panel.time_column import localize, read_stamps
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.errors import PanelError
-from pipelines.frame_columns import Columns, show
-from pipelines.frequency import OFF_GRID, Freq, Ints
-from pipelines.frequency_inference import MAX_GROWTH, fitting_freq, infer_freq
-from pipelines.time_column import Stamps
+from pipelines.frequency import DAY, OFF_GRID, Freq, Ints
+from pipelines.panel.frame_columns import Columns, show
+from pipelines.panel.inference import MAX_GROWTH, fitting_freq, infer_freq
+from pipelines.panel.time_column import Stamps
 
 # Gaps are filled freely up to these sizes; beyond, they must not multiply the rows by MAX_GROWTH. A
 # single series may be longer than the sparse ones of a small panel, for a large panel has room for it.
@@ -152,8 +152,8 @@ def _infer(rows: _Rows) -> Freq:
         freq = infer_freq(stamps.unique[rows.moment], rows.same_series, stamps.is_integer)
     if freq is None:
         raise PanelError(
-            "To infer freq, a series must have two stamps. Received: "
-            f"{len(rows.ids)} series with one row each; pass freq, e.g. freq={1 if stamps.is_integer else 'D'!r}."
+            "To infer freq, a series must have two stamps. Received: one row in each of "
+            f"{len(rows.ids)} series; pass freq, e.g. freq={1 if stamps.is_integer else 'D'!r}."
         )
     return freq
 
@@ -184,10 +184,12 @@ def _check_phases(rows: _Rows, freq: Freq, phase: Ints, is_inferred: bool) -> No
     common = valid.value_counts().sort_index().idxmax() if len(valid) else OFF_GRID - 1
     stray = of_series[np.argmax(found.to_numpy() != common)]
     name, fitting = rows.columns.time_col, _fitting(rows)
+    is_monthly = freq.kind == "month" or (freq.kind == "fixed" and freq.step >= 28 * DAY)
+    rounding = "to_period('M').dt.to_timestamp()" if is_monthly else f"floor({freq.text!r})"
     cure = (
         f"freq={fitting.text if not fitting.is_integer else int(fitting.text)!r} fits"
         if fitting
-        else f"no frequency fits; round df[{name!r}] to the grid (dt.floor, dt.to_period) or drop stray rows"
+        else f"no frequency fits all; drop stray rows, or round: df[{name!r}].dt.{rounding}"
     )
     raise PanelError(
         f"Stamps must lie on the grid of freq={freq.text!r}{' (inferred)' * is_inferred}. Received: in "
@@ -215,8 +217,8 @@ def _check_growth(rows: _Rows, freq: Freq, first: Ints, last: Ints, counts: Ints
         return
     raise PanelError(
         f"Filling gaps must not multiply rows by more than {MAX_GROWTH}. Received: at freq={freq.text!r}, "
-        f"series {show(rows.ids[worst])} spans {rows.stamp(first[worst])} to {rows.stamp(last[worst])}, which "
-        f"is {lengths[worst]} rows for {counts[worst]} given; drop stray stamps or pass a coarser freq."
+        f"series {show(rows.ids[worst])} spans {rows.stamp(first[worst])} to {rows.stamp(last[worst])}, "
+        f"which is {lengths[worst]} rows for {counts[worst]} given; drop stray stamps or pass a coarser freq."
     )
 
 

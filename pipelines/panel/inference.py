@@ -11,7 +11,7 @@ import pandas as pd
 from pipelines.frequency import DAY, OFF_GRID, Freq, Ints, weekday_of
 
 MAX_GROWTH: Final = 20  # a frequency that makes this many times more rows of a panel is not meant
-_EVIDENCE: Final = 0.1  # share of the differences that a finer step than the most common one needs
+_EVIDENCE: Final = 0.25  # share of the differences that a finer step than the most common one needs
 _MONTH_MARKS: Final = ("MS", "ME", "BMS", "BME")
 _MONTH_NAMES: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAY_NAMES: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -21,7 +21,7 @@ def infer_freq(stamps: Ints, same_series: npt.NDArray[np.bool_], is_integer: boo
     """Infer the frequency of a panel from the differences between neighboring stamps.
 
     The most common difference decides; a finer one that divides all differences is taken if at
-    least a tenth of them equal it (every other stamp may be missing). Days become 'B' if no stamp is
+    least a quarter of them equal it (often every other stamp is missing). Days become 'B' if no stamp is
     on a weekend and one Friday is followed by a Monday; weeks, months, quarters and years are
     anchored where most stamps are.
 
@@ -100,9 +100,9 @@ def is_on_grid(freq: Freq, stamps: Ints, same_series: npt.NDArray[np.bool_]) -> 
 def _common_step(steps: npt.NDArray[Any]) -> int:
     counts = pd.Series(steps).value_counts().sort_index()  # ties go to the smallest step
     divisor = int(np.gcd.reduce(counts.index.to_numpy()))
-    if counts.get(divisor, 0) >= _EVIDENCE * len(steps):
-        return divisor
-    return int(counts.idxmax())
+    common = int(counts.idxmax())
+    is_finer = counts.get(divisor, 0) >= _EVIDENCE * len(steps) and common <= MAX_GROWTH * divisor
+    return divisor if is_finer else common
 
 
 def _fixed(step: int) -> Freq:
