@@ -231,6 +231,13 @@ def test_strings_with_offsets_become_utc_if_the_offset_changes():
     assert Panel.from_frame(frame(texts[:2])).tz == "UTC+01:00"
 
 
+def test_times_as_objects_keep_their_time_zone():
+    summer_and_winter = pd.date_range("2024-10-26", periods=4, freq="D", tz="Europe/Paris")
+    panel = Panel.from_frame(frame(pd.Series(list(summer_and_winter), dtype=object)))
+    assert panel == Panel.from_frame(frame(summer_and_winter))
+    assert (panel.tz, panel.freq.text) == ("Europe/Paris", "D")
+
+
 def test_notes_tell_what_is_odd():
     given = pd.concat(
         [

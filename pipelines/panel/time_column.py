@@ -14,6 +14,7 @@ from pipelines.frequency import MAX_INTEGER, Ints
 from pipelines.panel.frame_columns import at_row, factorize, first_row, show
 
 _SLASHED: Final = r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})"  # 31/12/2024 or 12/31/2024, with any of / . -
+_OFFSET: Final = r":\d\d(?:\.\d+)?(Z|[+-]\d\d(?::?\d\d)?)$"
 _TIME_OF_DAY: Final = ("", " %H:%M", " %H:%M:%S")
 
 
@@ -145,33 +146,33 @@ def _parse_times(column: pd.Series[Any], codes: Ints, unique: pd.Index[Any]) -> 
     texts = pd.Series([v if isinstance(v, str) else "" for v in objects], dtype="str")
     if texts.str.fullmatch(_SLASHED + r"( \d{1,2}:\d\d(:\d\d)?)?").all():
         readings = _day_and_month_readings(texts)
-        if len(readings) == 1:
-            return readings[0]
-        raise unreadable(
-            0, "names day and month in an order that cannot be told" if readings else "is no date"
-        )
-    is_zoned = texts.str.contains(r":\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)$").to_numpy()
-    if is_zoned.any() and not is_zoned.all():
-        raise unreadable(first_row(~is_zoned), "has no offset from UTC where others have one")
-    try:
-        times = pd.to_datetime(objects, format="ISO8601", errors="coerce")
-    except (ValueError, TypeError):  # several offsets from UTC, as around a change of the clocks
-        times = pd.to_datetime(objects, format="ISO8601", errors="coerce", utc=True)
+        if len(readings) > 1:
+            raise unreadable(0, "names day and month in an order that cannot be told")
+        times = readings[0]
+    else:
+        offsets = [o if isinstance(o, str) else None for o in texts.str.extract(_OFFSET, expand=False)]
+        zones = [getattr(v, "tzinfo", None) or o for v, o in zip(objects, offsets, strict=True)]
+        if len(set(zones)) > 1 and None in zones:
+            raise unreadable(zones.index(None), "has no offset from UTC where others have one")
+        times = pd.to_datetime(objects, format="ISO8601", errors="coerce", utc=len(set(zones)) > 1)
     if times.isna().any():
-        raise unreadable(first_row(times.isna()), "is no such thing")
+        raise unreadable(first_row(times.isna()), "is no time of the years 1678 to 2261")
     return times
 
 
 def _day_and_month_readings(texts: pd.Series[Any]) -> list[pd.DatetimeIndex]:
-    """Return the readings of dates like 31/12/2024 that are possible for all of them: none, one or two."""
+    """Return the readings of dates like 31/12/2024 that fit all of them: one or two; if none, the best one."""
     separator = texts.str.extract(_SLASHED)[1].iloc[0]
-    readings: list[pd.DatetimeIndex] = []
-    for order in ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y"):
-        for time_of_day in _TIME_OF_DAY:
-            times = pd.to_datetime(texts, format=order.format(separator) + time_of_day, errors="coerce")
-            if times.notna().all() and not any(times.equals(pd.Series(known)) for known in readings):
-                readings.append(pd.DatetimeIndex(times))
-    return readings
+    orders = (f"%d{separator}%m{separator}%Y", f"%m{separator}%d{separator}%Y")
+    tried = [
+        pd.DatetimeIndex(pd.to_datetime(texts, format=order + time_of_day, errors="coerce"))
+        for order in orders
+        for time_of_day in _TIME_OF_DAY
+    ]
+    fitting = [times for times in tried if times.notna().all()]
+    if len(fitting) == 2 and fitting[0].equals(fitting[1]):
+        return fitting[:1]
+    return fitting or [max(tried, key=lambda times: int(times.notna().sum()))]
 
 
 def _name_of(tz: tzinfo) -> str:
