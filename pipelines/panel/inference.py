@@ -110,9 +110,10 @@ def _fixed(step: int) -> Freq:
 
 
 def _skips_weekends(stamps: Ints, steps: Ints, same_series: npt.NDArray[np.bool_]) -> bool:
-    weekday = weekday_of(stamps)
-    over_weekend = (steps == 3 * DAY) & (weekday[:-1][same_series] == 4)
-    return bool(over_weekend.any() and weekday.max() < 5)
+    if weekday_of(pd.unique(stamps)).max() >= 5:
+        return False
+    before_three_days = stamps[:-1][same_series][steps == 3 * DAY]
+    return bool((weekday_of(before_three_days) == 4).any())
 
 
 def _infer_months(stamps: Ints, same_series: npt.NDArray[np.bool_]) -> Freq | None:

@@ -161,7 +161,7 @@ def _parse_times(column: pd.Series[Any], codes: Ints, unique: pd.Index[Any]) -> 
 
 
 def _day_and_month_readings(texts: pd.Series[Any]) -> list[pd.DatetimeIndex]:
-    """Return the readings of dates like 31/12/2024 that fit all of them: one or two; if none, the best one."""
+    """Return the readings of dates like 31/12/2024 that fit all of them, or the best if none does."""
     separator = texts.str.extract(_SLASHED)[1].iloc[0]
     orders = (f"%d{separator}%m{separator}%Y", f"%m{separator}%d{separator}%Y")
     tried = [
