@@ -18,8 +18,10 @@ from pipelines.errors import BusyError, ConfigError
 from pipelines.tracking import Tracker, TrackingStore, ui, ui_command
 from pipelines.tracking.ui import serve_ui
 
+# A shell starts its background jobs with SIGINT ignored, and they pass that on.
 SERVE = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pipelines.tracking import open_ui
 open_ui(sys.argv[1], int(sys.argv[2]), on_ready=lambda address: print(address, flush=True))
 """
@@ -102,7 +104,8 @@ def test_an_interrupted_ui_leaves_no_process_behind(tmp_path: Path) -> None:
             )
         for number, caller in callers.items():
             assert caller.stdout is not None
-            address = caller.stdout.readline().strip()
+            address, _, page = caller.stdout.readline().strip().partition("/#/")
+            assert page == "experiments?workflowType=machine_learning"
             assert get(f"{address}/health") == "OK"
             (server,) = children_of(caller.pid)
             caller.send_signal(number)

@@ -62,11 +62,14 @@ def _skill(scores: Scores, alias: str) -> str:
     gain = float(row["skill_mae"])
     if not math.isfinite(gain):
         return ""
-    verdict = "significant" if bool(row.get("significant", False)) else "**not significant**"
     side = "below" if gain >= 0 else "**above**"
     text = f"**{alias}** has a MAE {abs(gain):.1%} {side} that of {BASELINE}"
     p_value = float(row.get("p_value", math.nan))
-    text += f"; the difference is {verdict}" + (f" (p = {p_value:.3g})" if math.isfinite(p_value) else "")
+    if math.isfinite(p_value):
+        verdict = "significant" if bool(row.get("significant", False)) else "**not significant**"
+        text += f"; the difference is {verdict} (p = {p_value:.3g})"
+    else:
+        text += "; too little was backtested to tell whether that is more than chance"
     won = float(row.get("series_won", math.nan))
     return text + (f"; better on {won:.0%} of the series." if math.isfinite(won) else ".")
 

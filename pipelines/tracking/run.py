@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_DIGEST_LENGTH = 36  # of an MLflow data set; the whole digest is a param
+_DIGEST_LENGTH = 12  # enough to tell data sets apart in the lists of the UI; the whole digest is a param
 _DATASET_NAME_LENGTH = 500
 _NAME_LENGTH = 250
 

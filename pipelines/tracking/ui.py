@@ -22,6 +22,8 @@ from pipelines.errors import BusyError, ConfigError
 from pipelines.tracking.store import TrackingStore, prepare, redacted
 
 HOST = "127.0.0.1"
+# MLflow's UI opens as a tool for language models unless the address asks for the view of trained models.
+_PAGE = "#/experiments?workflowType=machine_learning"
 _START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
 _ENVIRONMENT = {
@@ -71,7 +73,7 @@ def open_ui(store: str | Path, port: int = 5000, on_ready: Callable[[str], None]
         store: The directory (or ``sqlite:///FILE``) of a `Tracker`; an empty store is made where there is
             none.
         port: TCP port on 127.0.0.1; a free one is taken where it is in use.
-        on_ready: Called with the address once the UI answers.
+        on_ready: Called with the address of the experiments' page once the UI answers.
 
     Raises:
         ConfigError: The store cannot be served.
@@ -81,7 +83,7 @@ def open_ui(store: str | Path, port: int = 5000, on_ready: Callable[[str], None]
     """
     with _signals_raise(), serve_ui(store, port) as (address, process):
         if on_ready is not None:
-            on_ready(address)
+            on_ready(f"{address}/{_PAGE}")
         code = process.wait()
         raise BusyError(f"The MLflow UI must run until it is stopped. It ended by itself with status {code}.")
 
