@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PATIENCE = 60
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -55,10 +57,8 @@ class Chromium:
         self._session: str | None = None
         self.messages: list[str] = []
         self.requests: list[str] = []
-        page = next(one for one in self.send("Target.getTargets")["targetInfos"] if one["type"] == "page")
-        self._session = self.send("Target.attachToTarget", targetId=page["targetId"], flatten=True)[
-            "sessionId"
-        ]
+        page = self.send("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.send("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
 
@@ -92,6 +92,9 @@ class Chromium:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._read], [], [], PATIENCE)
+            if not ready:
+                raise TimeoutError(f"Chromium said nothing for {PATIENCE} seconds.")
             chunk = os.read(self._read, 1 << 20)
             if not chunk:
                 raise RuntimeError("Chromium ended unexpectedly.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -107,36 +108,37 @@ def stamps_of(stamps: Any) -> list[Any]:
     return [text.replace("T", " ") for text in wall.astype(f"datetime64[{unit}]").astype(str).tolist()]
 
 
-def windows_of(rows: pd.DataFrame, time_col: str, max_rows: int = 600) -> list[pd.DataFrame]:
+def windows_of(cutoffs: Sequence[Any], stamps: Sequence[Any], max_rows: int = 600) -> list[list[int]]:
     """Backtest windows of one series that do not overlap, chosen from the latest backwards.
 
     Drawn on one axis, overlapping windows hide each other. One-step windows are joined to a single one.
 
     Args:
-        rows: Backtest rows of one series, with a ``cutoff`` column.
-        time_col: Name of the time column.
+        cutoffs: Cutoff of each row; rows are in the order of cutoff and time.
+        stamps: Stamp of each row.
         max_rows: Stop once this many rows are chosen; at least one window is.
 
     Returns:
-        Windows in the order of time.
+        Positions of the rows of each window, in the order of time.
 
     Example:
-        >>> rows = pd.DataFrame({"cutoff": [1, 1, 2, 2, 3, 3], "ds": [2, 3, 3, 4, 4, 5]})
-        >>> [int(window["cutoff"].iloc[0]) for window in windows_of(rows, "ds")]
-        [1, 3]
+        >>> windows_of(cutoffs=[1, 1, 2, 2, 3, 3], stamps=[2, 3, 3, 4, 4, 5])
+        [[0, 1], [4, 5]]
     """
-    chosen: list[pd.DataFrame] = []
+    starts = [row for row in range(len(cutoffs)) if row == 0 or cutoffs[row] != cutoffs[row - 1]]
+    windows = [list(range(*ends)) for ends in pairwise([*starts, len(cutoffs)])]
+    chosen: list[list[int]] = []
     taken = 0
-    for _, window in sorted(rows.groupby("cutoff", sort=False), key=lambda pair: pair[0], reverse=True):
-        if chosen and not window[time_col].max() < chosen[-1][time_col].min():
+    for window in reversed(windows):
+        if chosen and not stamps[window[-1]] < stamps[chosen[-1][0]]:
             continue
         if chosen and taken + len(window) > max_rows:
             break
         chosen.append(window)
         taken += len(window)
     chosen.reverse()
-    if chosen and all(len(window) == 1 for window in chosen):
-        return [pd.concat(chosen)]
+    if all(len(window) == 1 for window in chosen):
+        return [[row for window in chosen for row in window]]
     return chosen
 
 

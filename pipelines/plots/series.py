@@ -151,7 +151,7 @@ def backtest_chart(
     if rows.empty:
         raise ValueError("'backtest' must have rows. Received an empty frame; backtest longer series.")
     alias = alias or models_of(backtest, columns)[0]
-    windows = windows_of(rows, time_col)
+    windows = [rows.iloc[place] for place in windows_of(rows["cutoff"].tolist(), rows[time_col].tolist())]
     parts = [stamps_of(window[time_col]) for window in windows]
     stamps = joined(parts)
     figure = new_figure(str(rows[id_col].iloc[0]) if title is None else title, "", target_col)

@@ -18,16 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from plotly.offline import get_plotlyjs
 
-from pipelines.report.series_data import (
-    N_WORST,
-    Ranking,
-    choose_series,
-    embed_series,
-    landmarks,
-    rank_series,
-    series_scores,
-)
+from pipelines import plots
+from pipelines.plots.style import DARK, LIGHT
+from pipelines.report.embedding import MAX_NUMBERS, N_WORST, choose_series, embed_series
+from pipelines.report.ranking import Ranking, landmarks, rank_series, series_scores
 from pipelines.report.tables import Row, Table, column_cells, heading, score_table, skill_table, step_table
 from pipelines.report.words import MISSING, REFERENCE, facts, number, unit, verdict
 from pipelines.results import ForecastResult
@@ -74,14 +70,16 @@ def write_report(result: ForecastResult, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def render_report(result: ForecastResult) -> str:
+def render_report(result: ForecastResult, max_numbers: int = MAX_NUMBERS) -> str:
     """Render the report of a run; the same run gives the same text.
 
     Args:
         result: Run to report.
+        max_numbers: Numbers of series to embed for the charts; what does not fit is left out, and the page
+            says so. The default keeps the page below 5 MB for any number of series.
 
     Returns:
-        HTML page, complete in itself, below 5 MB for any number of series.
+        HTML page, complete in itself.
 
     Example:
         >>> import pandas as pd
@@ -93,19 +91,19 @@ def render_report(result: ForecastResult) -> str:
     """
     scores = result.scores if _tested(result) else None
     ranking = rank_series(result)
-    places = choose_series(result, ranking)
+    places, tested_rows = choose_series(result, ranking, max_numbers)
     figures = _figures(result, scores, ranking)
     # A closing tag inside a script element would end it, so scripts come from package files and base64 only.
     payload = {
-        **embed_series(result, ranking, places),
+        **embed_series(result, ranking, places, tested_rows),
         "figures": figures,
-        "dark": _dark_colors(),
+        "dark": {LIGHT[role]: DARK[role] for role in LIGHT},
         "landmarks": landmarks(ranking),
         "metric": heading(ranking.metric),
         "scored": ranking.n_scored,
         "columns": list(result.columns),
     }
-    script, library = _asset("report.js"), _plotly()
+    script, library = _asset("report.js"), get_plotlyjs()
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_asset),
         autoescape=True,
@@ -128,7 +126,7 @@ def render_report(result: ForecastResult) -> str:
         unit=unit(result.freq),
         style=_asset("report.css"),
         script=script,
-        plotly=_packed(library),
+        plotly=_packed_plotly(),
         payload=_packed(json.dumps(payload, separators=(",", ":"), allow_nan=False)),
         hashes=[_hash(script), _hash(library)],
     )
@@ -151,8 +149,6 @@ def _score_tables(result: ForecastResult, scores: Scores, ranking: Ranking) -> d
 
 def _figures(result: ForecastResult, scores: Scores | None, ranking: Ranking) -> dict[str, Any]:
     """Figures by name, as plain JSON values."""
-    from pipelines import plots
-
     of_series: dict[str, Any] = {"alias": result.alias, "title": "", "columns": result.columns}
     figures = {
         "fan": plots.fan_chart(
@@ -169,8 +165,6 @@ def _figures(result: ForecastResult, scores: Scores | None, ranking: Ranking) ->
 
 
 def _score_figures(scores: Scores, alias: str) -> dict[str, Any]:
-    from pipelines import plots
-
     untitled: dict[str, Any] = {"alias": alias, "title": ""}
     known = scores.overall.columns[scores.overall.notna().any()]
     shown = [name for name in ("mase" if "mase" in known else "mae", "wql") if name in known]
@@ -209,22 +203,14 @@ def _made(result: ForecastResult) -> list[tuple[str, str]]:
     return [("data", result.name), ("data digest (SHA-256)", result.digest or MISSING), *versions, *seconds]
 
 
-def _dark_colors() -> dict[str, str]:
-    from pipelines.plots.style import DARK, LIGHT
-
-    return {LIGHT[role]: DARK[role] for role in LIGHT}
-
-
-@cache
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs())
-
-
 @cache
 def _asset(name: str) -> str:
     return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+@cache
+def _packed_plotly() -> str:
+    return _packed(get_plotlyjs())
 
 
 def _packed(text: str) -> str:

@@ -118,12 +118,14 @@
         ? [new Option(series.score === null ? series.id : `${series.id} – ${report.metric} ${short.format(series.score)}`, index)]
         : [],
     );
-    element("series").replaceChildren(...options);
+    const none = new Option("no series matches", "");
+    none.disabled = true;
+    element("series").replaceChildren(...(options.length ? options : [none]));
     return options;
   };
 
   const step = (by) => {
-    const values = [...element("series").options].map((option) => Number(option.value));
+    const values = [...element("series").options].filter((option) => !option.disabled).map((option) => Number(option.value));
     if (values.length) choose(values[(values.indexOf(chosen) + by + values.length) % values.length]);
   };
 

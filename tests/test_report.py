@@ -1,0 +1,378 @@
+"""The report is one complete, well-formed, safe and bounded page that says what the scores say."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import os
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from example_results import ERRORS, make_result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.report import render_report, write_report
+from pipelines.report.ranking import rank_series
+from pipelines.report.tables import column_cells
+from pipelines.report.words import number, verdict
+from pipelines.results import ForecastResult
+
+VOID = {"meta", "link", "input", "br", "img"}
+EVIL = "<script>alert(1)</script>"
+
+
+class Page(HTMLParser):
+    """Elements and texts of a page; fails where tags do not nest."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.texts: list[tuple[tuple[str, ...], str]] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.texts.append((tuple(self._open), data.strip()))
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    def text_in(self, tag: str) -> list[str]:
+        return [text for path, text in self.texts if tag in path]
+
+    @property
+    def visible(self) -> str:
+        return " ".join(text for path, text in self.texts if not {"script", "style"} & set(path))
+
+
+def payload(html: str) -> dict[str, Any]:
+    """Numbers and figures that the page's script reads."""
+    found = re.search(r'id="payload">([^<]+)</script>', html)
+    assert found
+    data: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(found[1])))
+    return data
+
+
+@pytest.fixture(scope="module")
+def result() -> ForecastResult:
+    return make_result(ids=["north", EVIL, "Zürich 東京 🚲", "a & b", 'quo"te', "{{ 7 * 7 }}"])
+
+
+@pytest.fixture(scope="module")
+def html(result: ForecastResult) -> str:
+    return render_report(result)
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_page_is_well_formed_and_named(page: Page, html: str) -> None:
+    assert html.startswith("<!doctype html>")
+    assert page.all("html") == [{"lang": "en"}]
+    assert page.text_in("title") == ["Visitors by shop \N{EN DASH} forecast report"]
+    assert page.text_in("h1") == ["Visitors by shop"]
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h\d", tag)]
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    for landmark in ("header", "nav", "main", "footer"):
+        assert len(page.all(landmark)) == 1
+
+
+def test_every_reference_inside_the_page_exists(page: Page) -> None:
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    links = {attributes["href"].removeprefix("#") for attributes in page.all("a")}
+    described = {a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a}
+    assert links | described <= set(ids)
+
+
+def test_tables_and_charts_say_what_they_are(page: Page) -> None:
+    tables = [one for one in page.all("table") if "id" not in one]  # that one is filled by the script
+    assert len(page.all("caption")) == len(tables) == 4
+    assert {one["scope"] for one in page.all("th")} == {"col", "row"}
+    regions = [one for _, one in page.elements if one.get("role") == "region"]
+    assert all(one["aria-label"] and one["tabindex"] == "0" for one in regions)
+    charts = [one for one in page.all("div") if "data-figure" in one]
+    assert [one["data-figure"] for one in charts] == [
+        "fan",
+        "backtest",
+        "scores-mase",
+        "scores-wql",
+        "steps",
+        "coverage",
+        "training",
+    ]
+    assert all(one["role"] == "img" and one["aria-label"] for one in charts)
+    assert len(page.all("figcaption")) == len(charts)
+
+
+def test_page_loads_nothing_and_runs_its_own_scripts_only(page: Page, html: str) -> None:
+    for _, attributes in page.elements:
+        for name in ("src", "srcset", "href", "data", "action"):
+            assert attributes.get(name, "#").startswith(("#", "data:"))
+        assert not [name for name in attributes if name.startswith("on")]
+    (policy,) = [one["content"] for one in page.all("meta") if "http-equiv" in one]
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe-inline" not in policy.split("script-src")[1]
+    script = html.rpartition("<script>")[2].partition("</script>")[0]
+    library = re.search(r'id="plotly">([^<]+)</script>', html)
+    assert library
+    for code in (script.encode(), gzip.decompress(base64.b64decode(library[1]))):
+        assert f"'sha256-{base64.b64encode(hashlib.sha256(code).digest()).decode()}'" in policy
+    assert "url(" not in html.partition("<style>")[2].partition("</style>")[0]
+    assert "@import" not in html
+
+
+def test_names_from_the_data_are_text(page: Page, html: str, result: ForecastResult) -> None:
+    assert EVIL not in html
+    for name in result.forecast["unique_id"].unique():
+        assert name in page.text_in("button")
+    assert [tag for tag, _ in page.elements].count("script") == 3
+    odd = replace(
+        result, name=f"{EVIL}'\"", freq=EVIL, settings={EVIL: EVIL}, digest=EVIL, versions={EVIL: EVIL}
+    )
+    other = Page(render_report(odd))
+    assert other.text_in("h1") == [f"{EVIL}'\""]
+    assert other.visible.count(EVIL) == page.visible.count(EVIL) + 9
+    assert [tag for tag, _ in other.elements].count("script") == 3
+
+
+def test_same_run_gives_the_same_page(result: ForecastResult, html: str) -> None:
+    assert render_report(result) == html
+
+
+def test_embedded_numbers_are_those_of_the_frames(html: str, result: ForecastResult) -> None:
+    data = payload(html)
+    assert {one["id"] for one in data["series"]} == set(result.forecast["unique_id"])
+    for one in data["series"]:
+        frames = (result.forecast, result.history, result.backtest)
+        ahead, past, tested = (frame[frame["unique_id"] == one["id"]] for frame in frames)
+        stamps = data["stamps"][one["ahead"]["x"]]
+        assert stamps == ahead["ds"].dt.strftime("%Y-%m-%d").tolist()
+        for short, column in (("median", "TCN"), ("lo-80", "TCN-lo-80"), ("hi-95", "TCN-hi-95")):
+            np.testing.assert_allclose(one["ahead"][short], ahead[column], rtol=5e-5)
+        shown = one["past"]["actual"]
+        np.testing.assert_allclose(shown, past["y"].tail(len(shown)), rtol=5e-5)
+        assert len(data["stamps"][one["past"]["x"]]) == len(shown)
+        for window, (_, rows) in zip(one["windows"], tested.groupby("cutoff"), strict=True):
+            for short, column in (
+                ("actual", "y"),
+                ("median", "TCN"),
+                ("lo", "TCN-lo-80"),
+                ("compare", "SeasonalNaive"),
+            ):
+                np.testing.assert_allclose(window[short], rows[column], rtol=5e-5)
+
+
+def test_series_share_their_time_axes(html: str) -> None:
+    assert len(payload(html)["stamps"]) == 1 + 1 + 3  # past, future, three windows
+
+
+def test_order_of_rows_does_not_matter(html: str, result: ForecastResult) -> None:
+    mixed = {
+        name: getattr(result, name).sample(frac=1, random_state=2)
+        for name in ("forecast", "history", "backtest")
+    }
+    by_id = {one["id"]: one for one in payload(render_report(replace(result, **mixed)))["series"]}
+    for one in payload(html)["series"]:
+        other = by_id[one["id"]]
+        assert one["past"]["actual"] == other["past"]["actual"]
+        assert one["ahead"]["median"] == other["ahead"]["median"]
+        assert [w["median"] for w in one["windows"]] == [w["median"] for w in other["windows"]]
+
+
+def test_worst_series_come_first_and_landmarks_name_them(html: str, result: ForecastResult) -> None:
+    assert result.scores is not None
+    by_series = result.scores.by_series
+    scores = by_series[by_series["model"] == "TCN"].set_index("unique_id")["mase"].sort_values()
+    data = payload(html)
+    assert [one["id"] for one in data["series"]] == scores.index[::-1].tolist()
+    assert data["landmarks"] == {"Worst": 0, "Median": 2, "Best": 5}
+
+
+def test_scores_are_shown_with_the_best_marked(html: str, page: Page, result: ForecastResult) -> None:
+    assert result.scores is not None
+    for model in ERRORS:
+        assert model in page.text_in("th")
+    best = re.findall(r'<td class="best">([^<]+)<span class="hidden"> \(best\)</span></td>', html)
+    mae = result.scores.overall["mae"].min()
+    assert any(abs(float(text) - mae) / mae < 0.01 for text in best if re.fullmatch(r"[\d.]+", text))
+    assert len(best) >= 9  # seven errors and two coverages, where models may share the first place
+
+
+def test_thousand_series_stay_below_five_megabytes() -> None:
+    ids = [f"item-{place:04d}" for place in range(1000)]
+    result = make_result(ids=ids, n_history=240, horizon=48, freq="h", season_length=24)
+    html = render_report(result)
+    assert len(html.encode()) < 5_000_000
+    assert {one["id"] for one in payload(html)["series"]} == set(ids)
+
+
+def test_what_is_left_out_is_said() -> None:
+    result = make_result(ids=list(range(400)), n_windows=1, n_history=30)
+    html = render_report(result, max_numbers=9_000)
+    data = payload(html)
+    places = [one["place"] for one in data["series"]]
+    ranking = rank_series(result)
+    assert places == sorted(places)
+    assert {*range(10), 199, 399} <= set(places)
+    assert [one["id"] for one in data["series"]] == [str(ranking.ids[place]) for place in places]
+    numbers = sum(
+        len(values)
+        for one in data["series"]
+        for values in one["ahead"].values()
+        if values != one["ahead"]["x"]
+    )
+    assert numbers < 9_000
+    assert f"Charts are embedded for {len(places)} of 400 series" in Page(html).visible
+    assert f"{400 - len(places)} are left out here" in Page(html).visible
+
+
+def test_forecast_without_a_backtest_still_has_a_report() -> None:
+    result = make_result(n_windows=0)
+    page = Page(render_report(result))
+    assert page.text_in("h2")[0] == "This forecast could not be tested."
+    assert [one["data-figure"] for one in page.all("div") if "data-figure" in one] == ["fan", "training"]
+    bare = replace(
+        result,
+        training=(),
+        plan={},
+        settings={},
+        levels=(),
+        forecast=result.forecast[["unique_id", "ds", "TCN"]],
+    )
+    assert payload(render_report(bare))["figures"].keys() == {"fan"}
+
+
+def test_one_series_needs_no_picker() -> None:
+    result = make_result(ids=[1], start=1, freq="1")
+    page = Page(render_report(result))
+    assert not page.all("select")
+    assert "Worst series" not in [one.get("aria-label") for one in page.all("div")]
+
+
+def test_series_without_scores_are_ranked_last() -> None:
+    result = make_result()
+    assert result.scores is not None
+    scores = result.scores.by_series.copy()
+    scores.loc[scores["unique_id"] == "a", ["mase", "rmsse"]] = np.nan
+    ranking = rank_series(replace(result, scores=replace(result.scores, by_series=scores)))
+    assert ranking.ids[-1] == "a"
+    assert ranking.n_scored == 2
+    scores["mase"] = np.nan
+    assert rank_series(replace(result, scores=replace(result.scores, by_series=scores))).metric == "mae"
+
+
+def test_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "new" / "report.html"
+    result = make_result()
+    assert write_report(result, target) == target
+    before = target.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, name, fail)
+            with pytest.raises(OSError, match="disk full"):
+                write_report(replace(result, name="other"), target)
+        assert target.read_bytes() == before
+        assert list(target.parent.iterdir()) == [target]
+    write_report(replace(result, name="other"), os.fspath(target))
+    assert target.read_bytes() != before
+
+
+def with_skill(result: ForecastResult, shift: str = "ok", **figures: Any) -> ForecastResult:
+    assert result.scores is not None
+    skill = result.scores.skill.copy()
+    for name, value in figures.items():
+        skill.loc["TCN", name] = value
+    text = {"verdict": shift, "text": f"It {shift}."}
+    return replace(result, scores=replace(result.scores, skill=skill, shift=text))
+
+
+@pytest.mark.parametrize(
+    ("figures", "tone", "headline"),
+    [
+        ({"skill_mae": 0.234, "p_value": 0.0001}, "good", "TCN beats seasonal naive by 23 %."),
+        ({"skill_mae": 0.034, "p_value": 0.2}, "fair", "TCN is 3.4 % ahead of seasonal naive: maybe chance."),
+        ({"skill_mae": -0.5, "p_value": 0.01}, "bad", "TCN is 50 % worse than seasonal naive."),
+        (
+            {"skill_mae": -0.01, "p_value": np.nan},
+            "fair",
+            "TCN is no better than seasonal naive (1.0 % behind).",
+        ),
+        (
+            {"skill_mae": np.nan, "p_value": np.nan},
+            "unknown",
+            "TCN could not be compared with seasonal naive.",
+        ),
+        (
+            {"skill_mae": 0.4, "p_value": 0.0, "shift": "repeats last value"},
+            "bad",
+            "TCN beats seasonal naive by 40 %.",
+        ),
+    ],
+)
+def test_verdict(figures: dict[str, Any], tone: str, headline: str) -> None:
+    judged = verdict(with_skill(make_result(), **figures))
+    assert (judged.tone, judged.headline) == (tone, headline)
+    assert judged.details[-1] == f"It {figures.get('shift', 'ok')}."
+    assert all(text.endswith(".") for text in judged.details)
+
+
+def test_verdict_names_test_wins_and_coverage() -> None:
+    result = with_skill(make_result(), skill_mae=0.3, p_value=0.012, test="Wilcoxon", series_won=0.8)
+    details = " ".join(verdict(result).details)
+    assert "is statistically significant (Wilcoxon test, p = 0.012)" in details
+    assert "on 80 % of the series" in details
+    assert result.scores is not None
+    share = 100 * result.scores.overall.loc["TCN", "coverage_80"]
+    assert f"80 % interval held {share:.1f} % of the outcomes" in details
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=1e-4, max_value=1e12))
+def test_numbers_keep_three_significant_digits(value: float) -> None:
+    assert float(number(value).replace(",", "")) == pytest.approx(value, rel=5.1e-3)
+    assert number(-value) == f"\N{MINUS SIGN}{number(value)}"
+
+
+def test_numbers_that_are_none() -> None:
+    assert number(float("nan")) == number(np.nan, 2, " %") == "\N{EN DASH}"
+    assert number(float("-inf")) == "\N{MINUS SIGN}\N{INFINITY}"
+    assert number(0.0) == "0"
+
+
+@given(st.lists(st.floats(0.001, 1e6), min_size=2, max_size=6, unique=True))
+def test_best_of_a_column_is_its_smallest_or_nearest_to_the_level(values: list[float]) -> None:
+    marked = [cell.best for cell in column_cells("mae", pd.Series(values))]
+    assert marked == [value == min(values) for value in values]
+    shares = [value / 1e6 for value in values]
+    gaps = [abs(share - 0.8) for share in shares]
+    marked = [cell.best for cell in column_cells("coverage_80", pd.Series(shares))]
+    assert marked == [gap == min(gaps) for gap in gaps] or len(set(gaps)) == 1
+    assert not any(cell.best for cell in column_cells("width_80", pd.Series(values)))
+    assert not any(cell.best for cell in column_cells("mae", pd.Series([1.0, 1.0, np.nan])))
