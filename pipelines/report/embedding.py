@@ -16,8 +16,8 @@ from pipelines.report.ranking import Ranking, landmarks
 from pipelines.report.words import REFERENCE
 from pipelines.results import ForecastResult
 
-MAX_NUMBERS = 850_000
-"""Numbers embedded at most: below 3 bytes each in the file, where plotly.js takes 2 MB."""
+MAX_NUMBERS = 660_000
+"""Numbers embedded at most: noise takes 4.2 bytes each in the file, where plotly.js takes 2 MB."""
 
 MAX_TESTED = 600
 """Backtest rows embedded of a series at most; more cannot be told apart in a chart."""
