@@ -1,0 +1,124 @@
+"""Forecast frames: from quantiles at origins to columns of levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from pipelines.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.panel import Panel
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def origin_runs(panel: Panel, horizon: int, n_windows: int, step: int) -> tuple[Ints, Ints, int]:
+    """Choose the origins of a backtest: the last window of each series ends with the series.
+
+    Args:
+        panel: The series.
+        horizon: Steps ahead.
+        n_windows: Windows per series; a shorter series gets as many as follow one row at least.
+        step: Rows from one origin to the next.
+
+    Returns:
+        Positions of the series that have a window, row of the newest origin of each, and the largest number
+        of windows that any has.
+
+    Raises:
+        ConfigError: If no series is longer than the horizon.
+    """
+    series = np.flatnonzero(panel.lengths > horizon)
+    if not len(series):
+        raise ConfigError(
+            f"A backtest needs a series of more than horizon={horizon} rows. "
+            f"Received: {int(panel.lengths.max())} rows in the longest; choose a smaller horizon."
+        )
+    newest = panel.indptr[series + 1] - 1 - horizon
+    longest = int(panel.lengths.max()) - horizon
+    return series, newest, min(n_windows, -(-longest // step))
+
+
+def backtest_frame(
+    panel: Panel, series: Ints, newest: Ints, quantiles: Floats, step: int, columns: dict[str, Floats]
+) -> pd.DataFrame:
+    """Lay the forecasts of many origins out in a long frame with cutoffs and what was observed.
+
+    Args:
+        panel: The series.
+        series: ``(runs,)`` positions of series.
+        newest: ``(runs,)`` rows of the newest origins.
+        quantiles: Any array ``(runs, windows, horizon, ...)``, for its shape.
+        step: Rows from one origin to the next.
+        columns: Name to ``(runs, windows, horizon)`` values.
+
+    Returns:
+        Rows sorted by series, cutoff and stamp: id, time, ``cutoff``, target and the given columns.
+    """
+    _, windows, horizon = quantiles.shape[:3]
+    cutoff = newest[:, None] - step * np.arange(windows - 1, -1, -1)
+    valid = cutoff >= panel.indptr[series][:, None]
+    rows = (cutoff[..., None] + np.arange(1, horizon + 1))[valid].ravel()
+    owner = np.broadcast_to(series[:, None, None], quantiles.shape[:3])[valid].ravel()
+    known = np.repeat(cutoff[valid], horizon)
+    first = panel.indptr[owner]
+    frame = panel.key_frame(owner, panel.freq.advance(panel.starts[owner], rows - first))
+    frame["cutoff"] = panel.frame_time(panel.freq.advance(panel.starts[owner], known - first))
+    frame[panel.columns.target_col] = panel.values[rows]
+    for name, values in columns.items():
+        frame[name] = values[valid].ravel()
+    return frame
+
+
+def level_columns(
+    quantiles: Floats, probabilities: Sequence[float], levels: Sequence[float], alias: str
+) -> dict[str, Floats]:
+    """Columns of the median and of the bounds of central intervals.
+
+    Between the probabilities that the network was trained on, and beyond them, a quantile is interpolated
+    linearly against the quantile of a normal distribution; this keeps the order of quantiles.
+
+    Args:
+        quantiles: ``(..., probabilities)``, not decreasing along the last axis.
+        probabilities: What they are quantiles of, increasing, 0.5 among them.
+        levels: Levels in percent.
+        alias: Name of the model.
+
+    Returns:
+        ``alias``, ``alias-lo-L`` and ``alias-hi-L`` for each level, each without the last axis.
+
+    Example:
+        >>> grid = np.array([[10.0, 20.0, 30.0]])
+        >>> {k: v.tolist() for k, v in level_columns(grid, [0.1, 0.5, 0.9], [80], "TCN").items()}
+        {'TCN': [20.0], 'TCN-lo-80': [10.0], 'TCN-hi-80': [30.0]}
+    """
+    columns = {alias: at_probability(quantiles, probabilities, 0.5)}
+    for level in levels:
+        name = f"{level:g}"
+        columns[f"{alias}-lo-{name}"] = at_probability(quantiles, probabilities, 0.5 - level / 200)
+        columns[f"{alias}-hi-{name}"] = at_probability(quantiles, probabilities, 0.5 + level / 200)
+    return columns
+
+
+def at_probability(quantiles: Floats, probabilities: Sequence[float], wanted: float) -> Floats:
+    """One quantile, interpolated as described in ``level_columns``."""
+    known = np.asarray(probabilities)
+    match = np.flatnonzero(np.isclose(known, wanted, rtol=0, atol=1e-9))
+    if len(match):
+        return quantiles[..., match[0]]
+    right = int(np.clip(np.searchsorted(known, wanted), 1, len(known) - 1))
+    below, above = ndtri(known[right - 1]), ndtri(known[right])
+    share = (ndtri(wanted) - below) / (above - below)
+    low, high = quantiles[..., right - 1], quantiles[..., right]
+    result: Any = low + share * (high - low)
+    if 0 <= share <= 1:  # rounding must not carry it past its neighbors
+        result = np.clip(result, low, high)
+    return np.asarray(result)

@@ -1,0 +1,361 @@
+"""The face of the package: fit, predict, backtest, save, load, plan."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.backtest import backtest_frame, level_columns, origin_runs
+from pipelines.bundle import read_bundle, write_bundle
+from pipelines.config import Settings
+from pipelines.errors import BundleError, ConfigError, NotFittedError
+from pipelines.panel import Panel
+from pipelines.plan import Plan, check_levels, make_plan, season_of
+from pipelines.windows import SeriesTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Forecaster:
+    """Probabilistic forecasts of many series with one temporal convolution network.
+
+    Everything but ``horizon`` has a default that is derived from the frequency, the season, the horizon and
+    the size of the panel when ``fit`` sees the data; ``plan`` shows what was derived.
+
+    Args:
+        horizon: Steps ahead to forecast.
+        freq: Step between stamps, such as "h" or "MS"; an integer for integer stamps; None to infer it.
+        season_length: Steps in a season; "auto" for the natural one of the frequency.
+        levels: Levels of the central prediction intervals, in percent.
+        seed: Fixes weights and batches: the same data, settings and seed give the same forecast, bit for bit,
+            on one machine.
+        lookback: Steps that a forecast looks back, or "auto".
+        architecture: "tcn", gated dilated causal convolutions beside a long-kernel path.
+        filters: Channels of the dilated stack, or "auto".
+        kernel_size: Taps of its convolutions, or "auto".
+        dilations: Their dilation rates, or "auto" for 1, 2, 4, ... as far as the season asks.
+        head: "quantile", quantiles that cannot cross.
+        preset: "fast", "default" or "best": how much training to spend.
+        max_steps: Training steps, or "auto".
+        time_budget: Seconds that training may take; the result then depends on the speed of the machine.
+        ensemble: Members whose quantiles are averaged, or "auto".
+        alias: Name of the forecast's columns.
+        id_col: Column of the series' ids.
+        time_col: Column of the stamps.
+        target_col: Column of the values.
+
+    Attributes:
+        plan_: What the fit derived from the data.
+        panel_: The data of the fit.
+        history_: A record per epoch of training.
+        network_: The Keras model.
+
+    Raises:
+        ConfigError: If an argument is not allowed.
+
+    Example:
+        >>> import pandas as pd
+        >>> days = pd.date_range("2024-01-01", periods=60)
+        >>> frame = pd.DataFrame({"unique_id": "A", "ds": days, "y": [10.0 + day.dayofweek for day in days]})
+        >>> forecaster = Forecaster(horizon=7, levels=[80], preset="fast", max_steps=4, ensemble=1)
+        >>> forecast = forecaster.fit(frame).predict()
+        >>> list(forecast.columns), len(forecast)
+        (['unique_id', 'ds', 'TCN', 'TCN-lo-80', 'TCN-hi-80'], 7)
+    """
+
+    def __init__(
+        self,
+        horizon: int,
+        freq: Any = None,
+        season_length: int | str = "auto",
+        levels: Sequence[float] = (80, 95),
+        seed: int = 0,
+        lookback: int | str = "auto",
+        architecture: str = "tcn",
+        filters: int | str = "auto",
+        kernel_size: int | str = "auto",
+        dilations: Sequence[int] | str = "auto",
+        head: str = "quantile",
+        preset: str = "default",
+        max_steps: int | str = "auto",
+        time_budget: float | None = None,
+        ensemble: int | str = "auto",
+        alias: str = "TCN",
+        id_col: str = "unique_id",
+        time_col: str = "ds",
+        target_col: str = "y",
+    ) -> None:
+        self.horizon = horizon
+        self.freq = freq
+        self.season_length = season_length
+        self.levels = levels
+        self.seed = seed
+        self.lookback = lookback
+        self.architecture = architecture
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.dilations = dilations
+        self.head = head
+        self.preset = preset
+        self.max_steps = max_steps
+        self.time_budget = time_budget
+        self.ensemble = ensemble
+        self.alias = alias
+        self.id_col = id_col
+        self.time_col = time_col
+        self.target_col = target_col
+        self._settings()
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the arguments of the constructor, as scikit-learn asks.
+
+        Args:
+            deep: Accepted for scikit-learn; no argument is itself an estimator.
+
+        Returns:
+            Name to value.
+        """
+        del deep
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> Forecaster:
+        """Change arguments of the constructor; what was learned stays.
+
+        Raises:
+            ConfigError: If a name is unknown or a value not allowed; nothing is changed then.
+        """
+        known = self.get_params()
+        for name in params:
+            if name not in known:
+                raise ConfigError(f"'{name}' is not a setting. Known: {', '.join(known)}.")
+        Settings.of({**known, **params})
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        """Return the constructor call, arguments at their default left out."""
+        defaults = {name: p.default for name, p in inspect.signature(type(self)).parameters.items()}
+        changed = {
+            name: value for name, value in self.get_params().items() if repr(value) != repr(defaults[name])
+        }
+        return f"Forecaster({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+
+    def plan(self, df: Any) -> Plan:
+        """Say what ``fit`` would do, without training.
+
+        Args:
+            df: Long frame, as for ``fit``.
+
+        Returns:
+            Sizes, estimates of memory and time, and what is special about the data.
+
+        Raises:
+            PanelError: If the frame cannot be used.
+        """
+        return self._prepare(self._read(df))[1]
+
+    def fit(self, df: Any, callbacks: Iterable[Callable[[dict[str, float]], None]] = ()) -> Forecaster:
+        """Train on every origin of every series.
+
+        Args:
+            df: Long frame, a row per series and stamp: pandas, polars or pyarrow. It is not changed.
+            callbacks: Each is called with the record of every epoch: step, loss, learning_rate, seconds.
+
+        Returns:
+            This forecaster.
+
+        Raises:
+            PanelError: If the frame cannot be used.
+        """
+        settings = self._settings()
+        panel = self._read(df)
+        table, plan = self._prepare(panel)
+
+        from pipelines.network import build_network
+        from pipelines.training import train
+
+        network = build_network(plan, settings.seed)
+        history = train(network, table, plan, settings.seed, settings.time_budget, callbacks)
+        self.settings_, self.panel_, self.plan_ = settings, panel, plan
+        self.network_, self.history_ = network, history
+        self.nonnegative_ = bool(np.nanmin(panel.values, initial=0.0) >= 0)
+        return self
+
+    def predict(self, df: Any = None, levels: Sequence[float] | None = None) -> pd.DataFrame:
+        """Forecast the steps after each series' last row.
+
+        Args:
+            df: A new history to forecast from with the learned weights; None for the data of the fit. Series
+                that the fit did not see are welcome.
+            levels: Interval levels in percent; None for those of the constructor.
+
+        Returns:
+            Columns id, time, ``TCN``, ``TCN-lo-80``, ``TCN-hi-80``, ...: a row per series and step.
+
+        Raises:
+            NotFittedError: Before ``fit``.
+            PanelError: If the frame cannot be used.
+        """
+        panel = self._history(df)
+        series = np.arange(panel.n_series)
+        quantiles = self._quantiles(panel, series, panel.indptr[1:] - 1)[:, 0]
+        frame = panel.key_frame(
+            np.repeat(series, self.plan_.horizon), panel.future_stamps(self.plan_.horizon).ravel()
+        )
+        for name, values in self._columns(quantiles, levels).items():
+            frame[name] = values.ravel()
+        return frame
+
+    def backtest(
+        self,
+        df: Any = None,
+        n_windows: int = 1,
+        step: int | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> pd.DataFrame:
+        """Forecast from many past origins in one pass, with the weights as they are.
+
+        The last window of each series ends with its last row. Rows that the fit has seen are forecast too: for
+        an honest test, fit on rows before the first cutoff.
+
+        Args:
+            df: The history to test on; None for the data of the fit.
+            n_windows: Windows per series.
+            step: Rows from one cutoff to the next; None for the horizon.
+            levels: Interval levels in percent; None for those of the constructor.
+
+        Returns:
+            Columns id, time, ``cutoff`` (last stamp known), target, ``TCN``, ``TCN-lo-80``, ...
+
+        Raises:
+            NotFittedError: Before ``fit``.
+            ConfigError: If a count is not positive, or no series is longer than the horizon.
+            PanelError: If the frame cannot be used.
+        """
+        panel = self._history(df)
+        step = self.plan_.horizon if step is None else step
+        for name, value in (("n_windows", n_windows), ("step", step)):
+            if not isinstance(value, (int, np.integer)) or value < 1:
+                raise ConfigError(f"{name} must be a positive integer. Received: {value!r}.")
+        series, newest, windows = origin_runs(panel, self.plan_.horizon, int(n_windows), int(step))
+        quantiles = self._quantiles(panel, series, newest, windows, int(step))
+        return backtest_frame(panel, series, newest, quantiles, int(step), self._columns(quantiles, levels))
+
+    def save(self, path: str | Path) -> None:
+        """Write a bundle: settings, plan, weights and the data's last rows, each with a checksum; no pickle.
+
+        Args:
+            path: Directory to create, or a bundle to replace.
+
+        Raises:
+            NotFittedError: Before ``fit``.
+            BundleError: If the path holds something else.
+        """
+        self._check_fitted()
+        from pipelines.network import save_network
+
+        state = {
+            "params": _plain_params(self.get_params()),
+            "plan": self.plan_.to_dict(),
+            "history": self.history_,
+            "nonnegative": self.nonnegative_,
+            "tz": self.panel_.tz,
+        }
+        tail = self.panel_.to_frame()
+        write_bundle(
+            Path(path),
+            {"config.json": state},
+            {
+                "model.keras": lambda file: save_network(self.network_, file),
+                "history.parquet": lambda file: tail.to_parquet(file, index=False),
+            },
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Forecaster:
+        """Read a bundle written by ``save``; checksums are verified before anything is parsed.
+
+        Args:
+            path: Directory of the bundle.
+
+        Returns:
+            A fitted forecaster whose forecasts equal those of the one that was saved.
+
+        Raises:
+            BundleError: If it is damaged, changed, or not a bundle.
+        """
+        files = read_bundle(Path(path))
+        missing = {"config.json", "model.keras", "history.parquet"} - set(files)
+        if missing:
+            raise BundleError(f"A forecaster's bundle lacks {', '.join(sorted(missing))}: {path}.")
+        import pandas as pd
+
+        from pipelines.network import load_network
+
+        state = json.loads(files["config.json"].read_text(encoding="utf-8"))
+        loaded = cls(**state["params"])
+        loaded.settings_ = loaded._settings()
+        plan = {name: tuple(v) if isinstance(v, list) else v for name, v in state["plan"].items()}
+        loaded.plan_ = Plan(**plan)
+        loaded.history_ = state["history"]
+        loaded.nonnegative_ = state["nonnegative"]
+        loaded.network_ = load_network(files["model.keras"])
+        loaded.panel_ = loaded._read(pd.read_parquet(files["history.parquet"]), loaded.plan_.freq)
+        return loaded
+
+    def _settings(self) -> Settings:
+        return Settings.of(self.get_params())
+
+    def _read(self, df: Any, freq: Any = None) -> Panel:
+        if isinstance(df, Panel):
+            return df
+        return Panel.from_frame(df, freq or self.freq, self.id_col, self.time_col, self.target_col)
+
+    def _prepare(self, panel: Panel) -> tuple[SeriesTable, Plan]:
+        settings = self._settings()
+        table = SeriesTable.from_panel(panel, season_of(settings, panel))
+        return table, make_plan(settings, panel, table)
+
+    def _history(self, df: Any) -> Panel:
+        """The panel to forecast from, of the same frequency as that of the fit."""
+        self._check_fitted()
+        if df is None:
+            return self.panel_
+        freq = self.plan_.freq
+        return self._read(df, int(freq) if freq.isdigit() else freq)
+
+    def _quantiles(self, panel: Panel, series: Any, newest: Any, count: int = 1, step: int = 1) -> Any:
+        """Quantiles ``(runs, count, horizon, probabilities)`` in the original units."""
+        from pipelines.network import forecast_origins
+
+        table = SeriesTable.from_panel(panel, self.plan_.season_length)
+        quantiles = forecast_origins(self.network_, table, series, newest, count, step)
+        return np.maximum(quantiles, 0.0) if self.nonnegative_ else quantiles
+
+    def _columns(self, quantiles: Any, levels: Sequence[float] | None) -> dict[str, Any]:
+        wanted = check_levels(self.settings_.levels if levels is None else levels)
+        columns = level_columns(quantiles, self.network_.quantiles, wanted, self.settings_.alias)
+        if self.nonnegative_:  # levels beyond the network's outermost quantiles are extrapolated
+            columns = {name: np.maximum(values, 0.0) for name, values in columns.items()}
+        return columns
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "network_"):
+            raise NotFittedError("A forecaster must be fitted first; call fit(df).")
+
+
+def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
+    """Arguments as JSON holds them."""
+    plain = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in params.items()}
+    freq = plain["freq"]
+    plain["freq"] = (
+        freq if freq is None or isinstance(freq, (str, int)) else getattr(freq, "freqstr", str(freq))
+    )
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}

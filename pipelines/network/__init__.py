@@ -1,0 +1,7 @@
+"""From a plan to a network, and from a network to forecasts."""
+
+from pipelines.network.build import build_network, load_network, save_network
+from pipelines.network.gather import DeviceTable
+from pipelines.network.onepass import forecast_origins
+
+__all__ = ["DeviceTable", "build_network", "forecast_origins", "load_network", "save_network"]

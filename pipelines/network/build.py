@@ -1,0 +1,48 @@
+"""Networks from plans and from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from pipelines.plan import QUANTILES, Plan
+from tcn.models import ForkingTCN
+
+
+def build_network(plan: Plan, seed: int) -> ForkingTCN:
+    """Make the untrained network that a plan describes.
+
+    Args:
+        plan: Sizes.
+        seed: Fixes the initial weights.
+
+    Returns:
+        The network, built.
+    """
+    network = ForkingTCN(
+        horizon=plan.horizon,
+        quantiles=QUANTILES,
+        lookback=plan.lookback,
+        season_length=plan.season_length,
+        phases=plan.phases,
+        filters=plan.filters,
+        kernel_size=plan.kernel_size,
+        dilations=plan.dilations,
+        members=plan.members,
+        seed=seed,
+        name="forking_tcn",
+    )
+    network.build((None, None, 4))
+    return network
+
+
+def save_network(network: ForkingTCN, path: Path) -> None:
+    """Write a network in Keras' own format."""
+    network.save(path)
+
+
+def load_network(path: Path) -> Any:
+    """Read a network; only registered layers are accepted, no code is run."""
+    return keras.saving.load_model(path, compile=False, safe_mode=True)

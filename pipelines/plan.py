@@ -1,0 +1,226 @@
+"""What a fit will do, derived from the settings and the panel before any training."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from pipelines.config import Settings
+from pipelines.errors import ConfigError
+from pipelines.frequency import season_length_of
+from pipelines.panel import Panel
+from pipelines.windows import SeriesTable
+from tcn.receptive_field import dilations_for, receptive_field
+
+QUANTILES: Final = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+"""Probabilities that the network is trained on; other levels are interpolated between them."""
+
+# Members of the ensemble, and factor on the number of steps.
+_PRESETS: Final = {"fast": (2, 0.25), "default": (6, 1.0), "best": (10, 2.0)}
+# A stack that sees more positions than this costs more than it gains: seasonal differences reach further.
+_LONGEST_FIELD: Final = 192
+_MAX_LOOKBACK: Final = 1440
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes and choices of a fit; ``str`` gives a table, ``to_dict`` plain values.
+
+    Attributes:
+        freq: Frequency of the data.
+        horizon: Steps ahead.
+        season_length: Steps in a season.
+        series: Number of series.
+        rows: Rows on the regular grid.
+        observations: Rows with a value.
+        origins: Origins that training can draw from.
+        lookback: Steps of the long-kernel window.
+        receptive_field: Steps that the dilated stack sees.
+        dilations: Dilation rate of each of its blocks.
+        kernel_size: Taps of its convolutions.
+        filters: Channels of the stack.
+        phases: Calendar positions that the network can tell apart.
+        members: Size of the ensemble.
+        parameters: Trainable weights of all members.
+        steps: Training steps.
+        chunks: Chunks per member and step.
+        origins_per_chunk: Origins in each chunk.
+        learning_rate: Peak of the schedule.
+        memory_mb: Estimate of the memory that the panel and a training step take, without TensorFlow's own.
+        seconds: Rough estimate of the training time on two cores.
+        notes: What is special about the data, and how series that cannot teach are forecast.
+    """
+
+    freq: str
+    horizon: int
+    season_length: int
+    series: int
+    rows: int
+    observations: int
+    origins: int
+    lookback: int
+    receptive_field: int
+    dilations: tuple[int, ...]
+    kernel_size: int
+    filters: int
+    phases: int
+    members: int
+    parameters: int
+    steps: int
+    chunks: int
+    origins_per_chunk: int
+    learning_rate: float
+    memory_mb: int
+    seconds: int
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON-able values."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+    def __str__(self) -> str:
+        """Return a line per field, the notes last."""
+        fields = {name: value for name, value in self.to_dict().items() if name != "notes"}
+        width = max(map(len, fields))
+        lines = [f"{name:<{width}}  {_readable(value)}" for name, value in fields.items()]
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+
+def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
+    """Derive everything that the settings leave open.
+
+    Args:
+        settings: What the user asked for.
+        panel: The series.
+        table: The same series as the network reads them.
+
+    Returns:
+        The plan.
+
+    Raises:
+        ConfigError: If settings contradict each other.
+    """
+    horizon, season = settings.horizon, season_of(settings, panel)
+    lookback = settings.lookback if settings.lookback != "auto" else _lookback(horizon, season, panel)
+    kernel_size = 3 if settings.kernel_size == "auto" else settings.kernel_size
+    dilations = (
+        dilations_for(_field(lookback, season), kernel_size)
+        if settings.dilations == "auto"
+        else settings.dilations
+    )
+    filters = 32 if settings.filters == "auto" else settings.filters
+    members, share = _PRESETS[settings.preset]
+    if settings.ensemble != "auto":
+        members = settings.ensemble
+    observations = int(np.isfinite(panel.values).sum())
+    origins = int(table.origins.sum())
+    steps = settings.max_steps
+    if steps == "auto":
+        steps = round(share * float(np.clip(10 * observations**0.4, 100, 2000)))
+    if origins == 0:
+        steps = 0
+    chunks, origins_per_chunk = 16, 16
+    field = receptive_field(kernel_size, dilations)
+    width = 128
+    weights = _parameters(horizon, lookback, filters, kernel_size, len(dilations), table.phases, width)
+    span = max(lookback, field + 2 * max(season, 8)) + origins_per_chunk
+    step_bytes = (
+        4
+        * members
+        * chunks
+        * (6 * origins_per_chunk * (lookback + horizon * len(QUANTILES)) + 20 * span * filters)
+    )
+    flops = (
+        6
+        * members
+        * chunks
+        * (origins_per_chunk * weights + (field + origins_per_chunk) * len(dilations) * 7 * filters**2)
+    )
+    return Plan(
+        freq=panel.freq.text,
+        horizon=horizon,
+        season_length=season,
+        series=panel.n_series,
+        rows=panel.n_rows,
+        observations=observations,
+        origins=origins,
+        lookback=lookback,
+        receptive_field=field,
+        dilations=tuple(dilations),
+        kernel_size=kernel_size,
+        filters=filters,
+        phases=table.phases,
+        members=members,
+        parameters=members * weights,
+        steps=steps,
+        chunks=chunks,
+        origins_per_chunk=origins_per_chunk,
+        learning_rate=2e-3,
+        memory_mb=round((panel.n_rows * 14 + step_bytes + 16 * members * weights) / 2**20),
+        seconds=round(steps * flops / 60e9) + 6,
+        notes=_notes(panel, table, steps),
+    )
+
+
+def season_of(settings: Settings, panel: Panel) -> int:
+    """Season length that was asked for, or the natural one of the frequency."""
+    return season_length_of(panel.freq) if settings.season_length == "auto" else settings.season_length
+
+
+def _lookback(horizon: int, season: int, panel: Panel) -> int:
+    """Two weeks of hours or half-hours, else three seasons; no longer than what most targets follow."""
+    wished = 14 * season if season in (24, 48) else max(2 * horizon, 3 * season)
+    longest = int(panel.lengths.max()) - horizon // 2
+    return max(min(wished, longest, max(_MAX_LOOKBACK, 2 * season)), season + 1, 4)
+
+
+def _field(lookback: int, season: int) -> int:
+    """Steps that the dilated stack should see."""
+    return max(4 * min(lookback, max(3 * season, 16), _LONGEST_FIELD) // 5, 2)
+
+
+def _parameters(
+    horizon: int, lookback: int, filters: int, kernel_size: int, blocks: int, phases: int, width: int
+) -> int:
+    """Trainable weights of one member."""
+    head = (
+        2 * (width + width * 256 + 256 + 256 * width + width) + width + (width + 1) * horizon * len(QUANTILES)
+    )
+    block = filters + (filters * kernel_size + 1) * 2 * filters + (filters + 1) * filters
+    stack = (4 + 1) * filters + blocks * block + filters + (filters + 1) * width
+    embed = phases * width if phases > 1 else 0
+    return head + stack + embed + (6 + 1) * width + (2 * lookback + 1) * width + lookback * horizon
+
+
+def _notes(panel: Panel, table: SeriesTable, steps: int) -> tuple[str, ...]:
+    """What the user should know of the data before training."""
+    notes = str(panel.notes).splitlines()
+    unusable = table.origins == 0
+    if unusable.any():
+        notes.append(
+            f"{int(unusable.sum())} series have no origin with a target and teach nothing: "
+            "they are forecast by what the others taught, a series without any value as 0"
+        )
+    if steps == 0:
+        notes.append("no training: forecasts repeat the last season around the last value")
+    return tuple(notes)
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def check_levels(levels: Any) -> tuple[float, ...]:
+    """Check interval levels given to a method, in percent.
+
+    Raises:
+        ConfigError: If one is not between 0 and 100.
+    """
+    values = tuple(sorted(float(level) for level in levels))
+    if any(not 0 < level < 100 for level in values):
+        raise ConfigError(f"levels must lie between 0 and 100, in percent. Received: {list(levels)}.")
+    return values

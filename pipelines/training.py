@@ -1,0 +1,149 @@
+"""Fitting a network at every origin of a panel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from pipelines.network import DeviceTable
+from pipelines.plan import Plan
+from pipelines.windows import ChunkSampler, SeriesTable
+from tcn.losses import pinball
+from tcn.ops import frames
+
+Record = dict[str, float]
+
+_EPOCHS: Final = 20
+_WARM_UP: Final = 50
+# Share of a series' weight that follows its size: 0 would weight relative errors equally, 1 absolute ones.
+_SIZE_SHARE: Final = 0.25
+
+
+def train(
+    network: Any,
+    table: SeriesTable,
+    plan: Plan,
+    seed: int,
+    time_budget: float | None = None,
+    callbacks: Iterable[Callable[[Record], None]] = (),
+) -> list[Record]:
+    """Minimize the quantile loss over all origins; the averaged weights stay in the network.
+
+    Args:
+        network: The network, built; its weights are changed.
+        table: The series.
+        plan: Steps, chunks, learning rate.
+        seed: Fixes the order of the chunks.
+        time_budget: Seconds after which training is brought to its end early; None for no limit. With a
+            limit the result depends on the speed of the machine.
+        callbacks: Each is called with every record.
+
+    Returns:
+        A record per epoch: ``step``, ``loss``, ``learning_rate``, ``seconds``.
+    """
+    if plan.steps == 0:
+        return []
+    began = time.perf_counter()
+    optimizer = keras.optimizers.AdamW(
+        learning_rate=plan.learning_rate,
+        weight_decay=1e-3,
+        beta_2=0.99,
+        global_clipnorm=1.0,
+        use_ema=True,
+        ema_momentum=0.99,
+    )
+    variables = network.trainable_variables
+    optimizer.build(variables)
+    run_block = _compile(network, optimizer, table, plan)
+    sampler = ChunkSampler(table, plan.origins_per_chunk)
+    rng = np.random.default_rng(seed)
+    history: list[Record] = []
+    per_epoch = -(-plan.steps // _EPOCHS)
+    steps, done = plan.steps, 0
+    while done < steps:
+        size = min(per_epoch, steps - done)
+        rates = learning_rates(plan.learning_rate, steps)[done : done + size]
+        # Every block has the same shape, so that it is compiled once; a rate of -1 marks steps left out.
+        padded = np.full(per_epoch, -1.0, np.float32)
+        padded[:size] = rates
+        series, newest = sampler.draw(rng, (per_epoch, plan.members, plan.chunks))
+        loss = float(run_block(series, newest, padded)) / size
+        done += size
+        seconds = time.perf_counter() - began
+        record = {"step": done, "loss": loss, "learning_rate": float(rates[-1]), "seconds": seconds}
+        history.append(record)
+        for callback in callbacks:
+            callback(record)
+        if time_budget is not None:
+            affordable = done + int(max(time_budget - seconds, 0.0) / seconds * done)
+            steps = max(min(steps, affordable), done)
+    optimizer.finalize_variable_values(variables)
+    return history
+
+
+def learning_rates(peak: float, steps: int) -> npt.NDArray[np.float32]:
+    """Linear warm-up, then half a cosine down to zero.
+
+    Args:
+        peak: Largest rate.
+        steps: Number of steps.
+
+    Returns:
+        ``(steps,)`` rates.
+
+    Example:
+        >>> learning_rates(1.0, 3).round(2).tolist()
+        [1.0, 0.75, 0.25]
+    """
+    warm = min(_WARM_UP, steps // 4)
+    rise = np.arange(1, warm + 1) / (warm + 1)
+    fall = 0.5 * (1 + np.cos(np.pi * np.arange(steps - warm) / max(steps - warm, 1)))
+    return (peak * np.concatenate([rise, fall])).astype(np.float32)
+
+
+def series_weights(table: SeriesTable) -> npt.NDArray[np.float32]:
+    """Weight of each series' conditioned errors in the loss, ``(series,)``."""
+    typical = float(np.median(table.scale))
+    return (table.unit / table.scale * (table.scale / typical) ** _SIZE_SHARE).astype(np.float32)
+
+
+def _compile(network: Any, optimizer: Any, table: SeriesTable, plan: Plan) -> Callable[..., Any]:
+    """Return a function that runs a block of steps and returns the sum of their losses."""
+    device = DeviceTable.from_table(table)
+    weights = tf.constant(series_weights(table))
+    first = tf.constant((table.indptr[:-1] + table.first_origin).astype(np.int32))
+    quantiles = tf.constant(network.quantiles, tf.float32)
+    variables = network.trainable_variables
+    origins, horizon = plan.origins_per_chunk, plan.horizon
+    before = network.context + origins
+
+    def loss_of(series: Any, newest: Any) -> Any:
+        inputs, values = device.chunk(series, newest, before, horizon)
+        forecast = network.forecast_members(inputs, training=True)
+        target = frames(values[..., network.context + 1 :], horizon)
+        origin = newest[..., None] + tf.range(1 - origins, 1)
+        allowed = (origin >= tf.gather(first, series)[..., None])[..., None]
+        known = tf.cast(tf.math.is_finite(target) & allowed, tf.float32)
+        error = pinball(tf.where(tf.math.is_finite(target), target, 0.0), forecast, quantiles)
+        weighted = error * known * tf.gather(weights, series)[..., None, None]
+        return tf.reduce_sum(weighted) / tf.maximum(tf.reduce_sum(known), 1.0)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def run_block(series: Any, newest: Any, rates: Any) -> Any:
+        def body(i: Any, total: Any) -> tuple[Any, Any]:
+            optimizer.learning_rate.assign(rates[i])
+            with tf.GradientTape() as tape:
+                loss = loss_of(series[i], newest[i])
+            optimizer.apply(tape.gradient(loss, variables), variables)
+            return i + 1, total + loss
+
+        steps = tf.reduce_sum(tf.cast(rates >= 0, tf.int32))
+        return tf.while_loop(lambda i, _: i < steps, body, (0, 0.0))[1]
+
+    return run_block

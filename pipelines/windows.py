@@ -1,0 +1,206 @@
+"""Where origins may lie, and what the network is shown of each series.
+
+Windows are never cut out and stored: a batch is a list of (series, newest origin) pairs, and the compiled step
+gathers each chunk from the one array of all rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.panel import Panel
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
+
+# Far inside float32's range, so that sums over a window stay finite.
+LARGEST = 1e30
+
+
+@dataclass(frozen=True)
+class SeriesTable:
+    """A panel as the network reads it, in 32 bits.
+
+    A series is shown relative to its first observed value, in units of a power of two: both are known before
+    any origin that could depend on them, and the division is exact, so that no later value moves an earlier
+    forecast by a bit.
+
+    Attributes:
+        values: ``(rows,)`` conditioned values, NaN where nothing was observed.
+        phase: ``(rows,)`` calendar position of each row, from 0 to ``phases - 1``.
+        phases: Number of calendar positions, 1 if there are none.
+        indptr: ``(series + 1,)`` row pointers.
+        base: ``(series,)`` float64 first observed value; 0 where there is none.
+        unit: ``(series,)`` float64 power of two; a forecast is ``base + unit * output``.
+        scale: ``(series,)`` float64 mean absolute seasonal difference in the original units, for the loss.
+        first_origin: ``(series,)`` first row that may be an origin in training, relative to the series.
+    """
+
+    values: Floats
+    phase: npt.NDArray[np.int16]
+    phases: int
+    indptr: npt.NDArray[np.int64]
+    base: npt.NDArray[np.float64]
+    unit: npt.NDArray[np.float64]
+    scale: npt.NDArray[np.float64]
+    first_origin: npt.NDArray[np.int64]
+
+    @classmethod
+    def from_panel(cls, panel: Panel, season_length: int) -> SeriesTable:
+        """Condition a panel.
+
+        Args:
+            panel: The series.
+            season_length: Steps in a season.
+
+        Returns:
+            The table.
+        """
+        owner = panel.series_of_rows
+        observed = np.isfinite(panel.values)
+        base = _first_per_series(panel.values, observed, panel.indptr, default=0.0)
+        with np.errstate(over="ignore"):  # what overflows is clipped below
+            away = panel.values - base[owner]
+        moved = observed & (away != 0)
+        step = np.abs(_first_per_series(away, moved, panel.indptr, default=0.0))
+        step = np.where(step > 0, step, np.where(base != 0, np.abs(base), 1.0))
+        unit = np.exp2(np.clip(np.round(np.log2(step)), -1000, 1000))
+        away /= unit[owner]
+        np.clip(away, -LARGEST, LARGEST, out=away)
+        phase, phases = calendar_phase(panel, season_length)
+        lengths = panel.lengths
+        return cls(
+            values=away.astype(np.float32),
+            phase=phase,
+            phases=phases,
+            indptr=panel.indptr,
+            base=base,
+            unit=unit,
+            scale=_error_scale(panel, season_length),
+            first_origin=np.clip(np.minimum(season_length, lengths - 2), 0, None),
+        )
+
+    @property
+    def n_series(self) -> int:
+        """Number of series."""
+        return len(self.base)
+
+    @property
+    def origins(self) -> npt.NDArray[np.int64]:
+        """``(series,)`` rows of each series that may be origins in training: a target follows each."""
+        return np.maximum(np.diff(self.indptr) - 1 - self.first_origin, 0)
+
+    @property
+    def offset(self) -> Floats:
+        """``(series,)`` what to add to a conditioned value to get the level in the same units."""
+        return (self.base / self.unit).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class ChunkSampler:
+    """Draws chunks of consecutive origins; every origin of a series is drawn equally often.
+
+    Series are drawn in proportion to the root of their number of origins, so that long ones teach more
+    without drowning the short ones.
+    """
+
+    table: SeriesTable
+    origins_per_chunk: int
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Ints, Ints]:
+        """Draw series and newest origin of as many chunks.
+
+        Args:
+            rng: Source of randomness.
+            shape: Shape of the result.
+
+        Returns:
+            Positions of series, and rows of the newest origin. A newest origin may lie past the end of its
+            series: such a chunk holds fewer origins, and without it the last ones would be drawn too rarely.
+        """
+        origins = self.table.origins
+        odds = np.sqrt(origins)
+        edges = np.cumsum(odds / odds.sum())
+        edges[-1] = 1.0
+        series = np.searchsorted(edges, rng.random(shape), side="right")
+        span = origins[series] + self.origins_per_chunk - 1
+        first = self.table.indptr[series] + self.table.first_origin[series]
+        newest = first + np.floor(rng.random(shape) * span).astype(np.int64)
+        return series.astype(np.int32), newest.astype(np.int32)
+
+
+def calendar_phase(panel: Panel, season_length: int) -> tuple[npt.NDArray[np.int16], int]:
+    """Position of each row in the calendar cycle that its frequency suggests.
+
+    Hour of the week for steps shorter than a day, day of the week for days, week of the year, month, quarter;
+    the position within the season for integer stamps.
+
+    Args:
+        panel: The series.
+        season_length: Steps in a season, for integer stamps.
+
+    Returns:
+        ``(rows,)`` positions, and their number.
+    """
+    stamps = panel.all_stamps()
+    if panel.freq.is_integer:
+        if season_length > 512:
+            return np.zeros(panel.n_rows, np.int16), 1
+        return (stamps // panel.freq.step % season_length).astype(np.int16), season_length
+    time: Any = panel.frame_time(stamps)
+    if panel.freq.kind == "month":
+        months = panel.freq.step
+        if 12 % months or months == 12:
+            return np.zeros(panel.n_rows, np.int16), 1
+        return ((time.month.to_numpy() - 1) // months).astype(np.int16), 12 // months
+    weekday = time.dayofweek.to_numpy()
+    if panel.freq.kind == "business":
+        return weekday.astype(np.int16), 7
+    if panel.freq.is_clock:
+        return (weekday * 24 + time.hour.to_numpy()).astype(np.int16), 168
+    if panel.freq.text.startswith("W"):
+        return np.minimum((time.dayofyear.to_numpy() - 1) // 7, 51).astype(np.int16), 52
+    return weekday.astype(np.int16), 7
+
+
+def _first_per_series(
+    values: npt.NDArray[np.float64],
+    mask: npt.NDArray[np.bool_],
+    indptr: npt.NDArray[np.int64],
+    default: float,
+) -> npt.NDArray[np.float64]:
+    """First value of each series at which the mask holds."""
+    rows = np.flatnonzero(mask)
+    place = np.searchsorted(rows, indptr[:-1])
+    found = place < len(rows)
+    candidate = rows[np.minimum(place, len(rows) - 1)] if len(rows) else np.zeros(len(indptr) - 1, np.int64)
+    found &= candidate < indptr[1:]
+    return np.where(found, values[candidate], default)
+
+
+def _error_scale(panel: Panel, season_length: int) -> npt.NDArray[np.float64]:
+    """Mean absolute seasonal difference of each series, of one step where a season does not fit."""
+    seasonal = _mean_change(panel, season_length)
+    scale = np.where(seasonal > 0, seasonal, _mean_change(panel, 1))
+    known = scale[scale > 0]
+    typical = float(np.median(known)) if len(known) else 1.0
+    owner = panel.series_of_rows
+    observed = np.isfinite(panel.values)
+    total = np.bincount(owner, np.where(observed, np.abs(panel.values), 0.0), panel.n_series)
+    level = total / np.maximum(np.bincount(owner, observed, panel.n_series), 1)
+    scale = np.where(scale > 0, scale, typical)
+    return np.maximum(scale, 1e-4 * level)
+
+
+def _mean_change(panel: Panel, lag: int) -> npt.NDArray[np.float64]:
+    """Mean absolute difference to ``lag`` rows before within each series, NaN where there is no pair."""
+    owner = panel.series_of_rows
+    change = np.abs(panel.values[lag:] - panel.values[:-lag])
+    pair = np.isfinite(change) & (owner[lag:] == owner[:-lag])
+    count = np.bincount(owner[lag:][pair], minlength=panel.n_series)
+    total = np.bincount(owner[lag:][pair], change[pair], panel.n_series)
+    return np.divide(total, count, out=np.full(panel.n_series, np.nan), where=count > 0)

@@ -1,0 +1,104 @@
+"""Scaling of each origin's own window: causal, masked and invertible."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from tcn.ops import frames, last_observed
+
+__all__ = ["OriginView", "OriginWindow"]
+
+# A window whose spread is below this share of its level counts as constant: float32 holds seven digits.
+RELATIVE_FLOOR = 1e-5
+# Smallest normal numbers of float32 are near 1e-38; the floor must stay invertible.
+ABSOLUTE_FLOOR = 1e-30
+
+
+class OriginView(NamedTuple):
+    """What an origin knows of its window; every field has the axes `(members, batch, origins, ...)`.
+
+    Attributes:
+        window: Values relative to `location` in units of `scale`, clipped, 0 where unobserved: `(..., lookback)`.
+        observed: 1 where a value was observed: `(..., lookback)`.
+        location: Last observed value: `(..., 1)`.
+        scale: Mean distance of the window from `location`, never 0: `(..., 1)`.
+        facts: Scale-free descriptions of the window: `(..., 4)`.
+    """
+
+    window: Any
+    observed: Any
+    location: Any
+    scale: Any
+    facts: Any
+
+
+@keras.saving.register_keras_serializable(package="tcn")
+class OriginWindow(keras.layers.Layer):
+    """Cut and normalize the look-back window of every origin.
+
+    The location is the last observed value, the scale the mean absolute distance to it. Both use the window
+    alone, so an origin is seen the same way in a long sequence and in one that ends there.
+
+    Args:
+        lookback: Steps in a window, at least 2.
+        season_length: Lag of the seasonal difference that the scale is compared with.
+        clip: Bound on the normalized values.
+
+    Input shape:
+        Three tensors `(members, batch, time)`: values (0 where unobserved), observed (0 or 1), and the
+        distance from each value to the level in the original units.
+
+    Output shape:
+        An `OriginView` for the origins `lookback - 1, lookback - 1 + stride, ...` of the input.
+    """
+
+    def __init__(self, lookback: int, season_length: int = 1, clip: float = 10.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if lookback < 2 or season_length < 1:
+            raise ValueError(
+                "'lookback' must be at least 2 and 'season_length' at least 1. "
+                f"Received: lookback={lookback}, season_length={season_length}"
+            )
+        self.lookback = lookback
+        self.season_length = season_length
+        self.clip = clip
+
+    def call(self, values: Any, observed: Any, offset: Any, stride: int = 1) -> OriginView:
+        length = self.lookback
+        window, known = frames(values, length, stride), frames(observed, length, stride)
+        location, _ = last_observed(window, known)
+        count = ops.sum(known, axis=-1, keepdims=True)
+        away = (window - location) * known
+        level = location + offset[..., length - 1 :: stride, None]
+        floor = RELATIVE_FLOOR * ops.abs(level) + ABSOLUTE_FLOOR
+        spread = ops.sum(ops.abs(away), axis=-1, keepdims=True) / ops.maximum(count, 1.0)
+        scale = ops.maximum(spread, floor)
+        facts = [
+            ops.log(1.0 + count) / 3.0,
+            ops.clip(level / scale, -10.0, 10.0) / 5.0,
+            ops.clip(ops.log(scale / ops.maximum(self._seasonal_step(window, known), floor)), -3.0, 3.0),
+            ops.cast(count < length, values.dtype),
+        ]
+        return OriginView(
+            window=ops.clip(away / scale, -self.clip, self.clip),
+            observed=known,
+            location=location,
+            scale=scale,
+            facts=ops.concatenate(facts, axis=-1),
+        )
+
+    def _seasonal_step(self, window: Any, known: Any) -> Any:
+        """Mean absolute seasonal difference inside each window, 0 where it holds no pair."""
+        lag = min(self.season_length, self.lookback - 1)
+        pair = known[..., lag:] * known[..., :-lag]
+        step = ops.abs(window[..., lag:] - window[..., :-lag]) * pair
+        return ops.sum(step, axis=-1, keepdims=True) / ops.maximum(ops.sum(pair, axis=-1, keepdims=True), 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "lookback": self.lookback,
+            "season_length": self.season_length,
+            "clip": self.clip,
+        }

@@ -1,0 +1,5 @@
+"""Networks ready to train."""
+
+from tcn.models.forking import ForkingTCN
+
+__all__ = ["ForkingTCN"]
