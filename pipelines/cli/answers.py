@@ -1,0 +1,203 @@
+"""What commands answer: tables and sentences for people, one record for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from rich.table import Table
+
+from pipelines.jobs.files import scores_record
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.cli.checkup import Check
+    from pipelines.datasets import DatasetInfo
+    from pipelines.jobs import Outcome, Task, Tested
+    from pipelines.jobs.holding_out import HeldOut
+    from pipelines.plan import Plan
+    from pipelines.results import ForecastResult
+
+_SHOWN = ("MAE", "RMSE", "MASE", "WQL")  # and the coverages; a terminal is 80 columns wide
+_TONES = {"good": "bold green", "fair": "bold yellow", "bad": "bold red", "unknown": "bold"}
+
+
+def forecast_record(outcome: Outcome, store: str | Path | None) -> dict[str, Any]:
+    """Answer of ``tcn forecast`` for machines.
+
+    Args:
+        outcome: What the job left.
+        store: Where its MLflow run is.
+
+    Returns:
+        Plain data.
+    """
+    from pipelines.report.words import verdict
+
+    result, judged = outcome.result, verdict(outcome.result)
+    return {
+        "command": "forecast",
+        "name": result.name,
+        "series": result.n_series,
+        "horizon": result.horizon,
+        "freq": result.freq,
+        "season_length": result.season_length,
+        "data_sha256": result.digest,
+        "files": {path.name: str(path) for path in outcome.files},
+        "tracking": None if store is None else {"store": _address(store), "run_id": outcome.run_id},
+        "verdict": {"tone": judged.tone, "text": judged.headline},
+        "scores": scores_record(result.scores, outcome.reason),
+        "n_windows": outcome.held.n_windows,
+        "seconds": result.seconds,
+    }
+
+
+def backtest_record(tested: Tested) -> dict[str, Any]:
+    """Answer of ``tcn backtest`` for machines.
+
+    Args:
+        tested: What the job found.
+
+    Returns:
+        Plain data.
+    """
+    held = {"n_windows": tested.held.n_windows, "step": tested.held.step}
+    return {"command": "backtest", "name": tested.name, **held, "scores": scores_record(tested.scores)}
+
+
+def plan_record(task: Task, plan: Plan, held: HeldOut) -> dict[str, Any]:
+    """Answer of ``tcn plan`` for machines.
+
+    Args:
+        task: Data and settings.
+        plan: Plan of the fit.
+        held: Rows that would be held out.
+
+    Returns:
+        Plain data.
+    """
+    backtest = {"n_windows": held.n_windows, "step": held.step, "reason": held.reason}
+    return {"command": "plan", "name": task.name, "plan": plan.to_dict(), "backtest": backtest}
+
+
+def show_forecast(console: Console, outcome: Outcome, store: str | Path | None) -> None:
+    """Print the scores, what they mean, and where everything lies.
+
+    Args:
+        console: Where to.
+        outcome: What the job left.
+        store: Where its MLflow run is.
+    """
+    result = outcome.result
+    show_scores(console, result, outcome.reason)
+    files = {path.name: _near(path) for path in outcome.files}
+    tables = [path for name, path in files.items() if name.startswith("forecasts.")]
+    places = {"Forecasts": ", ".join(tables), "Report": files["report.html"], "Model": files["bundle"]}
+    if store is not None:
+        places["MLflow"] = _address(store)
+        places["Open it"] = f"tcn ui {_near(Path(store))}" if _is_folder(store) else "in a browser"
+    grid = Table.grid(padding=(0, 2))
+    for what, where in places.items():
+        grid.add_row(what, where)
+    console.print(grid, soft_wrap=True)
+
+
+def show_scores(console: Console, tested: ForecastResult | Tested, reason: str = "") -> None:
+    """Print scores of the network beside the baselines, and the verdict.
+
+    Args:
+        console: Where to.
+        tested: Scores, and whose they are.
+        reason: Why there are none.
+    """
+    from pipelines.report.tables import score_table
+    from pipelines.report.words import verdict
+
+    if tested.scores is not None:
+        scores = score_table(tested.scores, tested.alias)
+        chosen = [
+            place
+            for place, heading in enumerate(scores.columns)
+            if heading in _SHOWN or heading.startswith("Coverage ")
+        ]
+        table = Table(title=f"Scores on {len(tested.scores.by_cutoff['cutoff'].unique())} past forecasts: ")
+        table.add_column("Model")
+        for place in chosen:
+            table.add_column(scores.columns[place], justify="right")
+        for row in scores.rows:
+            cells = (row.cells[place - 1] for place in chosen)
+            texts = [f"[bold]{cell.text}[/]" if cell.best else cell.text for cell in cells]
+            table.add_row(row.name, *texts, style="cyan" if row.marked else None)
+        console.print(table)
+    judged = verdict(cast("ForecastResult", tested))  # both have what it reads
+    console.print(judged.headline, style=_TONES[judged.tone], soft_wrap=True, markup=False)
+    for text in (reason,) if reason else judged.details:
+        console.print(text, soft_wrap=True, markup=False)
+
+
+def show_plan(console: Console, task: Task, plan: Plan, held: HeldOut) -> None:
+    """Print a plan.
+
+    Args:
+        console: Where to.
+        task: Data and settings.
+        plan: Plan of the fit.
+        held: Rows that would be held out.
+    """
+    console.print(str(plan), soft_wrap=True, markup=False)
+    if held.n_windows:
+        tested = held.tested(task.panel).n_series
+        text = (
+            f"backtest: {held.n_windows} windows, {held.step} rows apart, on {tested:,} series; "
+            f"the last {held.rows:,} rows of each are held out"
+        )
+    else:
+        text = f"backtest: none. {held.reason}"
+    console.print(text, soft_wrap=True, markup=False)
+
+
+def show_datasets(console: Console, known: Iterable[DatasetInfo]) -> None:
+    """Print the data sets.
+
+    Args:
+        console: Where to.
+        known: What is known of each.
+    """
+    table = Table("Name", "What", "Series", "Rows", "Freq", "Horizon", "License")
+    for info in known:
+        sizes = (str(info.n_series), f"{info.n_rows:,}", info.freq, str(info.horizon))
+        table.add_row(info.name, info.title, *sizes, info.license)
+    console.print(table)
+
+
+def show_checks(console: Console, checks: Iterable[Check]) -> None:
+    """Print the results of a checkup.
+
+    Args:
+        console: Where to.
+        checks: The results.
+    """
+    for check in checks:
+        mark = "[green]ok[/]  " if check.ok else "[bold red]bad[/] "
+        console.print(f"{mark} [bold]{check.name}[/]: ", end="")
+        console.print(check.text, soft_wrap=True, markup=False)
+
+
+def _near(path: Path) -> str:
+    """The path as a person would type it here."""
+    path = path.absolute()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _is_folder(store: str | Path) -> bool:
+    return "://" not in str(store)
+
+
+def _address(store: str | Path) -> str:
+    from pipelines.tracking import TrackingStore
+    from pipelines.tracking.store import redacted
+
+    place = TrackingStore.parse(store)
+    return redacted(place.uri) if place.database is None else str(place.database)

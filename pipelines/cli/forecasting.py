@@ -1,0 +1,77 @@
+"""``tcn forecast``: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli import options as o
+from pipelines.cli.session import session
+
+
+def forecast(
+    source: o.Source,
+    horizon: o.Horizon = None,
+    freq: o.Freq = None,
+    season_length: o.SeasonLength = None,
+    id_col: o.IdCol = "unique_id",
+    time_col: o.TimeCol = "ds",
+    target_col: o.TargetCol = "y",
+    name: o.Name = None,
+    levels: o.Levels = "80,95",
+    seed: o.Seed = 0,
+    preset: o.PresetOption = o.Preset.default,
+    max_steps: o.MaxSteps = None,
+    n_windows: o.NWindows = None,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", help="Train again on all rows, then forecast.", rich_help_panel="Network"),
+    ] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the results.", rich_help_panel="Output")
+    ] = Path("output"),
+    file_format: Annotated[
+        o.Format, typer.Option("--format", help="Files to write forecasts to.", rich_help_panel="Output")
+    ] = o.Format.both,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(
+            help="MLflow store: a folder, sqlite:///FILE, or a server. Default: the output folder.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    track: Annotated[
+        bool, typer.Option("--track/--no-track", help="Keep an MLflow run.", rich_help_panel="Output")
+    ] = True,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+    debug: o.Debug = False,
+) -> None:
+    """Fit, test on held-out rows, and forecast: tables, a report and an MLflow run."""
+    with session(as_json, quiet, debug) as current:
+        from pipelines.jobs import run_forecast
+
+        request = o.make_request(
+            source, preset, levels, horizon=horizon, freq=freq, season_length=season_length, seed=seed,
+            max_steps=max_steps, id_col=id_col, time_col=time_col, target_col=target_col, name=name,
+        )  # fmt: skip
+        formats = ("csv", "parquet") if file_format is o.Format.both else (file_format.value,)
+        store = (tracking_uri or output) if track else None
+        with current.progress() as progress:
+            outcome = run_forecast(
+                request, output, refit=refit, n_windows=n_windows, formats=formats, store=store,
+                progress=progress,
+            )  # fmt: skip
+        from pipelines.cli.answers import forecast_record, show_forecast
+
+        current.answer(forecast_record(outcome, store))
+        if current.talks:
+            show_forecast(current.console(), outcome, store)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    epilog = "Example: tcn forecast sales.csv --horizon 28 --output output"
+    app.command(epilog=epilog)(forecast)

@@ -1,0 +1,157 @@
+"""``tcn fit``, ``predict``, ``backtest`` and ``plan``: the main job in parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli import options as o
+from pipelines.cli.session import session
+
+
+def fit(
+    source: o.Source,
+    bundle: o.Bundle,
+    horizon: o.Horizon = None,
+    freq: o.Freq = None,
+    season_length: o.SeasonLength = None,
+    id_col: o.IdCol = "unique_id",
+    time_col: o.TimeCol = "ds",
+    target_col: o.TargetCol = "y",
+    levels: o.Levels = "80,95",
+    seed: o.Seed = 0,
+    preset: o.PresetOption = o.Preset.default,
+    max_steps: o.MaxSteps = None,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+    debug: o.Debug = False,
+) -> None:
+    """Train on all rows and save the network as a bundle."""
+    with session(as_json, quiet, debug) as current:
+        from pipelines.jobs import run_fit
+
+        request = o.make_request(
+            source, preset, levels, horizon=horizon, freq=freq, season_length=season_length, seed=seed,
+            max_steps=max_steps, id_col=id_col, time_col=time_col, target_col=target_col,
+        )  # fmt: skip
+        with current.progress() as progress:
+            forecaster = run_fit(request, bundle, progress)
+        plan = forecaster.plan_.to_dict()
+        current.answer({"command": "fit", "bundle": str(bundle.absolute()), "plan": plan})
+        if current.talks:
+            current.console().print(f"Bundle: {bundle}", soft_wrap=True, markup=False)
+
+
+def predict(
+    bundle: o.Bundle,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="File to write, .csv or .parquet.", rich_help_panel="Output"),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(help="New history, a file or data set. Default: the bundle's.", rich_help_panel="Data"),
+    ] = None,
+    levels: o.OwnLevels = None,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+    debug: o.Debug = False,
+) -> None:
+    """Forecast with a saved network, without training."""
+    with session(as_json, quiet, debug) as current:
+        from pipelines.jobs import run_predict
+
+        wanted = None if levels is None else o.parse_levels(levels)
+        with current.progress() as progress:
+            rows = run_predict(bundle, output, source=data, levels=wanted, progress=progress)
+        current.answer({"command": "predict", "output": str(output.absolute()), "rows": len(rows)})
+        if current.talks:
+            current.console().print(f"Forecasts: {output}", soft_wrap=True, markup=False)
+
+
+def backtest(
+    source: o.Source,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="Test this saved network instead of fitting one.", rich_help_panel="Network"),
+    ] = None,
+    horizon: o.Horizon = None,
+    freq: o.Freq = None,
+    season_length: o.SeasonLength = None,
+    id_col: o.IdCol = "unique_id",
+    time_col: o.TimeCol = "ds",
+    target_col: o.TargetCol = "y",
+    levels: o.Levels = "80,95",
+    seed: o.Seed = 0,
+    preset: o.PresetOption = o.Preset.default,
+    max_steps: o.MaxSteps = None,
+    n_windows: o.NWindows = None,
+    step: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rows between windows. Default: half a horizon.", rich_help_panel="Network"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File for the forecasts of the past.", rich_help_panel="Output"),
+    ] = None,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+    debug: o.Debug = False,
+) -> None:
+    """Forecast the last windows of every series and compare with what happened and with the baselines."""
+    with session(as_json, quiet, debug) as current:
+        from pipelines.jobs import run_backtest
+
+        request = o.make_request(
+            source, preset, levels, horizon=horizon, freq=freq, season_length=season_length, seed=seed,
+            max_steps=max_steps, id_col=id_col, time_col=time_col, target_col=target_col,
+        )  # fmt: skip
+        with current.progress() as progress:
+            tested = run_backtest(
+                request, bundle=bundle, output=output, n_windows=n_windows, step=step, progress=progress
+            )
+        from pipelines.cli.answers import backtest_record, show_scores
+
+        current.answer(backtest_record(tested))
+        if current.talks:
+            show_scores(current.console(), tested)
+
+
+def plan(
+    source: o.Source,
+    horizon: o.Horizon = None,
+    freq: o.Freq = None,
+    season_length: o.SeasonLength = None,
+    id_col: o.IdCol = "unique_id",
+    time_col: o.TimeCol = "ds",
+    target_col: o.TargetCol = "y",
+    seed: o.Seed = 0,
+    preset: o.PresetOption = o.Preset.default,
+    max_steps: o.MaxSteps = None,
+    as_json: o.Json = False,
+    debug: o.Debug = False,
+) -> None:
+    """Say what a forecast would do, without training."""
+    with session(as_json, debug=debug) as current:
+        from pipelines.jobs import run_plan
+
+        request = o.make_request(
+            source, preset, "80,95", horizon=horizon, freq=freq, season_length=season_length, seed=seed,
+            max_steps=max_steps, id_col=id_col, time_col=time_col, target_col=target_col,
+        )  # fmt: skip
+        task, planned, held = run_plan(request)
+        from pipelines.cli.answers import plan_record, show_plan
+
+        current.answer(plan_record(task, planned, held))
+        if current.talks:
+            show_plan(current.console(), task, planned, held)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command(epilog="Example: tcn fit sales.csv --horizon 28 --bundle sales-model")(fit)
+    app.command(epilog="Example: tcn predict --bundle sales-model --data sales.csv -o next.csv")(predict)
+    app.command(epilog="Example: tcn backtest sales.csv --horizon 28 --n-windows 8")(backtest)
+    app.command(epilog="Example: tcn plan sales.csv --horizon 28")(plan)

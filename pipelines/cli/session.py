@@ -1,0 +1,134 @@
+"""One command from start to end: where its words go, and the exit code it ends with."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pipelines.errors import ForecastingError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.jobs import Progress
+
+INTERRUPTED = 130
+UNEXPECTED = 70
+_WIDTH = 100  # where standard output is no terminal, which would have a width of its own
+
+
+class Session:
+    """What a command says: an answer on standard output, progress and errors on standard error.
+
+    Args:
+        as_json: Answer with one JSON object instead of words.
+        quiet: Say nothing but errors (and the JSON object).
+        debug: Show tracebacks.
+    """
+
+    def __init__(self, as_json: bool = False, quiet: bool = False, debug: bool = False) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.debug = debug
+
+    @property
+    def talks(self) -> bool:
+        """Whether the answer is words."""
+        return not (self.as_json or self.quiet)
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Show the stages of a job inside the block.
+
+        Yields:
+            What to hand to the job.
+        """
+        from pipelines.cli.progress import LogProgress, terminal_progress
+        from pipelines.jobs.stages import Silent
+
+        if self.quiet:
+            yield Silent()
+        elif sys.stderr.isatty():
+            with terminal_progress() as progress:
+                yield progress
+        else:
+            yield LogProgress()
+
+    def console(self) -> Console:
+        """Return where tables and sentences go."""
+        from rich.console import Console
+
+        return Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+
+    def answer(self, record: dict[str, Any]) -> None:
+        """Print the JSON object, if one was asked for.
+
+        Args:
+            record: The answer for machines.
+        """
+        if self.as_json:
+            from pipelines.jobs.files import plain
+
+            typer.echo(json.dumps(plain(record), ensure_ascii=False, allow_nan=False))
+
+    def complain(self, error: Exception, kind: str, code: int) -> None:
+        """Print an error.
+
+        Args:
+            error: What was raised.
+            kind: What stands before its text.
+            code: Exit code that will follow.
+        """
+        if self.debug:
+            traceback.print_exception(error)
+        else:
+            typer.secho(f"{kind}: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+        self.answer({"error": {"type": type(error).__name__, "message": str(error), "exit_code": code}})
+
+
+@contextmanager
+def session(as_json: bool = False, quiet: bool = False, debug: bool = False) -> Iterator[Session]:
+    """Run a command: errors become a sentence and an exit code, and signals end it in order.
+
+    Args:
+        as_json: See `Session`.
+        quiet: See `Session`.
+        debug: See `Session`.
+
+    Yields:
+        The session.
+
+    Raises:
+        typer.Exit: With the code of an error.
+
+    Example:
+        >>> from pipelines.errors import PanelError
+        >>> with session(as_json=True):
+        ...     raise PanelError("The frame must have a column 'y'.")
+        Traceback (most recent call last):
+        typer.Exit: 65
+    """
+    from pipelines.jobs.signals import stop_in_order
+
+    current = Session(as_json, quiet, debug)
+    try:
+        with stop_in_order():
+            yield current
+    except ForecastingError as error:
+        current.complain(error, "Error", error.exit_code)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        typer.echo("Interrupted.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    except (typer.Exit, typer.BadParameter, BrokenPipeError):
+        raise
+    except Exception as error:
+        kind = f"Unexpected error (--debug shows where), {type(error).__name__}"
+        current.complain(error, kind, UNEXPECTED)
+        raise typer.Exit(UNEXPECTED) from None

@@ -1,0 +1,70 @@
+"""``tcn datasets``, ``ui`` and ``doctor``: what is there, and is it in order?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli import options as o
+from pipelines.cli.session import session
+
+
+def datasets(as_json: o.Json = False, debug: o.Debug = False) -> None:
+    """List the data sets that come with the package."""
+    with session(as_json, debug=debug) as current:
+        from dataclasses import asdict
+
+        from pipelines import datasets as shipped
+
+        known = [shipped.describe(name) for name in shipped.names()]
+        current.answer({"datasets": [asdict(info) for info in known]})
+        if current.talks:
+            from pipelines.cli.answers import show_datasets
+
+            show_datasets(current.console(), known)
+
+
+def ui(
+    output: Annotated[Path, typer.Argument(help="Folder of a forecast's results.")] = Path("output"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; another one if it is taken.")] = 5000,
+    debug: o.Debug = False,
+) -> None:
+    """Open the MLflow interface to the runs in a folder, on this machine only, until Ctrl-C."""
+    with session(debug=debug) as current:
+        from pipelines.errors import ConfigError
+        from pipelines.tracking import open_ui
+        from pipelines.tracking.store import DATABASE
+
+        if not (output / DATABASE).is_file():
+            raise ConfigError(
+                f"The folder must hold MLflow runs. Received: {str(output)!r}, without {DATABASE}; make a "
+                "forecast first (tcn forecast SOURCE --output FOLDER), or name the folder of one."
+            )
+        console = current.console()
+        console.print("Starting the MLflow interface ...")
+        open_ui(output, port, lambda url: console.print(f"{url}\nCtrl-C ends it.", soft_wrap=True))
+
+
+def doctor(as_json: o.Json = False, debug: o.Debug = False) -> None:
+    """Check this installation: libraries, memory, TensorFlow, temporary files, MLflow."""
+    with session(as_json, debug=debug) as current:
+        from pipelines.cli.checkup import examine
+
+        checks = list(examine())
+        healthy = all(check.ok for check in checks)
+        current.answer({"ok": healthy, "checks": [check._asdict() for check in checks]})
+        if current.talks:
+            from pipelines.cli.answers import show_checks
+
+            show_checks(current.console(), checks)
+        if not healthy:
+            raise typer.Exit(78)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command(epilog="Example: tcn datasets --json")(datasets)
+    app.command(epilog="Example: tcn ui output")(ui)
+    app.command(epilog="Example: tcn doctor")(doctor)

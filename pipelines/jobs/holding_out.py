@@ -1,0 +1,99 @@
+"""How much of the past is held out of the training, to test the forecasts on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.errors import ConfigError
+from pipelines.panel import Panel
+
+MAX_WINDOWS = 28
+SHARE = 5  # a fifth of the typical series at most: the rest must still teach what the whole would
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The last rows of every series, which the training does not see.
+
+    Args:
+        n_windows: Forecast origins to test at; 0 if nothing can be held out.
+        step: Rows between two origins.
+        rows: Rows held out at the end of each series.
+        keep: Rows that a series must have before them to be tested.
+        reason: Why nothing is held out; empty if something is.
+
+    Example:
+        >>> HeldOut(n_windows=3, step=6, rows=24, keep=24).reason
+        ''
+    """
+
+    n_windows: int
+    step: int
+    rows: int
+    keep: int
+    reason: str = ""
+
+    def tested(self, panel: Panel) -> Panel:
+        """Return the series that are long enough to be tested.
+
+        Args:
+            panel: The data.
+
+        Returns:
+            A panel of some of the series.
+        """
+        return panel.select(panel.lengths >= self.rows + self.keep)
+
+
+def hold_out(
+    panel: Panel, horizon: int, season_length: int, n_windows: int | None = None, step: int | None = None
+) -> HeldOut:
+    """Decide which rows to hold out.
+
+    Origins lie half a horizon apart, so that each outcome is forecast from near and from far. There are as
+    many of them as fit into the last fifth of the median series, at least one and at most 28. A series is
+    tested if a season and a horizon remain before its first held-out row: what seasonal naive needs to
+    repeat, and what there is to learn a whole forecast from. If no series is that long, nothing is held out.
+
+    Args:
+        panel: The data.
+        horizon: Steps ahead.
+        season_length: Steps in a season.
+        n_windows: Number of origins instead.
+        step: Rows between two origins instead.
+
+    Returns:
+        The rows to hold out.
+
+    Raises:
+        ConfigError: ``n_windows`` or ``step`` is not positive, or so many windows fit no series.
+
+    Example:
+        >>> import pandas as pd
+        >>> days = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024", periods=366), "y": range(366)})
+        >>> hold_out(Panel.from_frame(days), horizon=14, season_length=7)
+        HeldOut(n_windows=9, step=7, rows=70, keep=21, reason='')
+    """
+    for name, value in (("n_windows", n_windows), ("step", step)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} must be a positive integer. Received: {value}.")
+    step = step or max(1, horizon // 2)
+    keep = season_length + horizon
+    longest = int(panel.lengths.max())
+    if longest < keep + horizon:
+        reason = (
+            f"Nothing was held out for a backtest: at horizon {horizon} and season {season_length} that "
+            f"takes a series of {keep + horizon} rows, and the longest has {longest}."
+        )
+        return HeldOut(0, step, 0, keep, reason)
+    fitting = 1 + (longest - keep - horizon) // step
+    if n_windows is not None and n_windows > fitting:
+        raise ConfigError(
+            f"n_windows must leave {keep} rows to learn from in some series. Received: {n_windows} windows "
+            f"{step} rows apart, of which {fitting} fit the longest series; ask for fewer, or a smaller step."
+        )
+    spare = int(np.median(panel.lengths)) // SHARE - horizon
+    n_windows = n_windows or min(max(1 + spare // step, 1), MAX_WINDOWS, fitting)
+    return HeldOut(n_windows, step, horizon + (n_windows - 1) * step, keep)

@@ -1,0 +1,159 @@
+"""The main job: from data to a forecast that was tested, with everything that a reader of it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.jobs.backtesting import backtest_held_out, score
+from pipelines.jobs.files import FORMATS, check_finite, plain, scores_record, write_frame, write_json
+from pipelines.jobs.fitting import fit
+from pipelines.jobs.holding_out import HeldOut, hold_out
+from pipelines.jobs.recording import recorded
+from pipelines.jobs.results_folder import results_folder
+from pipelines.jobs.stages import Progress, Stages
+from pipelines.jobs.task import Request, Task
+from pipelines.jobs.versions import versions
+from pipelines.results import ForecastResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.forecaster import Forecaster
+    from pipelines.metrics import Scores
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a main job leaves behind.
+
+    Args:
+        result: Forecast, backtest, scores and all that led to them.
+        held: Rows that were held out of the training.
+        reason: Why there are no scores; empty if there are.
+        files: Files and folders that were published.
+        run_id: The MLflow run; None if none was kept.
+    """
+
+    result: ForecastResult
+    held: HeldOut
+    reason: str
+    files: Sequence[Path]
+    run_id: str | None
+
+
+def run_forecast(
+    request: Request,
+    output: str | Path,
+    *,
+    refit: bool = False,
+    n_windows: int | None = None,
+    formats: Sequence[str] = FORMATS,
+    store: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Fit, test on held-out rows, forecast, and publish.
+
+    By default the forecast comes from the network that was tested, shown the full history: the scores are
+    then scores of exactly these weights, and the job takes half the time. The weights have not learned from
+    the held-out rows, at most a fifth of a typical series, but every forecast looks back on them. ``refit``
+    trains once more on all rows, which pays where series are short or have lately changed their ways.
+
+    Args:
+        request: Data and settings.
+        output: Folder of the results. Those of an earlier job are replaced, all at once, at the very end.
+        refit: Whether to fit again on all rows before the forecast.
+        n_windows: Windows to test on; by default see `hold_out`.
+        formats: Of the forecasts: ``csv``, ``parquet`` or both.
+        store: Where to keep the MLflow run; None keeps none.
+        progress: Where to show the stages.
+
+    Returns:
+        The result and where it lies.
+
+    Raises:
+        PanelError: The data are missing or cannot be used.
+        ConfigError: A setting is not allowed, or the output cannot be written to.
+        BusyError: Another job writes to the output, or the MLflow store cannot be used now.
+        ForecastingError: A forecast is not finite.
+    """
+    stages = Stages(progress)
+    with stages("read the data"):
+        task = Task.load(request)
+        panel = task.panel
+        held = hold_out(panel, task.horizon, task.season_length, n_windows)
+        forecaster = task.forecaster()
+    with results_folder(output) as folder, recorded(store, task.name) as recorder:
+        fit(forecaster, panel.before(held.rows), stages, recorder.log_epoch)
+        with stages("backtest"):
+            backtest = backtest_held_out(forecaster, panel, held, request.levels)
+            scores = score(backtest, panel, task.season_length)
+        if refit and held.rows:
+            fit(forecaster, panel, stages)
+        with stages("forecast"):
+            forecaster.panel_ = panel  # what the bundle forecasts from, too
+            forecast = check_finite(forecaster.predict(), panel.columns)
+        how = {"n_windows": held.n_windows, "step": held.step, "refit": refit}
+        result = _result(task, forecaster, how, forecast, backtest, scores, stages.seconds)
+        with stages("write"):
+            reason = _reason(result, held)
+            _write(folder.draft, result, forecaster, reason, formats)
+            files = folder.publish({"name": task.name, "data_sha256": result.digest})
+        with stages("track"):
+            recorder.log_result(result, folder.path / "report.html")
+    return Outcome(result, held, reason, files, recorder.run_id)
+
+
+def _result(
+    task: Task,
+    forecaster: Forecaster,
+    how: dict[str, Any],
+    forecast: pd.DataFrame,
+    backtest: pd.DataFrame,
+    scores: Scores | None,
+    seconds: dict[str, float],
+) -> ForecastResult:
+    from pipelines.plots.series import history_length
+
+    shown = history_length(task.horizon, task.season_length)
+    return ForecastResult(
+        name=task.name,
+        forecast=forecast,
+        history=task.panel.tail(shown).to_frame(),
+        backtest=backtest,
+        scores=scores,
+        horizon=task.horizon,
+        settings=plain({**forecaster.get_params(), **how}),
+        plan=forecaster.plan_.to_dict(),
+        versions=versions(),
+        training=tuple(forecaster.history_),
+        digest=task.digest(),
+        columns=task.panel.columns,
+        alias=forecaster.alias,
+        levels=task.request.levels,
+        season_length=task.season_length,
+        freq=task.panel.freq.text,
+        seconds=dict(seconds),
+    )
+
+
+def _reason(result: ForecastResult, held: HeldOut) -> str:
+    if result.scores is not None:
+        return ""
+    return held.reason or "There are no scores, for no value was observed in the held-out rows."
+
+
+def _write(
+    folder: Path, result: ForecastResult, forecaster: Forecaster, reason: str, formats: Sequence[str]
+) -> None:
+    from pipelines.report import write_report
+
+    for suffix in formats:
+        write_frame(result.forecast, folder / f"forecasts.{suffix}")
+    if len(result.backtest):
+        write_frame(result.backtest, folder / "backtest.parquet")
+    write_json(scores_record(result.scores, reason), folder / "scores.json")
+    write_report(result, folder / "report.html")
+    forecaster.save(folder / "bundle")

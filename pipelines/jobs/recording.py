@@ -1,0 +1,109 @@
+"""The MLflow run of a job, or a stand-in that records nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pipelines.errors import BusyError
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from pipelines.results import ForecastResult
+    from pipelines.tracking import TrackedRun
+
+
+class Recorder(Protocol):
+    """Takes what a job has to say of a run.
+
+    Attributes:
+        run_id: Id of the run, None where none is kept.
+    """
+
+    run_id: str | None
+
+    def log_epoch(self, record: Mapping[str, Any]) -> None:
+        """Take the record of a training epoch."""
+
+    def log_result(self, result: ForecastResult, report: Path) -> None:
+        """Take the finished result and its report."""
+
+
+class _NoRecorder:
+    run_id: str | None = None
+
+    def log_epoch(self, record: Mapping[str, Any]) -> None:
+        pass
+
+    def log_result(self, result: ForecastResult, report: Path) -> None:
+        pass
+
+
+class _MlflowRecorder:
+    def __init__(self, run: TrackedRun) -> None:
+        self.run_id: str | None = run.run_id
+        self.log_epoch = run.log_epoch
+        self._run = run
+
+    def log_result(self, result: ForecastResult, report: Path) -> None:
+        try:
+            self._run.log_result(result, figures_of(result), report)
+        except Exception as error:
+            raise BusyError(
+                f"The MLflow run of a forecast must be written. Received: {type(error).__name__}: {error}. "
+                f"The forecast is complete in {str(report.parent)!r}; look after the store, or use --no-track."
+            ) from error
+
+
+@contextmanager
+def recorded(store: str | Path | None, name: str) -> Iterator[Recorder]:
+    """Keep an MLflow run for the time of a job; it ends as FINISHED, FAILED or KILLED with the block.
+
+    Args:
+        store: Folder, ``sqlite:///FILE`` or address of an MLflow server; None keeps no run.
+        name: Name of the run.
+
+    Yields:
+        Where to log to.
+
+    Raises:
+        ConfigError: The store cannot be used.
+        BusyError: The store cannot be used just now.
+
+    Example:
+        >>> with recorded(None, "demo") as recorder:
+        ...     recorder.log_epoch({"step": 1, "loss": 0.5})
+        >>> recorder.run_id is None
+        True
+    """
+    if store is None:
+        yield _NoRecorder()
+        return
+    from pipelines.tracking import Tracker
+
+    with Tracker(store).start_run(name) as run:
+        yield _MlflowRecorder(run)
+
+
+def figures_of(result: ForecastResult) -> dict[str, Figure]:
+    """Draw the figures that a run keeps beside its report.
+
+    Args:
+        result: The forecast.
+
+    Returns:
+        Name to figure: the forecast and, if there are scores, backtest, error by step and coverage.
+    """
+    from pipelines import plots
+
+    common: dict[str, Any] = {"alias": result.alias, "columns": result.columns}
+    season = result.season_length
+    figures = {"forecast": plots.fan_chart(result.forecast, result.history, season_length=season, **common)}
+    if result.scores is not None:
+        figures["backtest"] = plots.backtest_chart(result.backtest, **common)
+        figures["error_by_step"] = plots.error_by_step(result.scores, alias=result.alias)
+        figures["coverage"] = plots.coverage_chart(result.scores, alias=result.alias)
+    return figures

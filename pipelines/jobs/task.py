@@ -1,0 +1,203 @@
+"""What a command asks for, and the same with its data read and its blanks filled in."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import datasets
+from pipelines.errors import PanelError
+from pipelines.forecaster import Forecaster
+from pipelines.frequency import season_length_of
+from pipelines.panel import Panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SUFFIXES = (".csv", ".parquet")
+MIN_HORIZON, MAX_HORIZON = 6, 96
+
+
+@dataclass(frozen=True)
+class Request:
+    """Data and settings as a person gives them; None leaves the choice to the data.
+
+    Args:
+        source: Name of a shipped data set, or path of a CSV or Parquet file.
+        horizon: Steps ahead; by default that of the data set, or one season (at least 6, at most 96 steps).
+        freq: Frequency of the time stamps; by default that of the data set, or inferred.
+        season_length: Steps in a season; by default the natural one of the frequency.
+        levels: Interval levels in percent.
+        seed: Seed of the training.
+        preset: ``fast``, ``default`` or ``best``.
+        max_steps: Training steps.
+        id_col: Column of series ids.
+        time_col: Column of time stamps.
+        target_col: Column of values.
+        name: What reports call the data; by default the data set's or the file's name.
+
+    Example:
+        >>> Request("us_unemployment").levels
+        (80.0, 95.0)
+    """
+
+    source: str
+    horizon: int | None = None
+    freq: str | None = None
+    season_length: int | None = None
+    levels: tuple[float, ...] = (80.0, 95.0)
+    seed: int = 0
+    preset: str = "default"
+    max_steps: int | None = None
+    id_col: str = "unique_id"
+    time_col: str = "ds"
+    target_col: str = "y"
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A request whose data are read: nothing is left open.
+
+    Args:
+        request: What was asked for.
+        name: What reports call the data.
+        panel: The data.
+        horizon: Steps ahead.
+        season_length: Steps in a season.
+
+    Example:
+        >>> task = Task.load(Request("us_unemployment"))
+        >>> task.horizon, task.season_length, task.panel.n_series
+        (12, 12, 14)
+    """
+
+    request: Request
+    name: str
+    panel: Panel
+    horizon: int
+    season_length: int
+
+    @classmethod
+    def load(cls, request: Request) -> Task:
+        """Read and check the data of a request.
+
+        Args:
+            request: What is asked for.
+
+        Returns:
+            The task.
+
+        Raises:
+            PanelError: The data are missing or cannot be used.
+            ConfigError: A setting does not fit the data.
+        """
+        frame, info = read_source(request.source, request.id_col)
+        freq = request.freq or (info.freq if info else None)
+        panel = Panel.from_frame(frame, freq, request.id_col, request.time_col, request.target_col)
+        known = info if info and panel.freq.text == info.freq else None
+        season = request.season_length or (known.season_length if known else season_length_of(panel.freq))
+        horizon = request.horizon or (known.horizon if known else default_horizon(season))
+        return cls(request, request.name or Path(request.source).stem, panel, horizon, season)
+
+    def forecaster(self) -> Forecaster:
+        """Make an unfitted forecaster with the settings of this task.
+
+        Returns:
+            The forecaster.
+
+        Raises:
+            ConfigError: A setting is not allowed.
+        """
+        request = self.request
+        return Forecaster(
+            horizon=self.horizon,
+            freq=self.panel.freq.text,
+            season_length=self.season_length,
+            levels=request.levels,
+            seed=request.seed,
+            preset=request.preset,
+            max_steps="auto" if request.max_steps is None else request.max_steps,
+            id_col=request.id_col,
+            time_col=request.time_col,
+            target_col=request.target_col,
+        )
+
+    def digest(self) -> str:
+        """Fingerprint of the data: the same for a CSV and a Parquet file with the same series.
+
+        Returns:
+            SHA-256, hexadecimal.
+        """
+        panel = self.panel
+        names = "\n".join(map(repr, panel.ids.tolist()))
+        content = hashlib.sha256(f"{panel.freq.text}\n{panel.tz}\n{names}\n".encode())
+        for array in (panel.indptr, panel.starts, panel.values):
+            content.update(array.tobytes())
+        return content.hexdigest()
+
+
+def default_horizon(season_length: int) -> int:
+    """Choose how far to forecast where nobody says: one season, but neither a few steps nor hundreds.
+
+    Args:
+        season_length: Steps in a season.
+
+    Returns:
+        Steps ahead.
+
+    Example:
+        >>> [default_horizon(season) for season in (1, 12, 24, 288)]
+        [6, 12, 24, 96]
+    """
+    return min(max(season_length, MIN_HORIZON), MAX_HORIZON)
+
+
+def read_source(source: str, id_col: str = "unique_id") -> tuple[pd.DataFrame, datasets.DatasetInfo | None]:
+    """Read a shipped data set or a file.
+
+    Args:
+        source: Name of a data set, or path of a ``.csv`` or ``.parquet`` file.
+        id_col: Column that a CSV file keeps as text.
+
+    Returns:
+        The table, and what is known of it if it is a data set.
+
+    Raises:
+        PanelError: There is no such data set or file, or it cannot be read.
+
+    Example:
+        >>> read_source("bike_sharring")
+        Traceback (most recent call last):
+        pipelines.errors.PanelError: ... Did you mean 'bike_sharing'?
+    """
+    if source in datasets.names():
+        return datasets.load(source), datasets.describe(source)
+    path = Path(source)
+    if path.exists():
+        return datasets.read_table(path, id_col=id_col), None
+    if path.suffix.lower() in _SUFFIXES:
+        raise PanelError(f"A data file must exist. Received: {source!r}, no such file.{_neighbors(path)}")
+    close = get_close_matches(source, datasets.names(), n=1)
+    raise PanelError(
+        f"The data must be a {' or '.join(_SUFFIXES)} file, or one of the data sets "
+        f"{', '.join(datasets.names())}. Received: {source!r}.{_did_you_mean(close)}"
+    )
+
+
+def _neighbors(path: Path) -> str:
+    """Data files beside a path that does not exist."""
+    if not path.parent.is_dir():
+        return f" There is no folder {str(path.parent)!r} either."
+    found = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix.lower() in _SUFFIXES)
+    if close := get_close_matches(path.name, found, n=1):
+        return _did_you_mean([str(path.with_name(close[0]))])
+    shown = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
+    return f" Data files in {str(path.parent.absolute())!r}: {shown or 'none'}."
+
+
+def _did_you_mean(close: list[Any]) -> str:
+    return f" Did you mean {close[0]!r}?" if close else ""
