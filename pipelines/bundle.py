@@ -64,7 +64,8 @@ def read_bundle(path: Path) -> dict[str, Path]:
         File name to path.
 
     Raises:
-        BundleError: If it is not a bundle, of another format, or a file is missing or differs from its checksum.
+        BundleError: If it is not a bundle, of another format, or a file is missing or differs from its
+            checksum.
     """
     path = Path(path).absolute()
     try:

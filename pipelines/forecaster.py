@@ -222,8 +222,8 @@ class Forecaster:
     ) -> pd.DataFrame:
         """Forecast from many past origins in one pass, with the weights as they are.
 
-        The last window of each series ends with its last row. Rows that the fit has seen are forecast too: for
-        an honest test, fit on rows before the first cutoff.
+        The last window of each series ends with its last row. Rows that the fit has seen are forecast too:
+        for an honest test, fit on rows before the first cutoff.
 
         Args:
             df: The history to test on; None for the data of the fit.

@@ -116,11 +116,12 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
         members = settings.ensemble
     observations = int(np.isfinite(panel.values).sum())
     origins = int(table.origins.sum())
-    steps = settings.max_steps
-    if steps == "auto":
-        steps = round(share * float(np.clip(10 * observations**0.4, 100, 2000)))
     if origins == 0:
         steps = 0
+    elif settings.max_steps == "auto":
+        steps = round(share * float(np.clip(10 * observations**0.4, 100, 2000)))
+    else:
+        steps = settings.max_steps
     chunks, origins_per_chunk = 16, 16
     field = receptive_field(kernel_size, dilations)
     width = 128

@@ -1,7 +1,7 @@
 """Where origins may lie, and what the network is shown of each series.
 
-Windows are never cut out and stored: a batch is a list of (series, newest origin) pairs, and the compiled step
-gathers each chunk from the one array of all rows.
+Windows are never cut out and stored: a batch is a list of (series, newest origin) pairs, and the compiled
+step gathers each chunk from the one array of all rows.
 """
 
 from __future__ import annotations
@@ -203,4 +203,5 @@ def _mean_change(panel: Panel, lag: int) -> npt.NDArray[np.float64]:
     pair = np.isfinite(change) & (owner[lag:] == owner[:-lag])
     count = np.bincount(owner[lag:][pair], minlength=panel.n_series)
     total = np.bincount(owner[lag:][pair], change[pair], panel.n_series)
-    return np.divide(total, count, out=np.full(panel.n_series, np.nan), where=count > 0)
+    mean = np.full(panel.n_series, np.nan)
+    return np.divide(total, count, out=mean, where=count > 0)

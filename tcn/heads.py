@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from tcn.layers import MemberDense, MemberRMSNorm
+from tcn.layers.dense import known_channels
 
 __all__ = ["QuantileHead"]
 
@@ -82,7 +83,8 @@ class QuantileHead(keras.layers.Layer):
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        width = input_shape[-1]
+        """Create the weights."""
+        width = known_channels(input_shape)
         self.down = [
             MemberDense(width, self.members, scale=0.5, seed=self.seed + 2 * i + 1, name=f"down_{i}")
             for i in range(self.blocks)
@@ -95,6 +97,7 @@ class QuantileHead(keras.layers.Layer):
         self.out.build(input_shape)
 
     def call(self, state: Any, baseline: Any, training: bool = False) -> Any:
+        """Turn the states of origins into their quantiles."""
         for norm, up, drop, down in zip(self.norms, self.up, self.drop, self.down, strict=False):
             state = state + down(drop(ops.silu(up(norm(state))), training=training))
         out = self.out(self.norms[-1](state))
@@ -106,6 +109,7 @@ class QuantileHead(keras.layers.Layer):
         return ops.concatenate([median - below, median, median + above], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
         return {
             **super().get_config(),
             "horizon": self.horizon,

@@ -39,10 +39,7 @@ def forecast_origins(
     """
     width = max(network.lookback, network.horizon * len(network.quantiles)) * network.members
     # Far apart, origins share nothing worth computing together.
-    if stride > network.context:
-        run = 1
-    else:
-        run = min(count, max(1, _BUDGET // (8 * width)))
+    run = 1 if stride > network.context else min(count, max(1, _BUDGET // (8 * width)))
     parts = -(-count // run)
     batch = int(min(len(series) * parts, max(1, _BUDGET // (run * width))))
     before = network.context + (run - 1) * stride + 1

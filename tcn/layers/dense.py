@@ -5,7 +5,25 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["MemberDense"]
+__all__ = ["MemberDense", "known_channels"]
+
+
+def known_channels(shape: tuple[int | None, ...]) -> int:
+    """Size of the last axis, which weights are made for.
+
+    Args:
+        shape: Shape of an input.
+
+    Returns:
+        The size.
+
+    Raises:
+        ValueError: If it is not known.
+    """
+    channels = shape[-1]
+    if channels is None:
+        raise ValueError(f"The last axis of the input must have a known size. Received: shape {shape}")
+    return channels
 
 
 @keras.saving.register_keras_serializable(package="tcn")
@@ -56,7 +74,8 @@ class MemberDense(keras.layers.Layer):
         self.seed = seed
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        channels = input_shape[-1]
+        """Create the weights."""
+        channels = known_channels(input_shape)
         limit = self.scale * (6.0 / (channels + self.units)) ** 0.5
         self.kernel = self.add_weight(
             name="kernel",
@@ -70,6 +89,7 @@ class MemberDense(keras.layers.Layer):
         )
 
     def call(self, inputs: Any) -> Any:
+        """Map each step of each member by that member's weights."""
         lead, *inner, channels = ops.shape(inputs)
         outputs = ops.matmul(ops.reshape(inputs, (lead, -1, channels)), self.kernel)
         if self.bias is not None:
@@ -77,9 +97,11 @@ class MemberDense(keras.layers.Layer):
         return ops.reshape(outputs, (self.members, *inner, self.units))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape that `call` gives for an input shape."""
         return (self.members, *input_shape[1:-1], self.units)
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
         return {
             **super().get_config(),
             "units": self.units,

@@ -67,6 +67,7 @@ class GatedBlock(keras.layers.Layer):
         self.mix = MemberDense(filters, members, seed=seeds[1], dtype=self.dtype_policy, name="mix")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights."""
         channels = input_shape[-1]
         if channels != self.filters:
             raise ValueError(
@@ -77,6 +78,7 @@ class GatedBlock(keras.layers.Layer):
         self.mix.build((*input_shape[:-1], self.filters))
 
     def call(self, inputs: Any) -> Any:
+        """Add what the gated convolution makes of the last steps to the newest of them."""
         length = ops.shape(inputs)[-2] - (self.kernel_size - 1) * self.dilation_rate
         normal = self.norm(inputs)
         taps = [
@@ -87,11 +89,13 @@ class GatedBlock(keras.layers.Layer):
         return inputs[..., -length:, :] + self.mix(signal * ops.sigmoid(gate))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the input's shape with its time axis shortened by the context."""
         *lead, time, _ = input_shape
         shrunk = None if time is None else time - (self.kernel_size - 1) * self.dilation_rate
         return (*lead, shrunk, self.filters)
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -124,17 +128,21 @@ class MemberRMSNorm(keras.layers.Layer):
         self.members = members
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights."""
         ones = (1,) * (len(input_shape) - 2)
         self.gain = self.add_weight(
             name="gain", shape=(self.members, *ones, input_shape[-1]), initializer="ones"
         )
 
     def call(self, inputs: Any) -> Any:
+        """Divide each step by its root mean square over channels."""
         power = ops.mean(ops.square(inputs), axis=-1, keepdims=True)
         return inputs * ops.rsqrt(power + 1e-6) * self.gain
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the input's shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
         return {**super().get_config(), "members": self.members}

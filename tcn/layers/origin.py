@@ -19,7 +19,8 @@ class OriginView(NamedTuple):
     """What an origin knows of its window; every field has the axes `(members, batch, origins, ...)`.
 
     Attributes:
-        window: Values relative to `location` in units of `scale`, clipped, 0 where unobserved: `(..., lookback)`.
+        window: Values relative to `location` in units of `scale`, clipped, 0 where unobserved:
+            `(..., lookback)`.
         observed: 1 where a value was observed: `(..., lookback)`.
         location: Last observed value: `(..., 1)`.
         scale: Mean distance of the window from `location`, never 0: `(..., 1)`.
@@ -65,6 +66,7 @@ class OriginWindow(keras.layers.Layer):
         self.clip = clip
 
     def call(self, values: Any, observed: Any, offset: Any, stride: int = 1) -> OriginView:
+        """Describe every `stride`-th origin that has its whole window."""
         length = self.lookback
         window, known = frames(values, length, stride), frames(observed, length, stride)
         location, _ = last_observed(window, known)
@@ -96,6 +98,7 @@ class OriginWindow(keras.layers.Layer):
         return ops.sum(step, axis=-1, keepdims=True) / ops.maximum(ops.sum(pair, axis=-1, keepdims=True), 1.0)
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
         return {
             **super().get_config(),
             "lookback": self.lookback,

@@ -45,6 +45,7 @@ class PositionFeatures(keras.layers.Layer):
         return self.center_window + self.scale_window - 2
 
     def call(self, values: Any, observed: Any, offset: Any) -> tuple[Any, Any, Any]:
+        """Describe every step that has its whole context."""
         center = rolling_sum(values, self.center_window)
         center = center / ops.maximum(rolling_sum(observed, self.center_window), 1.0)
         recent = observed[..., self.center_window - 1 :]
@@ -69,4 +70,5 @@ class PositionFeatures(keras.layers.Layer):
         return (values[..., begin:] - values[..., begin - lag : end - lag]) * both
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
         return {**super().get_config(), "season_length": self.season_length, "clip": self.clip}

@@ -47,7 +47,8 @@ class ForkingTCN(keras.Model):
     Example:
         >>> import numpy as np
         >>> from tcn.models import ForkingTCN
-        >>> network = ForkingTCN(horizon=3, quantiles=(0.1, 0.5, 0.9), lookback=8, members=2, dilations=(1, 2))
+        >>> quantiles = (0.1, 0.5, 0.9)
+        >>> network = ForkingTCN(horizon=3, quantiles=quantiles, lookback=8, dilations=(1, 2), members=2)
         >>> network(np.ones((1, 20, 4), "float32")).shape
         TensorShape([1, 20, 3, 3])
 
@@ -116,6 +117,7 @@ class ForkingTCN(keras.Model):
         return max(self.lookback - 1, self.receptive_field - 1 + self.positions.context)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights."""
         lead = (self.members, None, None)
         self.long_kernel.build((*lead, 2 * self.lookback))
         self.stem.build((*lead, 4))
@@ -197,6 +199,7 @@ class ForkingTCN(keras.Model):
         return weights
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
         return {
             **super().get_config(),
             "horizon": self.horizon,
