@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -118,7 +118,10 @@ def at_probability(quantiles: Floats, probabilities: Sequence[float], wanted: fl
     below, above = ndtri(known[right - 1]), ndtri(known[right])
     share = (ndtri(wanted) - below) / (above - below)
     low, high = quantiles[..., right - 1], quantiles[..., right]
-    result: Any = low + share * (high - low)
-    if 0 <= share <= 1:  # rounding must not carry it past its neighbors
-        result = np.clip(result, low, high)
-    return np.asarray(result)
+    with np.errstate(over="ignore"):
+        result = low + share * (high - low)
+    # Rounding must not carry it past its neighbors, nor a large number out of what a float can hold.
+    largest = float(np.finfo(np.float64).max)
+    least, most = (-largest, low) if share < 0 else (low, high) if share <= 1 else (high, largest)
+    bounded: Floats = np.clip(result, least, most)
+    return bounded

@@ -30,11 +30,9 @@ def write_bundle(
     Raises:
         BundleError: If the path is a file, or a directory that is not a bundle.
     """
-    path = Path(path).absolute()
-    if path.exists() and not (path / MANIFEST).is_file() and not (path.is_dir() and not any(path.iterdir())):
-        raise BundleError(
-            f"A bundle is a directory of its own. Received: {path}, which holds something else."
-        )
+    path = Path(path).resolve()  # a link to a bundle stays, what it leads to is replaced
+    if path.exists():
+        _check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
@@ -68,17 +66,7 @@ def read_bundle(path: Path) -> dict[str, Path]:
             checksum.
     """
     path = Path(path).absolute()
-    try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        version, sums = manifest["format"], dict(manifest["sha256"])
-    except FileNotFoundError:
-        raise BundleError(
-            f"A bundle is a directory with a {MANIFEST}. Received: {path}, without one."
-        ) from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise BundleError(
-            f"{path / MANIFEST} cannot be read as a manifest ({error}); save it again."
-        ) from None
+    version, sums = _manifest(path)
     if version != FORMAT:
         raise BundleError(f"The bundle must have format {FORMAT}. Received: format {version!r} in {path}.")
     for name, expected in sums.items():
@@ -95,6 +83,34 @@ def checksum(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _manifest(path: Path) -> tuple[Any, dict[str, str]]:
+    """Format, and file name to checksum, of the bundle at a path."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        return manifest["format"], dict(manifest["sha256"].items())
+    except FileNotFoundError:
+        raise BundleError(
+            f"A bundle must be a directory with a {MANIFEST}. Received: {path}, without one."
+        ) from None
+    except (AttributeError, ValueError, KeyError, TypeError, OSError) as error:
+        raise BundleError(
+            f"A bundle must have a readable {MANIFEST}. Received: {path / MANIFEST} ({error!r}); "
+            "copy or save the bundle again."
+        ) from None
+
+
+def _check_replaceable(path: Path) -> None:
+    """Only an empty directory, or a bundle with nothing besides, may be replaced."""
+    found = {entry.name for entry in path.iterdir()} if path.is_dir() else {"a file"}
+    if MANIFEST in found:
+        found -= {MANIFEST, *_manifest(path)[1]}
+    if found:
+        raise BundleError(
+            "A bundle must be a directory of its own. Received: "
+            f"{path}, which holds something else ({min(found)}); choose another path."
+        )
 
 
 def _swap(fresh: Path, path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from numbers import Number
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +15,18 @@ import numpy as np
 from pipelines.backtest import backtest_frame, level_columns, origin_runs
 from pipelines.bundle import read_bundle, write_bundle
 from pipelines.config import Settings
-from pipelines.errors import BundleError, ConfigError, NotFittedError
+from pipelines.errors import BundleError, ConfigError, NotFittedError, PanelError
+from pipelines.frequency import Freq
 from pipelines.panel import Panel
-from pipelines.plan import Plan, check_levels, make_plan, season_of
+from pipelines.plan import Plan, check_levels, check_size, make_plan, season_of
 from pipelines.windows import SeriesTable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# Files of a bundle.
+_CONFIG, _NETWORK, _DATA = "config.json", "model.keras", "history.parquet"
 
 
 class Forecaster:
@@ -68,6 +75,13 @@ class Forecaster:
         >>> list(forecast.columns), len(forecast)
         (['unique_id', 'ds', 'TCN', 'TCN-lo-80', 'TCN-hi-80'], 7)
     """
+
+    settings_: Settings
+    panel_: Panel
+    plan_: Plan
+    network_: Any
+    history_: list[dict[str, float]]
+    nonnegative_: bool
 
     def __init__(
         self,
@@ -159,7 +173,8 @@ class Forecaster:
         Raises:
             PanelError: If the frame cannot be used.
         """
-        return self._prepare(self._read(df))[1]
+        settings = self._settings()
+        return self._prepare(settings, _read(df, settings, settings.freq))[1]
 
     def fit(self, df: Any, callbacks: Iterable[Callable[[dict[str, float]], None]] = ()) -> Forecaster:
         """Train on every origin of every series.
@@ -173,19 +188,27 @@ class Forecaster:
 
         Raises:
             PanelError: If the frame cannot be used.
+            ForecastingError: If training fails. What an earlier fit learned stays, then and when it is
+                interrupted.
         """
         settings = self._settings()
-        panel = self._read(df)
-        table, plan = self._prepare(panel)
+        panel = _read(df, settings, settings.freq)
+        table, plan = self._prepare(settings, panel)
 
         from pipelines.network import build_network
         from pipelines.training import train
 
         network = build_network(plan, settings.seed)
         history = train(network, table, plan, settings.seed, settings.time_budget, callbacks)
-        self.settings_, self.panel_, self.plan_ = settings, panel, plan
-        self.network_, self.history_ = network, history
-        self.nonnegative_ = bool(np.nanmin(panel.values, initial=0.0) >= 0)
+        # At once, so that an interruption leaves all of the former state or all of the new one.
+        vars(self).update(
+            settings_=settings,
+            panel_=panel,
+            plan_=plan,
+            network_=network,
+            history_=history,
+            nonnegative_=not (panel.values < 0).any(),
+        )
         return self
 
     def predict(self, df: Any = None, levels: Sequence[float] | None = None) -> pd.DataFrame:
@@ -249,32 +272,33 @@ class Forecaster:
         return backtest_frame(panel, series, newest, quantiles, int(step), self._columns(quantiles, levels))
 
     def save(self, path: str | Path) -> None:
-        """Write a bundle: settings, plan, weights and the data's last rows, each with a checksum; no pickle.
+        """Write a bundle: settings, plan, weights and the data of the fit, each with a checksum; no pickle.
 
         Args:
             path: Directory to create, or a bundle to replace.
 
         Raises:
             NotFittedError: Before ``fit``.
-            BundleError: If the path holds something else.
+            BundleError: If the path holds something else, or the ids are not of one plain type.
         """
         self._check_fitted()
+        _check_ids(self.panel_)
         from pipelines.network import save_network
 
         state = {
-            "params": _plain_params(self.get_params()),
+            "params": _plain_params(dict(self.settings_)),
             "plan": self.plan_.to_dict(),
             "history": self.history_,
             "nonnegative": self.nonnegative_,
-            "tz": self.panel_.tz,
+            "columns": list(self.panel_.columns),
         }
-        tail = self.panel_.to_frame()
+        rows = self.panel_.to_frame()
         write_bundle(
             Path(path),
-            {"config.json": state},
+            {_CONFIG: state},
             {
-                "model.keras": lambda file: save_network(self.network_, file),
-                "history.parquet": lambda file: tail.to_parquet(file, index=False),
+                _NETWORK: lambda file: save_network(self.network_, file),
+                _DATA: lambda file: rows.to_parquet(file, index=False),
             },
         )
 
@@ -292,34 +316,44 @@ class Forecaster:
             BundleError: If it is damaged, changed, or not a bundle.
         """
         files = read_bundle(Path(path))
-        missing = {"config.json", "model.keras", "history.parquet"} - set(files)
+        missing = {_CONFIG, _NETWORK, _DATA} - set(files)
         if missing:
-            raise BundleError(f"A forecaster's bundle lacks {', '.join(sorted(missing))}: {path}.")
+            raise BundleError(
+                f"A forecaster's bundle must hold {', '.join(sorted(missing))}. Received: {path}, without."
+            )
+        try:
+            return cls._restore(files)
+        except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+            raise BundleError(
+                f"A bundle must come from a version like this one. Received: {path}, whose content does not "
+                f"fit ({error}); fit and save again."
+            ) from error
+
+    @classmethod
+    def _restore(cls, files: dict[str, Path]) -> Forecaster:
         import pandas as pd
 
         from pipelines.network import load_network
 
-        state = json.loads(files["config.json"].read_text(encoding="utf-8"))
+        state = json.loads(files[_CONFIG].read_text(encoding="utf-8"))
         loaded = cls(**state["params"])
-        loaded.settings_ = loaded._settings()
-        plan = {name: tuple(v) if isinstance(v, list) else v for name, v in state["plan"].items()}
-        loaded.plan_ = Plan(**plan)
-        loaded.history_ = state["history"]
-        loaded.nonnegative_ = state["nonnegative"]
-        loaded.network_ = load_network(files["model.keras"])
-        loaded.panel_ = loaded._read(pd.read_parquet(files["history.parquet"]), loaded.plan_.freq)
+        plan = Plan.from_dict(state["plan"])
+        vars(loaded).update(
+            settings_=loaded._settings(),
+            panel_=Panel.from_frame(pd.read_parquet(files[_DATA]), plan.freq, *state["columns"]),
+            plan_=plan,
+            network_=load_network(files[_NETWORK]),
+            history_=state["history"],
+            nonnegative_=state["nonnegative"],
+        )
         return loaded
 
     def _settings(self) -> Settings:
         return Settings.of(self.get_params())
 
-    def _read(self, df: Any, freq: Any = None) -> Panel:
-        if isinstance(df, Panel):
-            return df
-        return Panel.from_frame(df, freq or self.freq, self.id_col, self.time_col, self.target_col)
-
-    def _prepare(self, panel: Panel) -> tuple[SeriesTable, Plan]:
-        settings = self._settings()
+    @staticmethod
+    def _prepare(settings: Settings, panel: Panel) -> tuple[SeriesTable, Plan]:
+        check_size(panel)
         table = SeriesTable.from_panel(panel, season_of(settings, panel))
         return table, make_plan(settings, panel, table)
 
@@ -328,8 +362,9 @@ class Forecaster:
         self._check_fitted()
         if df is None:
             return self.panel_
-        freq = self.plan_.freq
-        return self._read(df, int(freq) if freq.isdigit() else freq)
+        panel = _read(df, self.settings_, self.plan_.freq)
+        check_size(panel)
+        return panel
 
     def _quantiles(self, panel: Panel, series: Any, newest: Any, count: int = 1, step: int = 1) -> Any:
         """Quantiles ``(runs, count, horizon, probabilities)`` in the original units."""
@@ -337,7 +372,7 @@ class Forecaster:
 
         table = SeriesTable.from_panel(panel, self.plan_.season_length)
         quantiles = forecast_origins(self.network_, table, series, newest, count, step)
-        return np.maximum(quantiles, 0.0) if self.nonnegative_ else quantiles
+        return np.maximum(quantiles, 0.0, out=quantiles) if self.nonnegative_ else quantiles
 
     def _columns(self, quantiles: Any, levels: Sequence[float] | None) -> dict[str, Any]:
         wanted = check_levels(self.settings_.levels if levels is None else levels)
@@ -349,6 +384,28 @@ class Forecaster:
     def _check_fitted(self) -> None:
         if not hasattr(self, "network_"):
             raise NotFittedError("A forecaster must be fitted first; call fit(df).")
+
+
+def _read(df: Any, settings: Settings, freq: Any) -> Panel:
+    """A frame as a panel; a panel as it is, if its frequency is the one that is asked for."""
+    if not isinstance(df, Panel):
+        return Panel.from_frame(df, freq, settings.id_col, settings.time_col, settings.target_col)
+    if freq is not None and df.freq != Freq.parse(freq):
+        raise PanelError(
+            f"The panel must have the forecaster's freq={Freq.parse(freq).text!r}. "
+            f"Received: freq={df.freq.text!r}; make the panel, or the forecaster, with the other one."
+        )
+    return df
+
+
+def _check_ids(panel: Panel) -> None:
+    """Only ids that a file gives back as they were can be saved."""
+    kinds = list({type(name) for name in panel.ids.tolist()})
+    if len(kinds) > 1 or not issubclass(kinds[0], str | Number | date):
+        raise BundleError(
+            "Ids of a saved forecaster must be all numbers, all text or all dates. Received: "
+            f"{', '.join(sorted(kind.__name__ for kind in kinds))}; turn them into text before the fit."
+        )
 
 
 def _plain_params(params: dict[str, Any]) -> dict[str, Any]:

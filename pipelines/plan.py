@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from pipelines.config import Settings
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, PanelError
 from pipelines.frequency import season_length_of
 from pipelines.panel import Panel
 from pipelines.windows import SeriesTable
@@ -22,6 +23,8 @@ _PRESETS: Final = {"fast": (2, 0.25), "default": (6, 1.0), "best": (10, 2.0)}
 # A stack that sees more positions than this costs more than it gains: seasonal differences reach further.
 _LONGEST_FIELD: Final = 192
 _MAX_LOOKBACK: Final = 1440
+# Rows are counted in 32 bits, and reach beyond both ends of the panel by a look-back or a horizon.
+MAX_ROWS: Final = 2**31 - 2**20
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,12 @@ class Plan:
     memory_mb: int
     seconds: int
     notes: tuple[str, ...]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Plan:
+        """Make a plan from what ``to_dict`` gave."""
+        fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+        return cls(**fields)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
@@ -165,6 +174,22 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
     )
 
 
+def check_size(panel: Panel) -> None:
+    """Check that rows can be counted in 32 bits, as the compiled steps do.
+
+    Args:
+        panel: The series.
+
+    Raises:
+        PanelError: If there are too many.
+    """
+    if panel.n_rows > MAX_ROWS:
+        raise PanelError(
+            f"A panel must have at most {MAX_ROWS:,} rows. Received: {panel.n_rows:,} rows; "
+            "fit groups of series apart, or keep fewer of each with Panel.tail."
+        )
+
+
 def season_of(settings: Settings, panel: Panel) -> int:
     """Season length that was asked for, or the natural one of the frequency."""
     return season_length_of(panel.freq) if settings.season_length == "auto" else settings.season_length
@@ -198,12 +223,14 @@ def _parameters(
 def _notes(panel: Panel, table: SeriesTable, steps: int) -> tuple[str, ...]:
     """What the user should know of the data before training."""
     notes = str(panel.notes).splitlines()
-    unusable = table.origins == 0
-    if unusable.any():
-        notes.append(
-            f"{int(unusable.sum())} series have no origin with a target and teach nothing: "
-            "they are forecast by what the others taught, a series without any value as 0"
-        )
+    ends = table.indptr[1:]
+    still, empty = table.moved == ends, table.seen == ends
+    counts = {
+        "teach nothing and are forecast by what the others teach": (table.origins == 0) & ~still,
+        "have not changed so far and are forecast as their value": still & ~empty,
+        "have no value and are forecast as 0": empty,
+    }
+    notes += [f"{int(which.sum())} series {what}" for what, which in counts.items() if which.any()]
     if steps == 0:
         notes.append("no training: forecasts repeat the last season around the last value")
     return tuple(notes)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from pipelines.errors import ForecastingError
 from pipelines.network import DeviceTable
 from pipelines.plan import Plan
 from pipelines.windows import ChunkSampler, SeriesTable
@@ -23,6 +24,8 @@ _EPOCHS: Final = 20
 _WARM_UP: Final = 50
 # Share of a series' weight that follows its size: 0 would weight relative errors equally, 1 absolute ones.
 _SIZE_SHARE: Final = 0.25
+# Sizes further from the median than this count as this: beyond lies damage, and float32's range.
+_LARGEST_SIZE: Final = 1e12
 
 
 def train(
@@ -46,6 +49,9 @@ def train(
 
     Returns:
         A record per epoch: ``step``, ``loss``, ``learning_rate``, ``seconds``.
+
+    Raises:
+        ForecastingError: If the loss or a weight is no longer finite.
     """
     if plan.steps == 0:
         return []
@@ -65,6 +71,10 @@ def train(
     rng = np.random.default_rng(seed)
     history: list[Record] = []
     per_epoch = -(-plan.steps // _EPOCHS)
+    # A block without steps compiles and no more, so that the speed below is that of training alone.
+    nothing = np.zeros((per_epoch, plan.members, plan.chunks), np.int32)
+    run_block(nothing, nothing, np.full(per_epoch, -1.0, np.float32))
+    compiled = time.perf_counter() - began
     steps, done = plan.steps, 0
     while done < steps:
         size = min(per_epoch, steps - done)
@@ -75,15 +85,17 @@ def train(
         series, newest = sampler.draw(rng, (per_epoch, plan.members, plan.chunks))
         loss = float(run_block(series, newest, padded)) / size
         done += size
+        _check_finite(loss, done)
         seconds = time.perf_counter() - began
         record = {"step": done, "loss": loss, "learning_rate": float(rates[-1]), "seconds": seconds}
         history.append(record)
         for callback in callbacks:
             callback(record)
         if time_budget is not None:
-            affordable = done + int(max(time_budget - seconds, 0.0) / seconds * done)
-            steps = max(min(steps, affordable), done)
+            affordable = done + int(max(time_budget - seconds, 0.0) / (seconds - compiled) * done)
+            steps = min(plan.steps, affordable)
     optimizer.finalize_variable_values(variables)
+    _check_finite(sum(float(np.sum(weights)) for weights in network.get_weights()), done)
     return history
 
 
@@ -109,11 +121,21 @@ def learning_rates(peak: float, steps: int) -> npt.NDArray[np.float32]:
 
 def series_weights(table: SeriesTable) -> npt.NDArray[np.float32]:
     """Weight of each series' conditioned errors in the loss, ``(series,)``."""
-    typical = float(np.median(table.scale))
-    return (table.unit / table.scale * (table.scale / typical) ** _SIZE_SHARE).astype(np.float32)
+    with np.errstate(over="ignore"):
+        size = np.clip(table.scale / np.median(table.scale), 1 / _LARGEST_SIZE, _LARGEST_SIZE)
+    return (table.unit / table.scale * size**_SIZE_SHARE).astype(np.float32)
 
 
-def _compile(network: Any, optimizer: Any, table: SeriesTable, plan: Plan) -> Callable[..., Any]:
+def _check_finite(number: float, step: int) -> None:
+    """Stop a training that has gone astray, before anything of it is used."""
+    if not np.isfinite(number):
+        raise ForecastingError(
+            f"Training needs a finite loss and finite weights. Received: {number} at step {step}; try "
+            "another seed, and look for values in the data that are far out of its usual range."
+        )
+
+
+def _compile(network: Any, optimizer: Any, table: SeriesTable, plan: Plan) -> Any:
     """Return a function that runs a block of steps and returns the sum of their losses."""
     device = DeviceTable.from_table(table)
     weights = tf.constant(series_weights(table))

@@ -19,31 +19,37 @@ Ints = npt.NDArray[np.int32]
 
 # Far inside float32's range, so that sums over a window stay finite.
 LARGEST = 1e30
+_MOST = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True)
 class SeriesTable:
     """A panel as the network reads it, in 32 bits.
 
-    A series is shown relative to its first observed value, in units of a power of two: both are known before
-    any origin that could depend on them, and the division is exact, so that no later value moves an earlier
-    forecast by a bit.
+    A series is shown relative to its first observed value, in units of a power of two near its first change.
+    Both are known from the first change on, and the division is exact, so that no later value moves a
+    forecast by a bit. Before its first change a series is forecast without the network.
 
     Attributes:
         values: ``(rows,)`` conditioned values, NaN where nothing was observed.
         phase: ``(rows,)`` calendar position of each row, from 0 to ``phases - 1``.
         phases: Number of calendar positions, 1 if there are none.
         indptr: ``(series + 1,)`` row pointers.
+        seen: ``(series,)`` row of the first observed value; one past the last row where there is none.
+        moved: ``(series,)`` row of the first value that differs from it; one past the last row likewise.
         base: ``(series,)`` float64 first observed value; 0 where there is none.
         unit: ``(series,)`` float64 power of two; a forecast is ``base + unit * output``.
         scale: ``(series,)`` float64 mean absolute seasonal difference in the original units, for the loss.
-        first_origin: ``(series,)`` first row that may be an origin in training, relative to the series.
+        first_origin: ``(series,)`` first row that may be an origin in training, relative to the series: one
+            with a season before it, if that leaves any, and with a change, as silence teaches nothing.
     """
 
     values: Floats
     phase: npt.NDArray[np.int16]
     phases: int
     indptr: npt.NDArray[np.int64]
+    seen: npt.NDArray[np.int64]
+    moved: npt.NDArray[np.int64]
     base: npt.NDArray[np.float64]
     unit: npt.NDArray[np.float64]
     scale: npt.NDArray[np.float64]
@@ -62,11 +68,12 @@ class SeriesTable:
         """
         owner = panel.series_of_rows
         observed = np.isfinite(panel.values)
-        base = _first_per_series(panel.values, observed, panel.indptr, default=0.0)
+        seen = _first_row(observed, panel.indptr)
+        base = _at_row(panel.values, seen, panel.indptr)
         with np.errstate(over="ignore"):  # what overflows is clipped below
             away = panel.values - base[owner]
-        moved = observed & (away != 0)
-        step = np.abs(_first_per_series(away, moved, panel.indptr, default=0.0))
+        moved = _first_row(observed & (away != 0), panel.indptr)
+        step = np.abs(_at_row(away, moved, panel.indptr))
         step = np.where(step > 0, step, np.where(base != 0, np.abs(base), 1.0))
         unit = np.exp2(np.clip(np.round(np.log2(step)), -1000, 1000))
         away /= unit[owner]
@@ -78,10 +85,12 @@ class SeriesTable:
             phase=phase,
             phases=phases,
             indptr=panel.indptr,
+            seen=seen,
+            moved=moved,
             base=base,
             unit=unit,
             scale=_error_scale(panel, season_length),
-            first_origin=np.clip(np.minimum(season_length, lengths - 2), 0, None),
+            first_origin=np.maximum(np.minimum(season_length, lengths - 2), moved - panel.indptr[:-1]),
         )
 
     @property
@@ -167,19 +176,18 @@ def calendar_phase(panel: Panel, season_length: int) -> tuple[npt.NDArray[np.int
     return weekday.astype(np.int16), 7
 
 
-def _first_per_series(
-    values: npt.NDArray[np.float64],
-    mask: npt.NDArray[np.bool_],
-    indptr: npt.NDArray[np.int64],
-    default: float,
+def _first_row(mask: npt.NDArray[np.bool_], indptr: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """First row of each series at which the mask holds, one past its last where it never does."""
+    rows = np.append(np.flatnonzero(mask), indptr[-1])
+    first: npt.NDArray[np.int64] = np.minimum(rows[np.searchsorted(rows, indptr[:-1])], indptr[1:])
+    return first
+
+
+def _at_row(
+    values: npt.NDArray[np.float64], row: npt.NDArray[np.int64], indptr: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """First value of each series at which the mask holds."""
-    rows = np.flatnonzero(mask)
-    place = np.searchsorted(rows, indptr[:-1])
-    found = place < len(rows)
-    candidate = rows[np.minimum(place, len(rows) - 1)] if len(rows) else np.zeros(len(indptr) - 1, np.int64)
-    found &= candidate < indptr[1:]
-    return np.where(found, values[candidate], default)
+    """Value of each series at its row, 0 where that is past its end."""
+    return np.where(row < indptr[1:], values[np.minimum(row, len(values) - 1)], 0.0)
 
 
 def _error_scale(panel: Panel, season_length: int) -> npt.NDArray[np.float64]:
@@ -191,7 +199,7 @@ def _error_scale(panel: Panel, season_length: int) -> npt.NDArray[np.float64]:
     owner = panel.series_of_rows
     observed = np.isfinite(panel.values)
     total = np.bincount(owner, np.where(observed, np.abs(panel.values), 0.0), panel.n_series)
-    level = total / np.maximum(np.bincount(owner, observed, panel.n_series), 1)
+    level = np.minimum(total / np.maximum(np.bincount(owner, observed, panel.n_series), 1), _MOST)
     scale = np.where(scale > 0, scale, typical)
     return np.maximum(scale, 1e-4 * level)
 
@@ -199,9 +207,11 @@ def _error_scale(panel: Panel, season_length: int) -> npt.NDArray[np.float64]:
 def _mean_change(panel: Panel, lag: int) -> npt.NDArray[np.float64]:
     """Mean absolute difference to ``lag`` rows before within each series, NaN where there is no pair."""
     owner = panel.series_of_rows
-    change = np.abs(panel.values[lag:] - panel.values[:-lag])
+    with np.errstate(over="ignore"):  # a change too large for a float counts as unknown
+        change = np.abs(panel.values[lag:] - panel.values[:-lag])
     pair = np.isfinite(change) & (owner[lag:] == owner[:-lag])
     count = np.bincount(owner[lag:][pair], minlength=panel.n_series)
     total = np.bincount(owner[lag:][pair], change[pair], panel.n_series)
     mean = np.full(panel.n_series, np.nan)
-    return np.divide(total, count, out=mean, where=count > 0)
+    np.divide(np.minimum(total, _MOST), count, out=mean, where=count > 0)
+    return mean

@@ -69,24 +69,34 @@ class QuantileHead(keras.layers.Layer):
         self.dropout = dropout
         self.members = members
         self.seed = seed
-        self.norms = [MemberRMSNorm(members, name=f"norm_{i}") for i in range(blocks + 1)]
-        self.up = [MemberDense(hidden, members, seed=seed + 2 * i, name=f"up_{i}") for i in range(blocks)]
+        own: dict[str, Any] = {"dtype": self.dtype_policy}
+        self.norms = [MemberRMSNorm(members, name=f"norm_{i}", **own) for i in range(blocks + 1)]
+        self.up = [
+            MemberDense(hidden, members, seed=seed + 2 * i, name=f"up_{i}", **own) for i in range(blocks)
+        ]
         self.drop = [
             keras.layers.Dropout(
-                dropout, noise_shape=(members, None, 1, hidden), seed=seed + i, name=f"drop_{i}"
+                dropout, noise_shape=(members, None, 1, hidden), seed=seed + i, name=f"drop_{i}", **own
             )
             for i in range(blocks)
         ]
         self.down: list[Any] = []
         self.out = MemberDense(
-            horizon * len(self.quantiles), members, scale=0.3, seed=seed + 2 * blocks, name="out"
+            horizon * len(self.quantiles), members, scale=0.3, seed=seed + 2 * blocks, name="out", **own
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights."""
         width = known_channels(input_shape)
         self.down = [
-            MemberDense(width, self.members, scale=0.5, seed=self.seed + 2 * i + 1, name=f"down_{i}")
+            MemberDense(
+                width,
+                self.members,
+                scale=0.5,
+                seed=self.seed + 2 * i + 1,
+                dtype=self.dtype_policy,
+                name=f"down_{i}",
+            )
             for i in range(self.blocks)
         ]
         for norm in self.norms:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import keras
 
+from pipelines.errors import BundleError
 from pipelines.plan import QUANTILES, Plan
 from tcn.models import ForkingTCN
 
@@ -43,6 +43,13 @@ def save_network(network: ForkingTCN, path: Path) -> None:
     network.save(path)
 
 
-def load_network(path: Path) -> Any:
-    """Read a network; only registered layers are accepted, no code is run."""
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+def load_network(path: Path) -> ForkingTCN:
+    """Read a network; only registered layers are accepted, no code is run.
+
+    Raises:
+        BundleError: If the file holds another model.
+    """
+    network = keras.saving.load_model(path, compile=False, safe_mode=True)
+    if not isinstance(network, ForkingTCN):
+        raise BundleError(f"{path} must hold a ForkingTCN. Received: a {type(network).__name__}.")
+    return network

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from pipelines.windows import SeriesTable
 
 # Floats that the windows of one call may hold.
 _BUDGET = 4_000_000
+# Network to its compiled functions by stride. These must not hold the network, or it would never be freed.
+_COMPILED: weakref.WeakKeyDictionary[Any, dict[int, Callable[..., Any]]] = weakref.WeakKeyDictionary()
 
 
 def forecast_origins(
@@ -24,6 +28,9 @@ def forecast_origins(
     stride: int = 1,
 ) -> npt.NDArray[np.float64]:
     """Forecast from ``count`` origins of each given series, ``stride`` rows apart.
+
+    Until a series has changed for the first time, its forecast is the value that it has had so far, and 0
+    before there is one.
 
     Args:
         network: The network.
@@ -41,15 +48,12 @@ def forecast_origins(
     # Far apart, origins share nothing worth computing together.
     run = 1 if stride > network.context else min(count, max(1, _BUDGET // (8 * width)))
     parts = -(-count // run)
-    batch = int(min(len(series) * parts, max(1, _BUDGET // (run * width))))
+    # A power of two, so that panels of about the same size share a compiled function.
+    most = max(1, _BUDGET // (run * width))
+    batch = min(1 << (len(series) * parts - 1).bit_length(), 1 << (most.bit_length() - 1))
     before = network.context + (run - 1) * stride + 1
     device = DeviceTable.from_table(table)
-
-    @tf.function(jit_compile=True, autograph=False)
-    def step(values: Any, phase: Any, begin: Any, end: Any, offset: Any, which: Any, last: Any) -> Any:
-        inputs, _ = DeviceTable(values, phase, begin, end, offset).chunk(which, last, before, 0)
-        members = network.forecast_members(inputs[None], stride=stride)
-        return tf.reduce_mean(members, axis=0)
+    forecast = _compiled(network, stride if run > 1 else 1)
 
     # The newest part comes last; the oldest may reach past the first wanted origin.
     ends = newest[:, None] - stride * run * np.arange(parts - 1, -1, -1)
@@ -58,10 +62,40 @@ def forecast_origins(
     filled = -(-total // batch) * batch
     which, last = np.resize(which, filled), np.resize(last, filled)
     out = np.empty((total, run, network.horizon, len(network.quantiles)), np.float32)
-    tensors = (device.values, device.phase, device.begin, device.end, device.offset)
     for k in range(0, filled, batch):
-        piece = step(*tensors, which[k : k + batch], last[k : k + batch]).numpy()
-        out[k : k + batch] = piece[: total - k]
+        inputs, _ = device.chunk(which[k : k + batch], last[k : k + batch], before, 0)
+        out[k : k + batch] = forecast(inputs).numpy()[: total - k]
     out = out.reshape(len(series), parts * run, *out.shape[2:])[:, parts * run - count :]
-    shape = (-1, 1, 1, 1)
-    return table.base[series].reshape(shape) + table.unit[series].reshape(shape) * out.astype(np.float64)
+    return _in_original_units(out, table, series, newest[:, None] - stride * np.arange(count - 1, -1, -1))
+
+
+def _compiled(network: Any, stride: int) -> Callable[..., Any]:
+    """Return the compiled function from inputs ``(batch, time, 4)`` to the mean forecast of the members."""
+    functions = _COMPILED.setdefault(network, {})
+    if stride not in functions:
+        owner = weakref.ref(network)
+
+        @tf.function(jit_compile=True, autograph=False)
+        def forecast(inputs: Any) -> Any:
+            members = owner().forecast_members(inputs[None], stride=stride)  # type: ignore[union-attr]
+            return tf.reduce_mean(members, axis=0)
+
+        functions[stride] = forecast
+    return functions[stride]
+
+
+def _in_original_units(
+    out: npt.NDArray[np.float32],
+    table: SeriesTable,
+    series: npt.NDArray[np.int64],
+    origins: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """Undo the conditioning of the table; ``origins`` are rows, ``(runs, count)``."""
+    forecast = out.astype(np.float64)
+    largest = np.finfo(np.float64).max
+    with np.errstate(over="ignore"):
+        forecast *= table.unit[series, None, None, None]
+        forecast[origins < table.moved[series, None]] = 0.0
+        forecast += table.base[series, None, None, None]
+        forecast[origins < table.seen[series, None]] = 0.0
+    return np.clip(forecast, -largest, largest, out=forecast)
