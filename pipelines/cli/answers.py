@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from rich.markup import escape
 from rich.table import Table
 
 from pipelines.jobs.files import scores_record
@@ -91,7 +92,7 @@ def show_forecast(console: Console, outcome: Outcome, store: str | Path | None) 
         store: Where its MLflow run is.
     """
     result = outcome.result
-    show_scores(console, result, outcome.reason)
+    show_scores(console, result, outcome.held.n_windows, outcome.reason)
     files = {path.name: _near(path) for path in outcome.files}
     tables = [path for name, path in files.items() if name.startswith("forecasts.")]
     places = {"Forecasts": ", ".join(tables), "Report": files["report.html"], "Model": files["bundle"]}
@@ -104,12 +105,13 @@ def show_forecast(console: Console, outcome: Outcome, store: str | Path | None) 
     console.print(grid, soft_wrap=True)
 
 
-def show_scores(console: Console, tested: ForecastResult | Tested, reason: str = "") -> None:
+def show_scores(console: Console, tested: ForecastResult | Tested, n_windows: int, reason: str = "") -> None:
     """Print scores of the network beside the baselines, and the verdict.
 
     Args:
         console: Where to.
         tested: Scores, and whose they are.
+        n_windows: Windows that they come from.
         reason: Why there are none.
     """
     from pipelines.report.tables import score_table
@@ -122,14 +124,13 @@ def show_scores(console: Console, tested: ForecastResult | Tested, reason: str =
             for place, heading in enumerate(scores.columns)
             if heading in _SHOWN or heading.startswith("Coverage ")
         ]
-        table = Table(title=f"Scores on {len(tested.scores.by_cutoff['cutoff'].unique())} past forecasts: ")
-        table.add_column("Model")
+        table = Table("Model", title=f"{escape(tested.name)}: {n_windows} windows of the past")
         for place in chosen:
             table.add_column(scores.columns[place], justify="right")
         for row in scores.rows:
             cells = (row.cells[place - 1] for place in chosen)
             texts = [f"[bold]{cell.text}[/]" if cell.best else cell.text for cell in cells]
-            table.add_row(row.name, *texts, style="cyan" if row.marked else None)
+            table.add_row(escape(row.name), *texts, style="cyan" if row.marked else None)
         console.print(table)
     judged = verdict(cast("ForecastResult", tested))  # both have what it reads
     console.print(judged.headline, style=_TONES[judged.tone], soft_wrap=True, markup=False)
@@ -165,11 +166,10 @@ def show_datasets(console: Console, known: Iterable[DatasetInfo]) -> None:
         console: Where to.
         known: What is known of each.
     """
-    table = Table("Name", "What", "Series", "Rows", "Freq", "Horizon", "License")
     for info in known:
-        sizes = (str(info.n_series), f"{info.n_rows:,}", info.freq, str(info.horizon))
-        table.add_row(info.name, info.title, *sizes, info.license)
-    console.print(table)
+        console.print(f"[bold]{info.name}[/]  {escape(info.title)}", soft_wrap=True)
+        sizes = f"{info.n_series} series, {info.n_rows:,} rows, freq {info.freq}, horizon {info.horizon}"
+        console.print(f"  {sizes}; {info.license}", style="dim", soft_wrap=True, markup=False)
 
 
 def show_checks(console: Console, checks: Iterable[Check]) -> None:

@@ -116,7 +116,7 @@ def backtest(
 
         current.answer(backtest_record(tested))
         if current.talks:
-            show_scores(current.console(), tested)
+            show_scores(current.console(), tested, tested.held.n_windows)
 
 
 def plan(

@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.errors import ConfigError
 from pipelines.panel import Panel
 
-MAX_WINDOWS = 28
+MIN_WINDOWS, MAX_WINDOWS = 5, 28
 SHARE = 5  # a fifth of the typical series at most: the rest must still teach what the whole would
 
 
@@ -52,10 +52,11 @@ def hold_out(
 ) -> HeldOut:
     """Decide which rows to hold out.
 
-    Origins lie half a horizon apart, so that each outcome is forecast from near and from far. There are as
-    many of them as fit into the last fifth of the median series, at least one and at most 28. A series is
-    tested if a season and a horizon remain before its first held-out row: what seasonal naive needs to
-    repeat, and what there is to learn a whole forecast from. If no series is that long, nothing is held out.
+    Origins lie a horizon apart, so that windows do not overlap and tell as much as they can of whether skill
+    is chance; half a horizon where the last fifth of the median series has no room for five of those. There
+    are as many as fit into that fifth, at least one and at most 28. A series is tested if a season and a
+    horizon remain before its first held-out row: what seasonal naive needs to repeat, and what there is to
+    learn a whole forecast from. If no series is that long, nothing is held out.
 
     Args:
         panel: The data.
@@ -74,12 +75,13 @@ def hold_out(
         >>> import pandas as pd
         >>> days = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024", periods=366), "y": range(366)})
         >>> hold_out(Panel.from_frame(days), horizon=14, season_length=7)
-        HeldOut(n_windows=9, step=7, rows=70, keep=21, reason='')
+        HeldOut(n_windows=5, step=14, rows=70, keep=21, reason='')
     """
     for name, value in (("n_windows", n_windows), ("step", step)):
         if value is not None and value < 1:
             raise ConfigError(f"{name} must be a positive integer. Received: {value}.")
-    step = step or max(1, horizon // 2)
+    spare = int(np.median(panel.lengths)) // SHARE
+    step = step or (horizon if spare >= MIN_WINDOWS * horizon else max(1, horizon // 2))
     keep = season_length + horizon
     longest = int(panel.lengths.max())
     if longest < keep + horizon:
@@ -94,6 +96,5 @@ def hold_out(
             f"n_windows must leave {keep} rows to learn from in some series. Received: {n_windows} windows "
             f"{step} rows apart, of which {fitting} fit the longest series; ask for fewer, or a smaller step."
         )
-    spare = int(np.median(panel.lengths)) // SHARE - horizon
-    n_windows = n_windows or min(max(1 + spare // step, 1), MAX_WINDOWS, fitting)
+    n_windows = n_windows or min(max(1 + (spare - horizon) // step, 1), MAX_WINDOWS, fitting)
     return HeldOut(n_windows, step, horizon + (n_windows - 1) * step, keep)

@@ -85,7 +85,7 @@ def run_forecast(
         panel = task.panel
         held = hold_out(panel, task.horizon, task.season_length, n_windows)
         forecaster = task.forecaster()
-    with results_folder(output) as folder, recorded(store, task.name) as recorder:
+    with results_folder(output) as folder, recorded(store, task.name, stages) as recorder:
         fit(forecaster, panel.before(held.rows), stages, recorder.log_epoch)
         with stages("backtest"):
             backtest = backtest_held_out(forecaster, panel, held, request.levels)

@@ -12,6 +12,7 @@ from pipelines.errors import BusyError
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from pipelines.jobs.stages import Stages
     from pipelines.results import ForecastResult
     from pipelines.tracking import TrackedRun
 
@@ -54,17 +55,19 @@ class _MlflowRecorder:
         except Exception as error:
             raise BusyError(
                 f"The MLflow run of a forecast must be written. Received: {type(error).__name__}: {error}. "
-                f"The forecast is complete in {str(report.parent)!r}; look after the store, or use --no-track."
+                f"The forecast itself is complete in {str(report.parent)!r}; look after the store, or use "
+                "--no-track."
             ) from error
 
 
 @contextmanager
-def recorded(store: str | Path | None, name: str) -> Iterator[Recorder]:
+def recorded(store: str | Path | None, name: str, stages: Stages) -> Iterator[Recorder]:
     """Keep an MLflow run for the time of a job; it ends as FINISHED, FAILED or KILLED with the block.
 
     Args:
         store: Folder, ``sqlite:///FILE`` or address of an MLflow server; None keeps no run.
         name: Name of the run.
+        stages: Where to show and measure the opening of the store.
 
     Yields:
         Where to log to.
@@ -74,7 +77,8 @@ def recorded(store: str | Path | None, name: str) -> Iterator[Recorder]:
         BusyError: The store cannot be used just now.
 
     Example:
-        >>> with recorded(None, "demo") as recorder:
+        >>> from pipelines.jobs.stages import Stages
+        >>> with recorded(None, "demo", Stages()) as recorder:
         ...     recorder.log_epoch({"step": 1, "loss": 0.5})
         >>> recorder.run_id is None
         True
@@ -82,9 +86,11 @@ def recorded(store: str | Path | None, name: str) -> Iterator[Recorder]:
     if store is None:
         yield _NoRecorder()
         return
-    from pipelines.tracking import Tracker
+    with stages.loading("MLflow"):
+        from pipelines.tracking import Tracker
 
-    with Tracker(store).start_run(name) as run:
+        started = Tracker(store).start_run(name)
+    with started as run:
         yield _MlflowRecorder(run)
 
 

@@ -144,7 +144,7 @@ def read_manifest(path: Path) -> dict[str, str]:
         File name, with ``/`` between folders, to SHA-256; empty without a manifest that can be read.
     """
     with suppress(OSError, ValueError, KeyError, TypeError):
-        files = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"]
+        files = dict(json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"])
         # Names decide what a later job removes, so none may lead out of the folder.
         return {str(name): str(value) for name, value in files.items() if _is_inside(str(name))}
     return {}

@@ -1,0 +1,284 @@
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import jobs_stand_in
+import pandas as pd
+import pytest
+import typer
+from jobs_stand_in import StandIn, make_frame
+from typer.testing import CliRunner
+
+import pipelines
+from pipelines.cli import app
+from pipelines.cli.checkup import Check
+from pipelines.jobs.results_folder import results_folder
+
+ROOT = Path(pipelines.__file__).resolve().parent.parent
+COMMANDS = typer.main.get_command(app).commands
+
+
+@pytest.fixture(autouse=True)
+def _stand_in(monkeypatch, tmp_path):
+    jobs_stand_in.install(monkeypatch.setattr)
+    monkeypatch.chdir(tmp_path)
+    make_frame().to_csv("sales.csv", index=False)
+
+
+def tcn(*arguments):
+    return CliRunner().invoke(app, [str(part) for part in arguments])
+
+
+def forecast(*arguments):
+    return tcn("forecast", "sales.csv", "--horizon", 6, "--season-length", 6, "--no-track", *arguments)
+
+
+def python(code, *arguments):
+    """Run code in a fresh interpreter that finds the packages and the stand-in."""
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_each_command_has_help_with_an_example_of_its_own_options(name):
+    shown = tcn(name, "--help")
+    assert shown.exit_code == 0
+    example = COMMANDS[name].epilog.removeprefix("Example: ")
+    program, command, *arguments = shlex.split(example)
+    assert (program, command) == ("tcn", name)
+    known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    assert {part for part in arguments if part.startswith("-")} <= known
+    assert example.split()[1] in shown.output
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_option_is_explained(name):
+    for parameter in COMMANDS[name].params:
+        assert parameter.help, parameter.name
+
+
+def test_the_version_is_that_of_the_package():
+    assert tcn("--version").stdout == f"tcn-forecasting {pipelines.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["forcast"],
+        ["forecast"],
+        ["forecast", "sales.csv", "--horizn", "3"],
+        ["forecast", "sales.csv", "--horizon", "0"],
+        ["forecast", "sales.csv", "--horizon", "three"],
+        ["forecast", "sales.csv", "--levels", "80;95"],
+        ["forecast", "sales.csv", "--preset", "slow"],
+        ["predict", "--output", "x.csv"],
+        ["ui", "--port", "70000"],
+    ],
+)
+def test_wrong_usage_ends_with_64(arguments):
+    result = tcn(*arguments)
+    assert result.exit_code == 64
+    assert result.stdout == ""
+    assert "Usage" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["forecast", "sale.csv"], 65, "Did you mean 'sales.csv'?"),
+        (["plan", "bike_sharin"], 65, "Did you mean 'bike_sharing'?"),
+        (["forecast", "sales.csv", "--target-col", "sold"], 65, "must have a column 'sold' (target_col)"),
+        (["forecast", "sales.csv", "--freq", "fortnight"], 78, "Received: 'fortnight'"),
+        (["forecast", "sales.csv", "--levels", "80,120"], 78, "levels"),
+        (["forecast", "sales.csv", "--output", "sales.csv/below"], 78, "name another one with --output"),
+        (["forecast", "sales.csv", "--no-track", "--horizon", "6", "--n-windows", "99"], 78, "ask for fewer"),
+        (["backtest", "sales.csv", "--horizon", "40"], 65, "Choose a smaller horizon"),
+        (["backtest", "sales.csv", "--output", "past.xlsx"], 78, "must be a .csv or .parquet file"),
+        (["predict", "--bundle", "nothing", "--output", "x.csv"], 65, "nothing"),
+        (["ui", "nothing"], 78, "make a forecast first"),
+    ],
+)
+def test_each_error_is_one_message_with_its_own_code(arguments, code, text):
+    result = tcn(*arguments)
+    assert result.exit_code == code
+    assert text in result.stderr
+    assert result.stderr.count("Error: ") == 1
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert sorted(os.listdir()) == ["sales.csv"]
+
+
+def test_a_folder_in_use_is_a_reason_to_try_later():
+    with results_folder("output"):
+        result = forecast()
+    assert result.exit_code == 75
+    assert "try again when it has ended" in result.stderr
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_unexpected_error_is_70_and_shows_where_on_request(monkeypatch, debug):
+    def fail(self, df, callbacks=()):
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(StandIn, "fit", fail)
+    result = forecast(*["--debug"] * debug)
+    assert result.exit_code == 70
+    assert "ZeroDivisionError: by zero" in result.stderr
+    assert ("Traceback" in result.stderr) is debug
+
+
+def test_a_known_error_has_a_traceback_on_request():
+    result = tcn("plan", "missing.csv", "--debug")
+    assert result.exit_code == 65
+    assert "Traceback" in result.stderr
+
+
+def test_a_forecast_shows_scores_verdict_and_places():
+    result = forecast("--name", "Sales of [three] shops")
+    assert result.exit_code == 0, result.stderr
+    for text in ("Sales of [three] shops", "SeasonalNaive", "MASE", "Coverage 80", "output/report.html"):
+        assert text in result.stdout
+    assert "output/forecasts.csv, output/forecasts.parquet" in result.stdout
+    assert "MLflow" not in result.stdout
+    assert "fit: " in result.stderr
+    assert "note: 180 rows read" in result.stderr
+
+
+def test_a_tracked_forecast_says_how_to_look_at_it():
+    result = tcn("forecast", "sales.csv", "--horizon", 6, "--season-length", 6, "-o", "out")
+    assert result.exit_code == 0, result.stderr
+    assert str(Path("out/mlflow.db").absolute()) in result.stdout.replace("\n", "")
+    assert "tcn ui out" in result.stdout
+    assert Path("out/mlflow.db").exists()
+
+
+def test_series_too_short_to_test_are_forecast_with_a_word_of_warning():
+    result = forecast("--horizon", 40)
+    assert result.exit_code == 0
+    assert "Nothing was held out for a backtest" in " ".join(result.stdout.split())
+    assert "SeasonalNaive" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["forecast", "sales.csv", "--no-track", "--horizon", "6"],
+        ["forecast", "sales.csv", "--no-track", "--horizon", "50"],
+        ["backtest", "sales.csv", "--horizon", "6"],
+        ["fit", "sales.csv", "--bundle", "model"],
+        ["plan", "sales.csv"],
+        ["datasets"],
+    ],
+)
+def test_json_is_one_object_and_nothing_else(arguments):
+    result = tcn(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.count("\n") == 1
+    record = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert record.get("command", "datasets") == arguments[0]
+
+
+def test_the_record_names_files_that_exist_and_the_scores():
+    record = json.loads(forecast("--json").stdout)
+    assert all(Path(path).exists() for path in record["files"].values())
+    backtest = pd.read_parquet(record["files"]["backtest.parquet"])
+    mae = (backtest["y"] - backtest["TCN"]).abs().mean()
+    assert record["scores"]["overall"]["TCN"]["mae"] == pytest.approx(mae)
+    assert record["tracking"] is None
+
+
+def test_an_error_is_a_record_for_machines_too():
+    result = tcn("plan", "missing.csv", "--json")
+    assert result.exit_code == 65
+    error = json.loads(result.stdout)["error"]
+    assert (error["type"], error["exit_code"]) == ("PanelError", 65)
+    assert error["message"] in result.stderr
+
+
+def test_quiet_says_nothing_but_errors():
+    done = forecast("--quiet")
+    assert (done.exit_code, done.output) == (0, "")
+    failed = tcn("forecast", "missing.csv", "--quiet")
+    assert failed.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize(("name", "kept"), [("csv", ["csv"]), ("both", ["csv", "parquet"])])
+def test_the_format_is_the_one_asked_for(name, kept):
+    assert forecast("--format", name, "--quiet").exit_code == 0
+    assert sorted(path.suffix[1:] for path in Path("output").glob("forecasts.*")) == kept
+
+
+def test_levels_reach_the_forecast():
+    assert forecast("--levels", "97.5, 50", "--quiet").exit_code == 0
+    columns = pd.read_csv("output/forecasts.csv").columns
+    assert {"TCN-lo-50", "TCN-hi-97.5"} <= set(columns)
+    assert "TCN-lo-80" not in columns
+
+
+def test_plan_names_the_held_out_rows_and_the_network():
+    result = tcn("plan", "sales.csv", "--horizon", 3, "--season-length", 6)
+    assert "lookback" in result.stdout
+    assert "on 3 series" in result.stdout
+
+
+def test_datasets_lists_all_of_them():
+    shown = tcn("datasets").stdout
+    assert all(name in shown for name in pipelines.datasets.names())
+
+
+@pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 78)])
+def test_doctor_ends_with_an_error_if_anything_is_missing(monkeypatch, ok, code):
+    checks = [Check("Python", True, "3.11"), Check("TensorFlow", ok, "[what was found]")]
+    monkeypatch.setattr("pipelines.cli.checkup.examine", lambda: iter(checks))
+    result = tcn("doctor")
+    assert result.exit_code == code
+    assert "[what was found]" in result.stdout
+    assert json.loads(tcn("doctor", "--json").stdout)["ok"] is ok
+
+
+def test_ui_opens_the_store_and_shows_its_address(monkeypatch):
+    opened = []
+
+    def open_ui(store, port, on_ready):
+        opened.append((store, port))
+        on_ready("http://127.0.0.1:5000/#/experiments")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.tracking.open_ui", open_ui)
+    Path("runs").mkdir()
+    Path("runs/mlflow.db").touch()
+    result = tcn("ui", "runs", "--port", 0)
+    assert opened == [(Path("runs"), 0)]
+    assert "http://127.0.0.1:5000/#/experiments" in result.stdout
+    assert result.exit_code == 130
+
+
+def test_help_and_the_import_of_the_commands_load_nothing_heavy():
+    code = "import json, sys, pipelines.cli; print(json.dumps(sorted(sys.modules)))"
+    roots = {name.partition(".")[0] for name in json.loads(python(code).stdout)}
+    assert "typer" in roots
+    assert not roots & {
+        "tensorflow",
+        "keras",
+        "mlflow",
+        "pandas",
+        "numpy",
+        "plotly",
+        "pyarrow",
+        "pydantic",
+        "rich",
+    }
+
+
+def test_planning_and_listing_need_no_tensorflow():
+    code = (
+        "import sys; from typer.testing import CliRunner; from pipelines.cli import app\n"
+        "for line in ('plan us_unemployment', 'datasets', 'predict --bundle x --output y.xlsx'):\n"
+        "    CliRunner().invoke(app, line.split())\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules} & {'tensorflow', 'keras', 'mlflow'}))"
+    )
+    assert python(code).stdout.strip() == "[]"
