@@ -22,10 +22,6 @@ Record = dict[str, float]
 
 _EPOCHS: Final = 20
 _WARM_UP: Final = 50
-# Share of a series' weight that follows its size: 0 would weight relative errors equally, 1 absolute ones.
-_SIZE_SHARE: Final = 0.25
-# Sizes further from the median than this count as this: beyond lies damage, and float32's range.
-_LARGEST_SIZE: Final = 1e12
 
 
 def train(
@@ -119,13 +115,6 @@ def learning_rates(peak: float, steps: int) -> npt.NDArray[np.float32]:
     return (peak * np.concatenate([rise, fall])).astype(np.float32)
 
 
-def series_weights(table: SeriesTable) -> npt.NDArray[np.float32]:
-    """Weight of each series' conditioned errors in the loss, ``(series,)``."""
-    with np.errstate(over="ignore"):
-        size = np.clip(table.scale / np.median(table.scale), 1 / _LARGEST_SIZE, _LARGEST_SIZE)
-    return (table.unit / table.scale * size**_SIZE_SHARE).astype(np.float32)
-
-
 def _check_finite(number: float, step: int) -> None:
     """Stop a training that has gone astray, before anything of it is used."""
     if not np.isfinite(number):
@@ -138,7 +127,7 @@ def _check_finite(number: float, step: int) -> None:
 def _compile(network: Any, optimizer: Any, table: SeriesTable, plan: Plan) -> Any:
     """Return a function that runs a block of steps and returns the sum of their losses."""
     device = DeviceTable.from_table(table)
-    weights = tf.constant(series_weights(table))
+    weights = tf.constant(table.weight)
     first = tf.constant((table.indptr[:-1] + table.first_origin).astype(np.int32))
     quantiles = tf.constant(network.quantiles, tf.float32)
     variables = network.trainable_variables

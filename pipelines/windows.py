@@ -19,7 +19,9 @@ Ints = npt.NDArray[np.int32]
 
 # Far inside float32's range, so that sums over a window stay finite.
 LARGEST = 1e30
-_MOST = float(np.finfo(np.float64).max)
+# Part of a loss weight that follows how predictable a series is: 1 counts errors in units of its seasonal
+# differences, 0 in units of its spread. The more predictable series would drown the others at 1.
+_PREDICTABILITY_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class SeriesTable:
         moved: ``(series,)`` row of the first value that differs from it; one past the last row likewise.
         base: ``(series,)`` float64 first observed value; 0 where there is none.
         unit: ``(series,)`` float64 power of two; a forecast is ``base + unit * output``.
-        scale: ``(series,)`` float64 mean absolute seasonal difference in the original units, for the loss.
+        weight: ``(series,)`` weight of an error of one unit in the loss.
         first_origin: ``(series,)`` first row that may be an origin in training, relative to the series: one
             with a season before it, if that leaves any, and with a change, as silence teaches nothing.
     """
@@ -52,7 +54,7 @@ class SeriesTable:
     moved: npt.NDArray[np.int64]
     base: npt.NDArray[np.float64]
     unit: npt.NDArray[np.float64]
-    scale: npt.NDArray[np.float64]
+    weight: Floats
     first_origin: npt.NDArray[np.int64]
 
     @classmethod
@@ -89,7 +91,7 @@ class SeriesTable:
             moved=moved,
             base=base,
             unit=unit,
-            scale=_error_scale(panel, season_length),
+            weight=loss_weights(away, panel.indptr, season_length),
             first_origin=np.maximum(np.minimum(season_length, lengths - 2), moved - panel.indptr[:-1]),
         )
 
@@ -190,28 +192,47 @@ def _at_row(
     return np.where(row < indptr[1:], values[np.minimum(row, len(values) - 1)], 0.0)
 
 
-def _error_scale(panel: Panel, season_length: int) -> npt.NDArray[np.float64]:
-    """Mean absolute seasonal difference of each series, of one step where a season does not fit."""
-    seasonal = _mean_change(panel, season_length)
-    scale = np.where(seasonal > 0, seasonal, _mean_change(panel, 1))
-    known = scale[scale > 0]
-    typical = float(np.median(known)) if len(known) else 1.0
-    owner = panel.series_of_rows
-    observed = np.isfinite(panel.values)
-    total = np.bincount(owner, np.where(observed, np.abs(panel.values), 0.0), panel.n_series)
-    level = np.minimum(total / np.maximum(np.bincount(owner, observed, panel.n_series), 1), _MOST)
-    scale = np.where(scale > 0, scale, typical)
-    return np.maximum(scale, 1e-4 * level)
+def loss_weights(
+    values: npt.NDArray[np.float64], indptr: npt.NDArray[np.int64], season_length: int
+) -> Floats:
+    """Weight of each series' errors, so that series of all sizes teach alike.
+
+    Args:
+        values: ``(rows,)`` values of any size, NaN where nothing was observed.
+        indptr: ``(series + 1,)`` row pointers.
+        season_length: Steps in a season.
+
+    Returns:
+        ``(series,)``: one over a geometric mean of the series' mean absolute seasonal difference (of one step
+        where a season does not fit) and its mean absolute deviation from its mean; 1 if it never moves.
+    """
+    owner = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    center = _mean_per_series(values, owner, indptr)
+    spread = _mean_per_series(np.abs(values - center[owner]), owner, indptr)
+    seasonal = _mean_change(values, owner, indptr, season_length)
+    change = np.where(seasonal > 0, seasonal, _mean_change(values, owner, indptr, 1))
+    spread = np.where(spread > 0, spread, 1.0)
+    share = np.where(change > 0, np.maximum(change / spread, 0.01), 1.0)
+    return (1.0 / (spread * share**_PREDICTABILITY_SHARE)).astype(np.float32)
 
 
-def _mean_change(panel: Panel, lag: int) -> npt.NDArray[np.float64]:
+def _mean_change(
+    values: npt.NDArray[np.float64], owner: npt.NDArray[np.int64], indptr: npt.NDArray[np.int64], lag: int
+) -> npt.NDArray[np.float64]:
     """Mean absolute difference to ``lag`` rows before within each series, NaN where there is no pair."""
-    owner = panel.series_of_rows
-    with np.errstate(over="ignore"):  # a change too large for a float counts as unknown
-        change = np.abs(panel.values[lag:] - panel.values[:-lag])
-    pair = np.isfinite(change) & (owner[lag:] == owner[:-lag])
-    count = np.bincount(owner[lag:][pair], minlength=panel.n_series)
-    total = np.bincount(owner[lag:][pair], change[pair], panel.n_series)
-    mean = np.full(panel.n_series, np.nan)
-    np.divide(np.minimum(total, _MOST), count, out=mean, where=count > 0)
+    change = np.full(len(values), np.nan)
+    within = owner[lag:] == owner[:-lag]
+    change[lag:][within] = np.abs(values[lag:] - values[:-lag])[within]
+    return _mean_per_series(change, owner, indptr)
+
+
+def _mean_per_series(
+    values: npt.NDArray[np.float64], owner: npt.NDArray[np.int64], indptr: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Mean of each series' values that are not NaN, NaN where there is none."""
+    known = np.isfinite(values)
+    count = np.bincount(owner[known], minlength=len(indptr) - 1)
+    total = np.bincount(owner[known], values[known], len(indptr) - 1)
+    mean = np.full(len(count), np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
     return mean
