@@ -109,10 +109,12 @@ def session(as_json: bool = False, quiet: bool = False, debug: bool = False) -> 
 
     Example:
         >>> from pipelines.errors import PanelError
-        >>> with session(as_json=True):
-        ...     raise PanelError("The frame must have a column 'y'.")
-        Traceback (most recent call last):
-        typer.Exit: 65
+        >>> try:
+        ...     with session():
+        ...         raise PanelError("The frame must have a column 'y'.")
+        ... except typer.Exit as end:
+        ...     end.exit_code
+        65
     """
     from pipelines.jobs.signals import stop_in_order
 
