@@ -55,6 +55,15 @@ def test_each_command_has_help_with_an_example_of_its_own_options(name):
     assert example.split()[1] in shown.output
 
 
+def test_the_commands_of_the_readme_exist_with_their_options():
+    lines = [line.partition("#")[0] for line in (ROOT / "README.md").read_text().splitlines()]
+    shown = [shlex.split(line) for line in lines if line.startswith("tcn ")]
+    assert {line[1] for line in shown} >= {"forecast", "plan", "ui", "doctor"}
+    for _, command, *arguments in shown:
+        known = {option for parameter in COMMANDS[command].params for option in parameter.opts}
+        assert {part for part in arguments if part.startswith("-")} <= known
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_option_is_explained(name):
     for parameter in COMMANDS[name].params:
