@@ -74,11 +74,11 @@ class SeriesTable:
         base = _at_row(panel.values, seen, panel.indptr)
         with np.errstate(over="ignore"):  # what overflows is clipped below
             away = panel.values - base[owner]
-        moved = _first_row(observed & (away != 0), panel.indptr)
-        step = np.abs(_at_row(away, moved, panel.indptr))
-        step = np.where(step > 0, step, np.where(base != 0, np.abs(base), 1.0))
-        unit = np.exp2(np.clip(np.round(np.log2(step)), -1000, 1000))
-        away /= unit[owner]
+            moved = _first_row(observed & (away != 0), panel.indptr)
+            step = np.abs(_at_row(away, moved, panel.indptr))
+            step = np.where(step > 0, step, np.where(base != 0, np.abs(base), 1.0))
+            unit = np.exp2(np.clip(np.round(np.log2(step)), -1000, 1000))
+            away /= unit[owner]
         np.clip(away, -LARGEST, LARGEST, out=away)
         phase, phases = calendar_phase(panel, season_length)
         lengths = panel.lengths
@@ -168,13 +168,13 @@ def calendar_phase(panel: Panel, season_length: int) -> tuple[npt.NDArray[np.int
         if 12 % months or months == 12:
             return np.zeros(panel.n_rows, np.int16), 1
         return ((time.month.to_numpy() - 1) // months).astype(np.int16), 12 // months
-    weekday = time.dayofweek.to_numpy()
+    weekday = time.day_of_week.to_numpy()
     if panel.freq.kind == "business":
         return weekday.astype(np.int16), 7
     if panel.freq.is_clock:
         return (weekday * 24 + time.hour.to_numpy()).astype(np.int16), 168
     if panel.freq.text.startswith("W"):
-        return np.minimum((time.dayofyear.to_numpy() - 1) // 7, 51).astype(np.int16), 52
+        return np.minimum((time.day_of_year.to_numpy() - 1) // 7, 51).astype(np.int16), 52
     return weekday.astype(np.int16), 7
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import keras
@@ -40,7 +41,10 @@ def build_network(plan: Plan, seed: int) -> ForkingTCN:
 
 def save_network(network: ForkingTCN, path: Path) -> None:
     """Write a network in Keras' own format."""
-    network.save(path)
+    with warnings.catch_warnings():
+        # Keras' variables do not know an argument that NumPy 2 asks arrays for.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        network.save(path)
 
 
 def load_network(path: Path) -> ForkingTCN:
