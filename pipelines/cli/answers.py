@@ -98,7 +98,8 @@ def show_forecast(console: Console, outcome: Outcome, store: str | Path | None) 
     places = {"Forecasts": ", ".join(tables), "Report": files["report.html"], "Model": files["bundle"]}
     if store is not None:
         places["MLflow"] = _address(store)
-        places["Open it"] = f"tcn ui {_near(Path(store))}" if _is_folder(store) else "in a browser"
+        if "://" not in str(store):
+            places["Open it"] = f"tcn ui {_near(Path(store))}"
     grid = Table.grid(padding=(0, 2))
     for what, where in places.items():
         grid.add_row(what, where)
@@ -189,10 +190,6 @@ def _near(path: Path) -> str:
     """The path as a person would type it here."""
     path = path.absolute()
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _is_folder(store: str | Path) -> bool:
-    return "://" not in str(store)
 
 
 def _address(store: str | Path) -> str:
