@@ -107,9 +107,6 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
 
     Returns:
         The plan.
-
-    Raises:
-        ConfigError: If settings contradict each other.
     """
     horizon, season = settings.horizon, season_of(settings, panel)
     lookback = settings.lookback if settings.lookback != "auto" else _lookback(horizon, season, panel)
@@ -248,7 +245,10 @@ def check_levels(levels: Any) -> tuple[float, ...]:
     Raises:
         ConfigError: If one is not between 0 and 100.
     """
-    values = tuple(sorted(float(level) for level in levels))
+    try:
+        values = tuple(sorted(float(level) for level in levels))
+    except (TypeError, ValueError):
+        values = (0.0,)
     if any(not 0 < level < 100 for level in values):
-        raise ConfigError(f"levels must lie between 0 and 100, in percent. Received: {list(levels)}.")
+        raise ConfigError(f"levels must be numbers between 0 and 100, in percent. Received: {levels!r}.")
     return values

@@ -16,6 +16,7 @@ SMALL = {
     "ensemble": 2,
     "max_steps": 10,
 }
+UNTRAINED = {**SMALL, "max_steps": 0}
 START = "2024-01-01"
 
 
@@ -53,6 +54,12 @@ def training_frame():
 def fitted():
     """A forecaster fitted to the training frame; tests must not change it."""
     return Forecaster(**SMALL).fit(training_frame())
+
+
+@cache
+def untrained_once():
+    """A forecaster of the training frame with the weights that it starts with; tests must not change it."""
+    return Forecaster(**UNTRAINED).fit(training_frame())
 
 
 # Values that are hard to forecast from: y of a daily series.
