@@ -23,6 +23,10 @@ _PRESETS: Final = {"fast": (2, 0.25), "default": (6, 1.0), "best": (10, 2.0)}
 # A stack that sees more positions than this costs more than it gains: seasonal differences reach further.
 _LONGEST_FIELD: Final = 192
 _MAX_LOOKBACK: Final = 1440
+_ORIGINS_PER_STEP: Final = 256  # of each member
+_LOOKS: Final = 20
+_MANY_SERIES: Final = 100
+_LONG_LOOKBACK: Final = 100
 # Rows are counted in 32 bits, and reach beyond both ends of the panel by a look-back or a horizon.
 MAX_ROWS: Final = 2**31 - 2**20
 
@@ -118,6 +122,11 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
     )
     filters = 32 if settings.filters == "auto" else settings.filters
     members, share = _PRESETS[settings.preset]
+    origins_per_chunk = 16
+    if panel.n_series >= _MANY_SERIES and lookback >= _LONG_LOOKBACK:
+        # Where windows are long and series differ, a step that sees more of them gains more than members do.
+        members, origins_per_chunk = -(-2 * members // 3), 4
+    chunks = _ORIGINS_PER_STEP // origins_per_chunk
     if settings.ensemble != "auto":
         members = settings.ensemble
     observations = int(np.isfinite(panel.values).sum())
@@ -125,10 +134,11 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
     if origins == 0:
         steps = 0
     elif settings.max_steps == "auto":
-        steps = round(share * float(np.clip(10 * observations**0.4, 100, 2000)))
+        # More looks at the same few origins would only teach their noise.
+        looks = _LOOKS * origins / _ORIGINS_PER_STEP
+        steps = round(share * float(np.clip(min(10 * observations**0.4, looks), 100, 2000)))
     else:
         steps = settings.max_steps
-    chunks, origins_per_chunk = 16, 16
     field = receptive_field(kernel_size, dilations)
     width = 128
     weights = _parameters(horizon, lookback, filters, kernel_size, len(dilations), table.phases, width)
@@ -193,10 +203,14 @@ def season_of(settings: Settings, panel: Panel) -> int:
 
 
 def _lookback(horizon: int, season: int, panel: Panel) -> int:
-    """Two weeks of hours or half-hours, else three seasons; no longer than what most targets follow."""
+    """Two weeks of hours or half-hours, else three seasons; at most half a series, or a season and a bit.
+
+    A window that holds most of its series tells the network which origin it is, and it learns them by heart.
+    """
     wished = 14 * season if season in (24, 48) else max(2 * horizon, 3 * season)
-    longest = int(panel.lengths.max()) - horizon // 2
-    return max(min(wished, longest, max(_MAX_LOOKBACK, 2 * season)), season + 1, 4)
+    longest = int(panel.lengths.max())
+    allowed = min(max(longest // 2, season + horizon // 2), longest - horizon // 2)
+    return max(min(wished, allowed, max(_MAX_LOOKBACK, 2 * season)), season + 1, 4)
 
 
 def _field(lookback: int, season: int) -> int:
