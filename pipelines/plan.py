@@ -137,7 +137,7 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
         # More looks at the same few origins would only teach their noise.
         looks = _LOOKS * origins / _ORIGINS_PER_STEP
         # A series among many is learned with them; one alone takes twice the steps.
-        wished = 10 * observations**0.4 * (1 + panel.n_series**-0.5)
+        wished = 10 * observations**0.4 * (1 + 1 / panel.n_series)
         steps = round(share * float(np.clip(min(wished, looks), 100, 2000)))
     else:
         steps = settings.max_steps
