@@ -69,7 +69,7 @@ class Forecaster:
     Example:
         >>> import pandas as pd
         >>> days = pd.date_range("2024-01-01", periods=60)
-        >>> frame = pd.DataFrame({"unique_id": "A", "ds": days, "y": [10.0 + day.day_of_week for day in days]})
+        >>> frame = pd.DataFrame({"unique_id": "A", "ds": days, "y": 10.0 + days.day_of_week})
         >>> forecaster = Forecaster(horizon=7, levels=[80], preset="fast", max_steps=4, ensemble=1)
         >>> forecast = forecaster.fit(frame).predict()
         >>> list(forecast.columns), len(forecast)
