@@ -1,10 +1,14 @@
 """Settings that hold for every test: quiet libraries, no traffic, and the same random draws in each run."""
 
 import os
+import signal
 
 # Read when TensorFlow and MLflow are first imported, so before any test module.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+# A runner in the background may have been started with Ctrl-C ignored; tests of interruption need it heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from hypothesis import settings
 
