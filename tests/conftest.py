@@ -7,11 +7,10 @@ import signal
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-# A runner in the background may have been started with Ctrl-C ignored; tests of interruption need it heard.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 from hypothesis import settings
 
 # No deadline: the first example of a test may pay for compiling a network.
 settings.register_profile("project", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("project")
+# A runner in the background may have been started with Ctrl-C ignored; tests of interruption need it heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
