@@ -48,7 +48,7 @@ def origin_runs(panel: Panel, horizon: int, n_windows: int, step: int) -> tuple[
 
 
 def backtest_frame(
-    panel: Panel, series: Ints, newest: Ints, quantiles: Floats, step: int, columns: dict[str, Floats]
+    panel: Panel, series: Ints, newest: Ints, step: int, columns: dict[str, Floats]
 ) -> pd.DataFrame:
     """Lay the forecasts of many origins out in a long frame with cutoffs and what was observed.
 
@@ -56,18 +56,18 @@ def backtest_frame(
         panel: The series.
         series: ``(runs,)`` positions of series.
         newest: ``(runs,)`` rows of the newest origins.
-        quantiles: Any array ``(runs, windows, horizon, ...)``, for its shape.
         step: Rows from one origin to the next.
         columns: Name to ``(runs, windows, horizon)`` values.
 
     Returns:
         Rows sorted by series, cutoff and stamp: id, time, ``cutoff``, target and the given columns.
     """
-    _, windows, horizon = quantiles.shape[:3]
+    shape = next(iter(columns.values())).shape
+    _, windows, horizon = shape
     cutoff = newest[:, None] - step * np.arange(windows - 1, -1, -1)
     valid = cutoff >= panel.indptr[series][:, None]
     rows = (cutoff[..., None] + np.arange(1, horizon + 1))[valid].ravel()
-    owner = np.broadcast_to(series[:, None, None], quantiles.shape[:3])[valid].ravel()
+    owner = np.broadcast_to(series[:, None, None], shape)[valid].ravel()
     known = np.repeat(cutoff[valid], horizon)
     first = panel.indptr[owner]
     frame = panel.key_frame(owner, panel.freq.advance(panel.starts[owner], rows - first))

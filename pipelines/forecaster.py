@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from numbers import Number
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # Files of a bundle.
 _CONFIG, _NETWORK, _DATA = "config.json", "model.keras", "history.parquet"
+
+# Numbers that the quantiles of one block of series may take.
+_BLOCK: Final = 2**24
 
 
 class Forecaster:
@@ -228,11 +231,11 @@ class Forecaster:
         """
         panel = self._history(df)
         series = np.arange(panel.n_series)
-        quantiles = self._quantiles(panel, series, panel.indptr[1:] - 1)[:, 0]
+        columns = self._forecast(panel, series, panel.indptr[1:] - 1, levels)
         frame = panel.key_frame(
             np.repeat(series, self.plan_.horizon), panel.future_stamps(self.plan_.horizon).ravel()
         )
-        for name, values in self._columns(quantiles, levels).items():
+        for name, values in columns.items():
             frame[name] = values.ravel()
         return frame
 
@@ -268,8 +271,8 @@ class Forecaster:
             if not isinstance(value, (int, np.integer)) or value < 1:
                 raise ConfigError(f"{name} must be a positive integer. Received: {value!r}.")
         series, newest, windows = origin_runs(panel, self.plan_.horizon, int(n_windows), int(step))
-        quantiles = self._quantiles(panel, series, newest, windows, int(step))
-        return backtest_frame(panel, series, newest, quantiles, int(step), self._columns(quantiles, levels))
+        columns = self._forecast(panel, series, newest, levels, windows, int(step))
+        return backtest_frame(panel, series, newest, int(step), columns)
 
     def save(self, path: str | Path) -> None:
         """Write a bundle: settings, plan, weights and the data of the fit, each with a checksum; no pickle.
@@ -366,19 +369,33 @@ class Forecaster:
         check_size(panel)
         return panel
 
-    def _quantiles(self, panel: Panel, series: Any, newest: Any, count: int = 1, step: int = 1) -> Any:
-        """Quantiles ``(runs, count, horizon, probabilities)`` in the original units."""
+    def _forecast(
+        self,
+        panel: Panel,
+        series: Any,
+        newest: Any,
+        levels: Sequence[float] | None,
+        count: int = 1,
+        step: int = 1,
+    ) -> dict[str, Any]:
+        """Columns ``(runs, count, horizon)`` of the forecasts from ``count`` origins of each series."""
         from pipelines.network import forecast_origins
 
-        table = SeriesTable.from_panel(panel, self.plan_.season_length)
-        quantiles = forecast_origins(self.network_, table, series, newest, count, step)
-        return np.maximum(quantiles, 0.0, out=quantiles) if self.nonnegative_ else quantiles
-
-    def _columns(self, quantiles: Any, levels: Sequence[float] | None) -> dict[str, Any]:
         wanted = check_levels(self.settings_.levels if levels is None else levels)
-        columns = level_columns(quantiles, self.network_.quantiles, wanted, self.settings_.alias)
-        if self.nonnegative_:  # levels beyond the network's outermost quantiles are extrapolated
-            columns = {name: np.maximum(values, 0.0) for name, values in columns.items()}
+        table = SeriesTable.from_panel(panel, self.plan_.season_length)
+        shape = (len(series), count, self.plan_.horizon)
+        columns: dict[str, Any] = {}
+        # Some series at a time: all quantiles at once would take several times the memory of the result.
+        block = max(1, _BLOCK // (count * self.plan_.horizon * len(self.network_.quantiles)))
+        for i in range(0, len(series), block):
+            some = slice(i, i + block)
+            quantiles = forecast_origins(self.network_, table, series[some], newest[some], count, step)
+            named = level_columns(quantiles, self.network_.quantiles, wanted, self.settings_.alias)
+            for name, values in named.items():
+                columns.setdefault(name, np.empty(shape))[some] = values
+        if self.nonnegative_:
+            for values in columns.values():
+                np.maximum(values, 0.0, out=values)
         return columns
 
     def _check_fitted(self) -> None:

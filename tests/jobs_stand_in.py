@@ -68,7 +68,7 @@ class StandIn(Forecaster):
         paths = np.array(
             [[self._path(panel, row - step * k) for k in range(windows - 1, -1, -1)] for row in newest]
         )
-        return backtest_frame(panel, series, newest, paths[..., None], step, self._with_levels(paths, levels))
+        return backtest_frame(panel, series, newest, step, self._with_levels(paths, levels))
 
     def save(self, path):
         Path(path).mkdir()

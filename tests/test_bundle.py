@@ -109,9 +109,7 @@ def test_data_of_every_kind_come_back(kind, tmp_path):
     assert loaded.nonnegative_ is forecaster.nonnegative_ is True
     for a, b in zip(loaded.network_.get_weights(), forecaster.network_.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert (
-        loaded._columns(np.ones((1, 13)), None).keys() == forecaster._columns(np.ones((1, 13)), None).keys()
-    )
+    assert list(loaded.predict().columns) == list(forecaster.predict().columns)
 
 
 def test_settings_changed_after_the_fit_are_not_those_of_the_bundle(tmp_path):

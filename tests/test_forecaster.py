@@ -23,6 +23,8 @@ from small_forecasters import (
 )
 
 from pipelines import ConfigError, Forecaster, NotFittedError, Panel, PanelError
+from pipelines.network import forecast_origins
+from pipelines.windows import SeriesTable
 
 
 def untrained(frame, **arguments):
@@ -219,10 +221,18 @@ def test_levels_can_be_asked_for_later():
 
 
 def test_levels_of_the_network_are_its_quantiles():
-    table = fitted()._quantiles(fitted().panel_, np.arange(5), fitted().panel_.indptr[1:] - 1)[:, 0]
+    panel = fitted().panel_
+    table = SeriesTable.from_panel(panel, fitted().plan_.season_length)
+    table = forecast_origins(fitted().network_, table, np.arange(5), panel.indptr[1:] - 1)[:, 0]
     forecast = fitted().predict(levels=[80, 90, 98])
     for column, k in (("lo-98", 0), ("lo-90", 1), ("lo-80", 2), ("hi-80", 10), ("hi-90", 11), ("hi-98", 12)):
         np.testing.assert_array_equal(forecast[f"TCN-{column}"], table[..., k].ravel())
+
+
+def test_blocks_of_series_do_not_change_the_forecast(monkeypatch):
+    whole = fitted().backtest(n_windows=3, step=2)
+    monkeypatch.setattr("pipelines.forecaster._BLOCK", 2 * 3 * HORIZON * len(fitted().network_.quantiles))
+    pd.testing.assert_frame_equal(fitted().backtest(n_windows=3, step=2), whole, rtol=1e-5)
 
 
 def test_an_untrained_network_repeats_the_season_around_the_last_value():
