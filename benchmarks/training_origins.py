@@ -46,7 +46,7 @@ def main(small: bool) -> None:
         network.build((None, None, 4))
         return network
 
-    print("As planned by default: state of 128 channels, 16 origins a chunk")
+    print(f"As planned by default: 128 channels of state, {plan.origins_per_chunk} origins a chunk")
     compare(table, replace(plan, steps=20 if small else 200), planned, steps=2 if small else 20)
     if not small:
         print("32 channels throughout, dilations as far as the look-back, 128 origins a chunk")

@@ -2,7 +2,7 @@
 
 A tool for developers, run by hand after ``make forecast``; it needs a Chromium for the drawing::
 
-    .venv/bin/python docs/make_picture.py bike_sharing output/forecast.csv
+    .venv/bin/python docs/make_picture.py bike_sharing output/forecasts.csv
 """
 
 from __future__ import annotations

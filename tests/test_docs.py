@@ -1,0 +1,135 @@
+"""The documentation says what is so: its code runs, its commands exist, its links lead somewhere."""
+
+import contextlib
+import importlib.util
+import io
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import pipelines
+import pipelines.plan
+from pipelines.cli import app
+
+ROOT = Path(pipelines.__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks_of(page):
+    """Language and content of each fenced block, in order."""
+    return FENCE.findall(page.read_text(encoding="utf-8"))
+
+
+def having(language):
+    return [page for page in PAGES if any(found == language for found, _ in blocks_of(page))]
+
+
+def having_own_code():
+    """One page for each program: some pages repeat that of another."""
+    programs = {}
+    for page in having("python"):
+        program = tuple(content for language, content in blocks_of(page) if language in ("python", "text"))
+        programs.setdefault(program, page)
+    return list(programs.values())
+
+
+@pytest.mark.parametrize("page", having_own_code(), ids=name_of)
+def test_code_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipelines.plan, "_PRESETS", dict.fromkeys(pipelines.plan._PRESETS, (1, 0.05)))
+    namespace, printed = {}, None
+    for number, (language, content) in enumerate(blocks_of(page)):
+        if language == "python":
+            with contextlib.redirect_stdout(io.StringIO()) as stream:
+                exec(compile(content, f"{name_of(page)}, block {number}", "exec"), namespace)
+            printed = stream.getvalue()
+        elif language == "text" and printed is not None:
+            assert content.split() == printed.split()
+            printed = None
+
+
+def commands_of(page):
+    """Arguments of every ``tcn`` command in the console blocks of a page."""
+    lines = (
+        line
+        for language, content in blocks_of(page)
+        if language == "console"
+        for line in content.splitlines()
+    )
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("tcn ")]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page)], ids=name_of)
+def test_commands_are_understood(page):
+    group = typer.main.get_command(app)
+    for arguments in commands_of(page):
+        with group.make_context("tcn", list(arguments)) as context:
+            name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+            command.make_context(name, rest, parent=context)
+
+
+@pytest.mark.parametrize("page", having("console"), ids=name_of)
+def test_targets_of_make_exist(page):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = "\n".join(content for language, content in blocks_of(page) if language == "console")
+    assert set(re.findall(r"^make ([a-z]+)", text, re.MULTILINE)) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_to_files(page):
+    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = (ROOT / "mkdocs.yml").read_text()
+    docs = ROOT / "docs"
+    assert all(page.relative_to(docs).as_posix() in navigation for page in docs.rglob("*.md"))
+
+
+def test_every_decision_is_in_the_list():
+    folder = ROOT / "docs" / "decisions"
+    listed = (folder / "index.md").read_text()
+    assert all(f"({page.name})" in listed for page in folder.glob("0*.md"))
+
+
+def test_drawings_are_those_of_the_code():
+    spec = importlib.util.spec_from_file_location("make_drawings", ROOT / "docs" / "make_drawings.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name, draw in module.DRAWINGS.items():
+        assert (ROOT / "docs" / "assets" / name).read_text(encoding="utf-8") == draw(), name
+
+
+@pytest.mark.skipif(
+    shutil.which("mkdocs", path=Path(sys.executable).parent) is None, reason="needs the extra docs"
+)
+def test_the_site_builds_without_warnings(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--quiet",
+        "--site-dir",
+        str(tmp_path / "site"),
+    ]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "site" / "api" / "forecasting" / "index.html").read_text(encoding="utf-8")
+    assert "Forecaster.backtest" in page or "pipelines.forecaster.Forecaster.backtest" in page
