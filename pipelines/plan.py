@@ -25,6 +25,7 @@ _LONGEST_FIELD: Final = 192
 _MAX_LOOKBACK: Final = 1440
 _ORIGINS_PER_STEP: Final = 256  # of each member
 _LOOKS: Final = 20
+_STEPS_FOR_FEW: Final = 700
 _MANY_SERIES: Final = 100
 _LONG_LOOKBACK: Final = 100
 # Rows are counted in 32 bits, and reach beyond both ends of the panel by a look-back or a horizon.
@@ -136,8 +137,9 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
     elif settings.max_steps == "auto":
         # More looks at the same few origins would only teach their noise.
         looks = _LOOKS * origins / _ORIGINS_PER_STEP
-        # A series among many is learned with them; one alone takes twice the steps.
-        wished = 10 * observations**0.4 * (1 + 1 / panel.n_series)
+        # A series among many is learned with them; one alone takes up to twice the steps.
+        usual = 10 * observations**0.4
+        wished = max(usual, min(usual * (1 + 1 / panel.n_series), _STEPS_FOR_FEW))
         steps = round(share * float(np.clip(min(wished, looks), 100, 2000)))
     else:
         steps = settings.max_steps
