@@ -50,7 +50,7 @@ def main(small: bool) -> None:
     compare(table, replace(plan, steps=20 if small else 200), planned, steps=2 if small else 20)
     if not small:
         print("32 channels throughout, dilations as far as the look-back, 128 origins a chunk")
-        compare(table, replace(plan, steps=60, origins_per_chunk=128), slim, steps=20)
+        compare(table, replace(plan, steps=60, origins_per_chunk=128), slim, steps=12)
 
 
 def compare(table: Any, plan: Any, make_network: Callable[[], Any], steps: int) -> None:
@@ -69,7 +69,7 @@ def compare(table: Any, plan: Any, make_network: Callable[[], Any], steps: int) 
     def after_block(record: dict[str, float]) -> None:
         nonlocal began
         blocks.append(per_block / (time.perf_counter() - began))
-        if len(blocks) % 4 == 0:
+        if len(blocks) % 5 == 0:
             for name, loop in loops.items():
                 rates[name].append(loop.origins_per_second(steps))
         began = time.perf_counter()
