@@ -87,18 +87,8 @@ class Folds:
             >>> folds.step.tolist(), folds.pair_row.tolist()
             ([2, 1], [0])
         """
+        _check_columns(backtest, panel)
         columns = panel.columns
-        needed = (columns.id_col, columns.time_col, "cutoff", columns.target_col)
-        missing = [name for name in needed if name not in backtest.columns]
-        if missing:
-            raise PanelError(
-                f"A backtest must have the columns {', '.join(map(repr, needed))}. Received: a frame without "
-                f"{', '.join(map(repr, missing))}; pass one made by `backtest`."
-            )
-        if backtest.empty:
-            raise PanelError(
-                "A backtest must have at least one row. Received: an empty frame; ask for more windows."
-            )
         series, ids = pd.factorize(backtest[columns.id_col])
         cutoff, cutoffs = pd.factorize(backtest["cutoff"], sort=True)
         stamp, stamps = pd.factorize(backtest[columns.time_col])
@@ -137,6 +127,22 @@ class Folds:
             pair_owner=owner,
             pair_known=np.clip(offset + 1, 0, length),
             pair_row=np.where(inside, panel.indptr[owner] + offset, -1),
+        )
+
+
+def _check_columns(backtest: pd.DataFrame, panel: Panel) -> None:
+    """Check that a backtest has rows, and the columns that a panel's backtest has."""
+    columns = panel.columns
+    needed = (columns.id_col, columns.time_col, "cutoff", columns.target_col)
+    missing = [name for name in needed if name not in backtest.columns]
+    if missing:
+        raise PanelError(
+            f"A backtest must have the columns {', '.join(map(repr, needed))}. Received: a frame without "
+            f"{', '.join(map(repr, missing))}; pass one made by `backtest`."
+        )
+    if backtest.empty:
+        raise PanelError(
+            "A backtest must have at least one row. Received: an empty frame; ask for more windows."
         )
 
 

@@ -122,43 +122,18 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
         else settings.dilations
     )
     filters = 32 if settings.filters == "auto" else settings.filters
-    members, share = _PRESETS[settings.preset]
-    origins_per_chunk = 16
-    if panel.n_series >= _MANY_SERIES and lookback >= _LONG_LOOKBACK:
-        # Where windows are long and series differ, a step that sees more of them gains more than members do.
-        members, origins_per_chunk = -(-2 * members // 3), 4
+    members, origins_per_chunk = _ensemble(settings, panel, lookback)
     chunks = _ORIGINS_PER_STEP // origins_per_chunk
-    if settings.ensemble != "auto":
-        members = settings.ensemble
     observations = int(np.isfinite(panel.values).sum())
     origins = int(table.origins.sum())
-    if origins == 0:
-        steps = 0
-    elif settings.max_steps == "auto":
-        # More looks at the same few origins would only teach their noise.
-        looks = _LOOKS * origins / _ORIGINS_PER_STEP
-        # A series among many is learned with them; one alone takes up to twice the steps.
-        usual = 10 * observations**0.4
-        wished = max(usual, min(usual * (1 + 1 / panel.n_series), _STEPS_FOR_FEW))
-        steps = round(share * float(np.clip(min(wished, looks), 100, 2000)))
-    else:
-        steps = settings.max_steps
+    steps = _steps(settings, panel.n_series, observations, origins)
     field = receptive_field(kernel_size, dilations)
-    width = 128
-    weights = _parameters(horizon, lookback, filters, kernel_size, len(dilations), table.phases, width)
+    weights = _parameters(horizon, lookback, filters, kernel_size, len(dilations), table.phases)
     span = max(lookback, field + 2 * max(season, 8)) + origins_per_chunk
-    step_bytes = (
-        4
-        * members
-        * chunks
-        * (6 * origins_per_chunk * (lookback + horizon * len(QUANTILES)) + 20 * span * filters)
-    )
-    flops = (
-        6
-        * members
-        * chunks
-        * (origins_per_chunk * weights + (field + origins_per_chunk) * len(dilations) * 7 * filters**2)
-    )
+    windows = 6 * origins_per_chunk * (lookback + horizon * len(QUANTILES))
+    step_bytes = 4 * members * chunks * (windows + 20 * span * filters)
+    stack = (field + origins_per_chunk) * len(dilations) * 7 * filters**2
+    flops = 6 * members * chunks * (origins_per_chunk * weights + stack)
     return Plan(
         freq=panel.freq.text,
         horizon=horizon,
@@ -206,6 +181,29 @@ def season_of(settings: Settings, panel: Panel) -> int:
     return season_length_of(panel.freq) if settings.season_length == "auto" else settings.season_length
 
 
+def _ensemble(settings: Settings, panel: Panel, lookback: int) -> tuple[int, int]:
+    """Members, and origins in a chunk."""
+    members, origins_per_chunk = _PRESETS[settings.preset][0], 16
+    if panel.n_series >= _MANY_SERIES and lookback >= _LONG_LOOKBACK:
+        # Where windows are long and series differ, a step that sees more of them gains more than members do.
+        members, origins_per_chunk = -(-2 * members // 3), 4
+    return (members if settings.ensemble == "auto" else settings.ensemble), origins_per_chunk
+
+
+def _steps(settings: Settings, series: int, observations: int, origins: int) -> int:
+    """Training steps: they grow slowly with the data, and none are taken where nothing can be learned."""
+    if origins == 0:
+        return 0
+    if settings.max_steps != "auto":
+        return settings.max_steps
+    # More looks at the same few origins would only teach their noise.
+    looks = _LOOKS * origins / _ORIGINS_PER_STEP
+    # A series among many is learned with them; one alone takes up to twice the steps.
+    usual = 10 * observations**0.4
+    wished = max(usual, min(usual * (1 + 1 / series), _STEPS_FOR_FEW))
+    return round(_PRESETS[settings.preset][1] * float(np.clip(min(wished, looks), 100, 2000)))
+
+
 def _lookback(horizon: int, season: int, panel: Panel) -> int:
     """Two weeks of hours or half-hours, else three seasons; at most half a series, or a season and a bit.
 
@@ -223,7 +221,7 @@ def _field(lookback: int, season: int) -> int:
 
 
 def _parameters(
-    horizon: int, lookback: int, filters: int, kernel_size: int, blocks: int, phases: int, width: int
+    horizon: int, lookback: int, filters: int, kernel_size: int, blocks: int, phases: int, width: int = 128
 ) -> int:
     """Trainable weights of one member."""
     head = (

@@ -11,19 +11,9 @@ from pipelines.cli import options as o
 from pipelines.cli.session import session
 
 
+@o.takes_request()
 def forecast(
-    source: o.Source,
-    horizon: o.Horizon = None,
-    freq: o.Freq = None,
-    season_length: o.SeasonLength = None,
-    id_col: o.IdCol = "unique_id",
-    time_col: o.TimeCol = "ds",
-    target_col: o.TargetCol = "y",
-    name: o.Name = None,
-    levels: o.Levels = "80,95",
-    seed: o.Seed = 0,
-    preset: o.PresetOption = o.Preset.default,
-    max_steps: o.MaxSteps = None,
+    request: o.Ask,
     n_windows: o.NWindows = None,
     refit: Annotated[
         bool,
@@ -53,15 +43,11 @@ def forecast(
     with session(as_json, quiet, debug) as current:
         from pipelines.jobs import run_forecast
 
-        request = o.make_request(
-            source, preset, levels, horizon=horizon, freq=freq, season_length=season_length, seed=seed,
-            max_steps=max_steps, id_col=id_col, time_col=time_col, target_col=target_col, name=name,
-        )  # fmt: skip
         formats = ("csv", "parquet") if file_format is o.Format.both else (file_format.value,)
         store = (tracking_uri or output) if track else None
         with current.progress() as progress:
             outcome = run_forecast(
-                request, output, refit=refit, n_windows=n_windows, formats=formats, store=store,
+                request(), output, refit=refit, n_windows=n_windows, formats=formats, store=store,
                 progress=progress,
             )  # fmt: skip
         from pipelines.cli.answers import forecast_record, show_forecast

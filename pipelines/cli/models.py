@@ -11,19 +11,10 @@ from pipelines.cli import options as o
 from pipelines.cli.session import session
 
 
+@o.takes_request("name")
 def fit(
-    source: o.Source,
+    request: o.Ask,
     bundle: o.Bundle,
-    horizon: o.Horizon = None,
-    freq: o.Freq = None,
-    season_length: o.SeasonLength = None,
-    id_col: o.IdCol = "unique_id",
-    time_col: o.TimeCol = "ds",
-    target_col: o.TargetCol = "y",
-    levels: o.Levels = "80,95",
-    seed: o.Seed = 0,
-    preset: o.PresetOption = o.Preset.default,
-    max_steps: o.MaxSteps = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
     debug: o.Debug = False,
@@ -32,12 +23,8 @@ def fit(
     with session(as_json, quiet, debug) as current:
         from pipelines.jobs import run_fit
 
-        request = o.make_request(
-            source, preset, levels, horizon=horizon, freq=freq, season_length=season_length, seed=seed,
-            max_steps=max_steps, id_col=id_col, time_col=time_col, target_col=target_col,
-        )  # fmt: skip
         with current.progress() as progress:
-            forecaster = run_fit(request, bundle, progress)
+            forecaster = run_fit(request(), bundle, progress)
         plan = forecaster.plan_.to_dict()
         current.answer({"command": "fit", "bundle": str(bundle.absolute()), "plan": plan})
         if current.talks:
@@ -71,26 +58,19 @@ def predict(
             current.console().print(f"Forecasts: {output}", soft_wrap=True, markup=False)
 
 
+@o.takes_request("name")
 def backtest(
-    source: o.Source,
+    request: o.Ask,
     bundle: Annotated[
         Path | None,
         typer.Option(help="Test this saved network instead of fitting one.", rich_help_panel="Network"),
     ] = None,
-    horizon: o.Horizon = None,
-    freq: o.Freq = None,
-    season_length: o.SeasonLength = None,
-    id_col: o.IdCol = "unique_id",
-    time_col: o.TimeCol = "ds",
-    target_col: o.TargetCol = "y",
-    levels: o.Levels = "80,95",
-    seed: o.Seed = 0,
-    preset: o.PresetOption = o.Preset.default,
-    max_steps: o.MaxSteps = None,
     n_windows: o.NWindows = None,
     step: Annotated[
         int | None,
-        typer.Option(min=1, help="Rows between windows. Default: half a horizon.", rich_help_panel="Network"),
+        typer.Option(
+            min=1, help="Rows between windows. Default: a horizon, or half of it.", rich_help_panel="Network"
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -104,13 +84,9 @@ def backtest(
     with session(as_json, quiet, debug) as current:
         from pipelines.jobs import run_backtest
 
-        request = o.make_request(
-            source, preset, levels, horizon=horizon, freq=freq, season_length=season_length, seed=seed,
-            max_steps=max_steps, id_col=id_col, time_col=time_col, target_col=target_col,
-        )  # fmt: skip
         with current.progress() as progress:
             tested = run_backtest(
-                request, bundle=bundle, output=output, n_windows=n_windows, step=step, progress=progress
+                request(), bundle=bundle, output=output, n_windows=n_windows, step=step, progress=progress
             )
         from pipelines.cli.answers import backtest_record, show_scores
 
@@ -119,17 +95,9 @@ def backtest(
             show_scores(current.console(), tested, tested.held.n_windows)
 
 
+@o.takes_request("name", "levels")
 def plan(
-    source: o.Source,
-    horizon: o.Horizon = None,
-    freq: o.Freq = None,
-    season_length: o.SeasonLength = None,
-    id_col: o.IdCol = "unique_id",
-    time_col: o.TimeCol = "ds",
-    target_col: o.TargetCol = "y",
-    seed: o.Seed = 0,
-    preset: o.PresetOption = o.Preset.default,
-    max_steps: o.MaxSteps = None,
+    request: o.Ask,
     as_json: o.Json = False,
     debug: o.Debug = False,
 ) -> None:
@@ -137,11 +105,7 @@ def plan(
     with session(as_json, debug=debug) as current:
         from pipelines.jobs import run_plan
 
-        request = o.make_request(
-            source, preset, "80,95", horizon=horizon, freq=freq, season_length=season_length, seed=seed,
-            max_steps=max_steps, id_col=id_col, time_col=time_col, target_col=target_col,
-        )  # fmt: skip
-        task, planned, held = run_plan(request)
+        task, planned, held = run_plan(request())
         from pipelines.cli.answers import plan_record, show_plan
 
         current.answer(plan_record(task, planned, held))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -79,6 +82,7 @@ Json = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=_OUTPUT)
 ]
+Ask = Callable[[], "Request"]  # what a command that takes a request gets in its place
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.", rich_help_panel=_OUTPUT)]
 
 
@@ -106,21 +110,65 @@ def parse_levels(text: str) -> tuple[float, ...]:
         ) from None
 
 
-def make_request(source: str, preset: Preset, levels: str, **settings: object) -> Request:
-    """Make a job's request from the options of a command.
+def takes_request(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the argument and the options that say what to forecast.
 
     Args:
-        source: File or data set.
-        preset: Amount of training.
-        levels: Interval levels as text.
-        **settings: Other fields of the request.
+        *without: Options that mean nothing to the command.
 
     Returns:
-        The request.
-
-    Raises:
-        typer.BadParameter: If the levels are no numbers.
+        A decorator for functions whose first parameter is called ``request``, with the command's own options
+        after it. It is called with a function that makes the request.
     """
+    possible = inspect.signature(_make_request, eval_str=True).parameters
+    asked = [parameter for name, parameter in possible.items() if name not in without]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [
+            p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "request"
+        ]
+
+        @wraps(command)
+        def with_options(**given: Any) -> None:
+            settings = {parameter.name: given.pop(parameter.name) for parameter in asked}
+            command(lambda: _make_request(**settings), **given)
+
+        options = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*asked, *own)]
+        with_options.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+        with_options.__annotations__ = {option.name: option.annotation for option in options}
+        return with_options
+
+    return decorate
+
+
+def _make_request(
+    source: Source,
+    horizon: Horizon = None,
+    freq: Freq = None,
+    season_length: SeasonLength = None,
+    id_col: IdCol = "unique_id",
+    time_col: TimeCol = "ds",
+    target_col: TargetCol = "y",
+    name: Name = None,
+    levels: Levels = "80,95",
+    seed: Seed = 0,
+    preset: PresetOption = Preset.default,
+    max_steps: MaxSteps = None,
+) -> Any:
+    """Make a job's request from the options of a command."""
     from pipelines.jobs import Request
 
-    return Request(source, preset=preset.value, levels=parse_levels(levels), **settings)  # type: ignore[arg-type]
+    return Request(
+        source,
+        horizon=horizon,
+        freq=freq,
+        season_length=season_length,
+        levels=parse_levels(levels),
+        seed=seed,
+        preset=preset.value,
+        max_steps=max_steps,
+        id_col=id_col,
+        time_col=time_col,
+        target_col=target_col,
+        name=name,
+    )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -22,11 +23,42 @@ if TYPE_CHECKING:
 _LOG_SECONDS = 10.0
 
 
-class LogProgress:
-    """Plain lines on standard error, few enough for the mail of a scheduler."""
+class _Progress(ABC):
+    """What both kinds have in common."""
 
     def __init__(self) -> None:
         self._steps = 0
+
+    @abstractmethod
+    def stage(self, name: str) -> AbstractContextManager[None]:
+        """Show a stage of the job while it lasts."""
+
+    @abstractmethod
+    def note(self, text: str) -> None:
+        """Pass on what is special about the data."""
+
+    @contextmanager
+    def loading(self, library: str) -> Iterator[None]:
+        """Show the import of a library as a stage, without the library's own chatter."""
+        with self.stage(f"load {library}"), held_back():
+            yield
+
+    def planned(self, plan: Plan) -> None:
+        """Remember the number of steps, and pass on the notes."""
+        self._steps = plan.steps
+        for note in plan.notes:
+            self.note(note)
+
+    def training(self, record: Mapping[str, Any]) -> str:
+        """Words for the record of an epoch."""
+        return f"fit: step {record['step']:,} of {self._steps:,}, loss {record['loss']:.4g}"
+
+
+class LogProgress(_Progress):
+    """Plain lines on standard error, few enough for the mail of a scheduler."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._last = 0.0
 
     @contextmanager
@@ -36,26 +68,18 @@ class LogProgress:
         yield
         typer.echo(f"{name}: {time.monotonic() - start:.1f} s", err=True)
 
-    @contextmanager
-    def loading(self, library: str) -> Iterator[None]:
-        """Say how long the import took, without the library's own chatter."""
-        with self.stage(f"load {library}"), held_back():
-            yield
-
-    def planned(self, plan: Plan) -> None:
-        """Remember the number of steps, and pass on the notes."""
-        self._steps = plan.steps
-        for note in plan.notes:
-            typer.echo(f"note: {note}", err=True)
+    def note(self, text: str) -> None:
+        """Say it on a line of its own."""
+        typer.echo(f"note: {text}", err=True)
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         """Say which step it is, every ten seconds."""
         if time.monotonic() - self._last > _LOG_SECONDS:
             self._last = time.monotonic()
-            typer.echo(_training(record, self._steps), err=True)
+            typer.echo(self.training(record), err=True)
 
 
-class TerminalProgress:
+class TerminalProgress(_Progress):
     """A spinner that says what goes on, and a line for each stage that is done.
 
     Args:
@@ -63,9 +87,9 @@ class TerminalProgress:
     """
 
     def __init__(self, console: Console) -> None:
+        super().__init__()
         self._console = console
         self._status: Status | None = None
-        self._steps = 0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -76,22 +100,14 @@ class TerminalProgress:
         self._status = None
         self._console.print(f"[green]\N{CHECK MARK}[/] {name} [dim]{time.monotonic() - start:.1f} s[/]")
 
-    @contextmanager
-    def loading(self, library: str) -> Iterator[None]:
-        """Show the name while the import lasts, without the library's own chatter."""
-        with self.stage(f"load {library}"), held_back():
-            yield
-
-    def planned(self, plan: Plan) -> None:
-        """Remember the number of steps, and pass on the notes."""
-        self._steps = plan.steps
-        for note in plan.notes:
-            self._console.print(f"  {note}", style="dim", markup=False, soft_wrap=True)
+    def note(self, text: str) -> None:
+        """Show it below the stage."""
+        self._console.print(f"  {text}", style="dim", markup=False, soft_wrap=True)
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         """Show which step it is."""
         if self._status is not None:
-            self._status.update(f"{_training(record, self._steps)} ...")
+            self._status.update(f"{self.training(record)} ...")
 
 
 @contextmanager
@@ -107,7 +123,3 @@ def terminal_progress() -> Iterator[TerminalProgress]:
 
     with os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace") as stream:
         yield TerminalProgress(Console(file=stream, highlight=False))
-
-
-def _training(record: Mapping[str, Any], steps: int) -> str:
-    return f"fit: step {record['step']:,} of {steps:,}, loss {record['loss']:.4g}"
