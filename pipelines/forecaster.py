@@ -64,6 +64,8 @@ class Forecaster:
         plan_: What the fit derived from the data.
         panel_: The data of the fit.
         history_: A record per epoch of training.
+        calibration_: What was found on the stretches of time that members were kept from learning: "shrink"
+            multiplies the distance of a median from the last value, "widen" the width of intervals.
         network_: The Keras model.
 
     Raises:
@@ -84,6 +86,7 @@ class Forecaster:
     plan_: Plan
     network_: Any
     history_: list[dict[str, float]]
+    calibration_: dict[str, float]
     nonnegative_: bool
 
     def __init__(
@@ -198,11 +201,13 @@ class Forecaster:
         panel = _read(df, settings, settings.freq)
         table, plan = self._prepare(settings, panel)
 
+        from pipelines.calibration import calibrate
         from pipelines.network import build_network
         from pipelines.training import train
 
         network = build_network(plan, settings.seed)
         history = train(network, table, plan, settings.seed, settings.time_budget, callbacks)
+        calibration = calibrate(network, table, plan, settings.seed)
         # At once, so that an interruption leaves all of the former state or all of the new one.
         vars(self).update(
             settings_=settings,
@@ -210,6 +215,7 @@ class Forecaster:
             plan_=plan,
             network_=network,
             history_=history,
+            calibration_=calibration,
             nonnegative_=not (panel.values < 0).any(),
         )
         return self
@@ -292,6 +298,7 @@ class Forecaster:
             "params": _plain_params(dict(self.settings_)),
             "plan": self.plan_.to_dict(),
             "history": self.history_,
+            "calibration": self.calibration_,
             "nonnegative": self.nonnegative_,
             "columns": list(self.panel_.columns),
         }
@@ -347,6 +354,7 @@ class Forecaster:
             plan_=plan,
             network_=load_network(files[_NETWORK]),
             history_=state["history"],
+            calibration_=state["calibration"],
             nonnegative_=state["nonnegative"],
         )
         return loaded

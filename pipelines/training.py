@@ -12,11 +12,10 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipelines.errors import ForecastingError
-from pipelines.network import DeviceTable
+from pipelines.network import ChunkGatherer
 from pipelines.plan import Plan
 from pipelines.windows import ChunkSampler, SeriesTable
 from tcn.losses import pinball
-from tcn.ops import frames
 
 Record = dict[str, float]
 
@@ -126,24 +125,16 @@ def _check_finite(number: float, step: int) -> None:
 
 def _compile(network: Any, optimizer: Any, table: SeriesTable, plan: Plan) -> Any:
     """Return a function that runs a block of steps and returns the sum of their losses."""
-    device = DeviceTable.from_table(table)
-    weights = tf.constant(table.weight)
-    first = tf.constant((table.indptr[:-1] + table.first_origin).astype(np.int32))
+    gatherer = ChunkGatherer.of(table, plan, network.context)
     quantiles = tf.constant(network.quantiles, tf.float32)
     variables = network.trainable_variables
-    origins, horizon = plan.origins_per_chunk, plan.horizon
-    before = network.context + origins
 
     def loss_of(series: Any, newest: Any) -> Any:
-        inputs, values = device.chunk(series, newest, before, horizon)
-        forecast = network.forecast_members(inputs, training=True)
-        target = frames(values[..., network.context + 1 :], horizon)
-        origin = newest[..., None] + tf.range(1 - origins, 1)
-        allowed = (origin >= tf.gather(first, series)[..., None])[..., None]
-        known = tf.cast(tf.math.is_finite(target) & allowed, tf.float32)
-        error = pinball(tf.where(tf.math.is_finite(target), target, 0.0), forecast, quantiles)
-        weighted = error * known * tf.gather(weights, series)[..., None, None]
-        return tf.reduce_sum(weighted) / tf.maximum(tf.reduce_sum(known), 1.0)
+        chunk = gatherer.gather(series, newest)
+        forecast = network.forecast_members(chunk.inputs, training=True)
+        counts = tf.cast(chunk.known & ~chunk.held_out, tf.float32)
+        error = pinball(chunk.target, forecast, quantiles) * counts * chunk.weight[..., None, None]
+        return tf.reduce_sum(error) / tf.maximum(tf.reduce_sum(counts), 1.0)
 
     @tf.function(jit_compile=True, autograph=False)
     def run_block(series: Any, newest: Any, rates: Any) -> Any:

@@ -22,6 +22,8 @@ LARGEST = 1e30
 # Part of a loss weight that follows how predictable a series is: 1 counts errors in units of its seasonal
 # differences, 0 in units of its spread. The more predictable series would drown the others at 1.
 _PREDICTABILITY_SHARE = 0.6
+# A member of an ensemble is kept from learning one of at least as many parts of the time.
+_LEAST_PARTS = 6
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class SeriesTable:
         base: ``(series,)`` float64 first observed value; 0 where there is none.
         unit: ``(series,)`` float64 power of two; a forecast is ``base + unit * output``.
         weight: ``(series,)`` weight of an error of one unit in the loss.
+        era: ``(rows,)`` position in time, from 0 to 255: each holds about as many rows of the panel.
         first_origin: ``(series,)`` first row that may be an origin in training, relative to the series: one
             with a season before it, if that leaves any, and with a change, as silence teaches nothing.
     """
@@ -55,6 +58,7 @@ class SeriesTable:
     base: npt.NDArray[np.float64]
     unit: npt.NDArray[np.float64]
     weight: Floats
+    era: npt.NDArray[np.uint8]
     first_origin: npt.NDArray[np.int64]
 
     @classmethod
@@ -92,6 +96,7 @@ class SeriesTable:
             base=base,
             unit=unit,
             weight=loss_weights(away, panel.indptr, season_length),
+            era=eras(panel),
             first_origin=np.maximum(np.minimum(season_length, lengths - 2), moved - panel.indptr[:-1]),
         )
 
@@ -176,6 +181,50 @@ def calendar_phase(panel: Panel, season_length: int) -> tuple[npt.NDArray[np.int
     if panel.freq.text.startswith("W"):
         return np.minimum((time.day_of_year.to_numpy() - 1) // 7, 51).astype(np.int16), 52
     return weekday.astype(np.int16), 7
+
+
+def eras(panel: Panel) -> npt.NDArray[np.uint8]:
+    """Cut the time that a panel covers into 256 stretches, each with about as many of its rows.
+
+    Args:
+        panel: The series.
+
+    Returns:
+        ``(rows,)`` number of the stretch that each row lies in; rows of one time share it.
+    """
+    start, _ = panel.freq.locate(panel.starts)
+    # Rows before a position in time: a sum over series that grows by 1 a step while a series lasts.
+    position, change = np.unique(np.concatenate([start, start + panel.lengths]), return_inverse=True)
+    begun = np.bincount(change[: panel.n_series], minlength=len(position))
+    ended = np.bincount(change[panel.n_series :], minlength=len(position))
+    growth = np.cumsum(begun - ended)[:-1]
+    before = np.concatenate([[0], np.cumsum(growth * np.diff(position))])
+    rows = np.arange(panel.n_rows) + np.repeat(start - panel.indptr[:-1], panel.lengths)
+    share: npt.NDArray[np.float64] = np.interp(rows, position, before) * (256 / panel.n_rows)
+    return share.astype(np.uint8)
+
+
+def held_out_eras(members: int) -> npt.NDArray[np.int64]:
+    """Stretch of time that each member of an ensemble must not learn the values of.
+
+    What a member has not learned from shows how far its forecasts can be trusted, and members that differ
+    err less together. A single one learns from everything.
+
+    Args:
+        members: Size of the ensemble.
+
+    Returns:
+        ``(members, 2)`` first era held out, and one past the last.
+
+    Example:
+        >>> held_out_eras(2).tolist(), held_out_eras(1).tolist()
+        ([[0, 42], [128, 170]], [[0, 0]])
+    """
+    if members == 1:
+        return np.zeros((1, 2), np.int64)
+    parts = max(members, _LEAST_PARTS)
+    own = np.arange(members) * parts // members
+    return np.stack([256 * own // parts, 256 * (own + 1) // parts], axis=1)
 
 
 def _first_row(mask: npt.NDArray[np.bool_], indptr: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

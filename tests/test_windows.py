@@ -1,5 +1,7 @@
 """Where origins may lie, what is gathered around them, and what the network is shown."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,8 +10,18 @@ from hypothesis import strategies as st
 from small_forecasters import EXTREME, frame_of, weekly
 
 from pipelines import Panel
-from pipelines.network import DeviceTable
-from pipelines.windows import LARGEST, ChunkSampler, SeriesTable, calendar_phase, loss_weights
+from pipelines.config import Settings
+from pipelines.network import ChunkGatherer, DeviceTable
+from pipelines.plan import make_plan
+from pipelines.windows import (
+    LARGEST,
+    ChunkSampler,
+    SeriesTable,
+    calendar_phase,
+    eras,
+    held_out_eras,
+    loss_weights,
+)
 
 SEASON = 7
 values = st.one_of(
@@ -276,3 +288,64 @@ def test_a_row_has_the_same_position_in_every_part_of_a_panel():
     whole, _ = calendar_phase(panel, SEASON)
     part, _ = calendar_phase(panel.tail(10), SEASON)
     np.testing.assert_array_equal(part, np.r_[whole[30:40], whole[55:65]])
+
+
+# Which stretches of time a member must not learn from
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 60)), min_size=1, max_size=5))
+def test_eras_hold_equal_shares_of_the_rows(spans):
+    frame = pd.concat(
+        pd.DataFrame({"unique_id": i, "ds": np.arange(begin, begin + length), "y": 1.0})
+        for i, (begin, length) in enumerate(spans)
+    )
+    panel = Panel.from_frame(frame, freq=1)
+    stamps = panel.all_stamps()
+    expected = [256 * int((stamps < stamp).sum()) / len(stamps) for stamp in stamps]
+    # The product of a share and 256 may be rounded across a whole number.
+    low, high = np.floor(np.array(expected) - 1e-9), np.floor(np.array(expected) + 1e-9)
+    found = eras(panel)
+    assert ((found == low) | (found == high)).all()
+
+
+@given(st.integers(2, 300))
+def test_members_are_kept_from_different_stretches(members):
+    bounds = held_out_eras(members)
+    begin, end = bounds.T
+    assert bounds.shape == (members, 2)
+    assert begin[0] == 0
+    assert end[-1] <= 256
+    assert (begin[1:] >= end[:-1]).all()
+    assert (end - begin <= 43).all()  # a sixth at most
+    if 6 <= members <= 256:
+        assert (end > begin).all()
+        assert (begin[1:] == end[:-1]).all()
+        assert end[-1] == 256
+
+
+def test_a_single_member_learns_from_everything():
+    assert held_out_eras(1).tolist() == [[0, 0]]
+
+
+def test_chunks_know_what_is_held_out():
+    series = [weekly(60, 1), weekly(25, 2)]
+    panel = panel_of(series)
+    table = SeriesTable.from_panel(panel, SEASON)
+    plan = make_plan(Settings(horizon=3), panel, table)
+    context = 10
+    gatherer = ChunkGatherer.of(table, replace(plan, members=2, chunks=4, origins_per_chunk=5), context)
+    which, newest = ChunkSampler(table, 5).draw(np.random.default_rng(1), (2, 4))
+    chunk = gatherer.gather(which, newest)
+    assert chunk.inputs.shape == (2, 4, context + 5, 4)
+    for (m, c, o, h), held in np.ndenumerate(chunk.held_out.numpy()):
+        i, origin = int(which[m, c]), int(newest[m, c]) - 4 + o
+        row = min(origin + 1 + h, panel.n_rows - 1)
+        begin, end = held_out_eras(2)[m]
+        assert held == (begin <= table.era[row] < end)
+        inside = origin + 1 + h < panel.indptr[i + 1]
+        assert chunk.known.numpy()[m, c, o, h] == (
+            inside and origin >= panel.indptr[i] + table.first_origin[i]
+        )
+        if inside:
+            assert chunk.target.numpy()[m, c, o, h] == table.values[origin + 1 + h]
+    assert 0 < chunk.held_out.numpy().mean() < 1

@@ -1,7 +1,15 @@
 """From a plan to a network, and from a network to forecasts."""
 
 from pipelines.network.build import build_network, load_network, save_network
+from pipelines.network.chunks import ChunkGatherer
 from pipelines.network.gather import DeviceTable
 from pipelines.network.onepass import forecast_origins
 
-__all__ = ["DeviceTable", "build_network", "forecast_origins", "load_network", "save_network"]
+__all__ = [
+    "ChunkGatherer",
+    "DeviceTable",
+    "build_network",
+    "forecast_origins",
+    "load_network",
+    "save_network",
+]

@@ -22,6 +22,9 @@ class ForkingTCN(keras.Model):
     skip) and from the state of a WaveNet-style stack that runs once over all steps. Several members with
     independent weights are computed as one batched network, and their quantiles are averaged.
 
+    Two weights that training leaves at 1 are there to calibrate it afterwards: `shrink` multiplies the
+    distance of the median from the last value, `widen` the distance of the other quantiles from the median.
+
     Args:
         horizon: Steps ahead.
         quantiles: Probabilities, strictly increasing, 0.5 in the middle.
@@ -137,6 +140,9 @@ class ForkingTCN(keras.Model):
             ),
         )
 
+        self.shrink = self.add_weight(name="shrink", shape=(), initializer="ones", trainable=False)
+        self.widen = self.add_weight(name="widen", shape=(), initializer="ones", trainable=False)
+
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Forecast from every step, those without a full window included."""
         padded = ops.pad(inputs, ((0, 0), (self.context, 0), (0, 0)))
@@ -168,7 +174,13 @@ class ForkingTCN(keras.Model):
             index = ops.cast(phase[..., self.context :: stride], "int32")
             state = state + self.embed(ops.one_hot(index, self.phases, dtype=state.dtype))
         quantiles = self.head(state, self._repeat_seasons(view.window), training=training)
-        return view.location[..., None] + view.scale[..., None] * quantiles
+        return view.location[..., None] + view.scale[..., None] * self._calibrated(quantiles)
+
+    def _calibrated(self, quantiles: Any) -> Any:
+        """Apply what was found on data held out from training."""
+        middle = len(self.quantiles) // 2
+        median = quantiles[..., middle : middle + 1]
+        return self.shrink * median + self.widen * (quantiles - median)
 
     def _stack(self, values: Any, observed: Any, offset: Any, stride: int) -> tuple[Any, Any, Any]:
         """State of the dilated stack at the origins, with the center and scale of its channels there."""

@@ -1,0 +1,156 @@
+"""Calibrating an ensemble on what each member was kept from learning."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from scipy.optimize import minimize
+
+from pipelines.network import ChunkGatherer
+from pipelines.plan import Plan
+from pipelines.windows import ChunkSampler, SeriesTable
+
+Floats = npt.NDArray[np.float32]
+Factors = tuple[float, float]
+
+# Numbers that the forecasts of all members to calibrate on may hold.
+_BUDGET: Final = 6_000_000
+_SHRINK: Final = (0.0, 1.5)
+_WIDEN: Final = (0.3, 3.0)
+
+
+class Samples(NamedTuple):
+    """Forecasts of what happened, in the units of the network's inputs.
+
+    Attributes:
+        strange: ``(n, quantiles)`` forecast of a member that was kept from learning the target.
+        single: ``(n, quantiles)`` forecast of one that was not.
+        ensemble: ``(n, quantiles)`` mean forecast of all that were not.
+        location: ``(n,)`` last value before the origin.
+        target: ``(n,)`` what happened.
+        weight: ``(n,)`` weight of an error.
+    """
+
+    strange: Floats
+    single: Floats
+    ensemble: Floats
+    location: Floats
+    target: Floats
+    weight: Floats
+
+
+def calibrate(network: Any, table: SeriesTable, plan: Plan, seed: int) -> dict[str, float]:
+    """Set how far the network's forecasts go from the last value, and how wide its intervals are.
+
+    Each member forecasts the stretch of time that it was kept from learning; the best factors are those with
+    the smallest quantile loss there. An ensemble errs less than its members: by how much its factors may
+    differ from theirs is read off the rest of the time. Medians are only ever drawn nearer to the last value:
+    a factor below 1 says that the network knows less than it believes, as on random walks.
+
+    Args:
+        network: The network, trained; its weights ``shrink`` and ``widen`` are set.
+        table: The series.
+        plan: Members, chunks and origins.
+        seed: Fixes the origins.
+
+    Returns:
+        The two factors. Both are 1 for a single member, and where nothing was trained or held out.
+    """
+    shrink, widen = 1.0, 1.0
+    if plan.members > 1 and plan.steps > 0:
+        samples = _held_out(network, table, plan, seed)
+        if len(samples.weight):
+            shrink, widen = ensemble_factors(samples, np.asarray(network.quantiles, np.float32))
+    _assign(network, shrink, widen)
+    return {"shrink": shrink, "widen": widen}
+
+
+def ensemble_factors(samples: Samples, quantiles: Floats) -> Factors:
+    """Factors for the ensemble: those of a member on what it has not learned, less what averaging gains.
+
+    Args:
+        samples: Forecasts and what happened.
+        quantiles: Probabilities of the forecasts.
+
+    Returns:
+        Factor of the median's distance from the last value, at most 1, and of the intervals' width.
+    """
+    strange, single, ensemble = (best_factors(part, *samples[3:], quantiles) for part in samples[:3])
+    shrink, widen = (s * e / o for s, e, o in zip(strange, ensemble, single, strict=True))
+    return float(np.clip(shrink, 0.0, 1.0)), float(np.clip(widen, *_WIDEN))
+
+
+def best_factors(
+    forecast: Floats, location: Floats, target: Floats, weight: Floats, quantiles: Floats
+) -> Factors:
+    """Factors with the smallest weighted quantile loss, which is convex in them.
+
+    Args:
+        forecast: ``(n, quantiles)``.
+        location: ``(n,)`` what medians are drawn nearer to.
+        target: ``(n,)``.
+        weight: ``(n,)``.
+        quantiles: Probabilities, 0.5 in the middle.
+
+    Returns:
+        Factor of the median's distance from the location, and of the other quantiles' from the median.
+    """
+    middle = len(quantiles) // 2
+    ahead = forecast[:, middle] - location
+    spread = forecast - forecast[:, middle, None]
+    truth = target - location
+
+    def loss(factors: npt.NDArray[np.float64]) -> float:
+        shrink, widen = factors.astype(np.float32)
+        error = (truth - shrink * ahead)[:, None] - widen * spread
+        return float(np.maximum(quantiles * error, (quantiles - 1) * error).sum(axis=1, dtype=float) @ weight)
+
+    found = minimize(loss, (1.0, 1.0), method="Powell", bounds=(_SHRINK, _WIDEN), options={"xtol": 1e-3})
+    shrink, widen = found.x.tolist()
+    return shrink, widen
+
+
+def _held_out(network: Any, table: SeriesTable, plan: Plan, seed: int) -> Samples:
+    """Let all members forecast the same chunks, and sort out which of them had learned what."""
+    gatherer = ChunkGatherer.of(table, plan, network.context)
+    members = plan.members
+
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    def forecast(series: Any, newest: Any) -> tuple[Any, ...]:
+        chunk = gatherer.gather(*(tf.repeat(chosen[None], members, axis=0) for chosen in (series, newest)))
+        weight = tf.where(chunk.known, chunk.weight[..., None, None], 0.0)
+        return network.forecast_members(chunk.inputs), chunk.held_out, chunk.target[0], weight[0]
+
+    size = members * plan.chunks * plan.origins_per_chunk * plan.horizon * len(network.quantiles)
+    draws = ChunkSampler(table, plan.origins_per_chunk).draw(
+        np.random.default_rng(seed), (-(-_BUDGET // size), plan.chunks)
+    )
+    parts: list[Samples] = []
+    for chosen in zip(*draws, strict=True):
+        _assign(network, 0.0, 0.0)
+        location = forecast(*chosen)[0].numpy()[0, ..., 0]
+        _assign(network, 1.0, 1.0)
+        quantiles, held_out, target, weight = (tensor.numpy() for tensor in forecast(*chosen))
+        some = held_out.any(axis=0) & (weight > 0)
+        quantiles, held_out = quantiles[:, some], held_out[:, some]
+        stranger = held_out.argmax(axis=0)
+        row = np.arange(len(stranger))
+        parts.append(
+            Samples(
+                quantiles[stranger, row],
+                quantiles[(stranger + 1) % members, row],
+                (quantiles.sum(axis=0) - quantiles[stranger, row]) / np.float32(members - 1),
+                location[some],
+                target[some],
+                weight[some],
+            )
+        )
+    return Samples(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def _assign(network: Any, shrink: float, widen: float) -> None:
+    network.shrink.assign(shrink)
+    network.widen.assign(widen)

@@ -1,0 +1,97 @@
+"""Chunks of origins as a compiled step sees them: inputs, targets, and which of the targets count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.network.gather import DeviceTable
+from pipelines.plan import Plan
+from pipelines.windows import SeriesTable, held_out_eras
+from tcn.ops import frames
+
+
+class Chunk(NamedTuple):
+    """Chunks of every member.
+
+    Attributes:
+        inputs: ``(members, chunks, context + origins, 4)``.
+        target: ``(members, chunks, origins, horizon)``, 0 where unknown.
+        known: Like ``target``: whether there is a value, after an origin that may be one.
+        held_out: Like ``target``: whether the member must not learn from it.
+        weight: ``(members, chunks)`` weight of an error of one unit.
+    """
+
+    inputs: Any
+    target: Any
+    known: Any
+    held_out: Any
+    weight: Any
+
+
+@dataclass(frozen=True)
+class ChunkGatherer:
+    """Gathers chunks of the sizes that a plan has.
+
+    Attributes:
+        device: The rows.
+        first: ``(series,)`` row of the first origin.
+        weight: ``(series,)`` weight of errors.
+        era: ``(rows,)`` position in time, from 0 to 255.
+        held_out: ``(members, 2)`` first era that a member must not learn from, and one past the last.
+        context: Rows before an origin that its forecast depends on.
+        origins: Origins in a chunk.
+        horizon: Steps ahead.
+    """
+
+    device: DeviceTable
+    first: Any
+    weight: Any
+    era: Any
+    held_out: Any
+    context: int
+    origins: int
+    horizon: int
+
+    @classmethod
+    def of(cls, table: SeriesTable, plan: Plan, context: int) -> ChunkGatherer:
+        """Copy a table to tensors."""
+        return cls(
+            device=DeviceTable.from_table(table),
+            first=tf.constant((table.indptr[:-1] + table.first_origin).astype(np.int32)),
+            weight=tf.constant(table.weight),
+            era=tf.constant(table.era),
+            held_out=tf.constant(held_out_eras(plan.members), tf.int32),
+            context=context,
+            origins=plan.origins_per_chunk,
+            horizon=plan.horizon,
+        )
+
+    def gather(self, series: Any, newest: Any) -> Chunk:
+        """Gather the chunks of all members.
+
+        Args:
+            series: ``(members, chunks)`` positions of series.
+            newest: ``(members, chunks)`` rows of the newest origins.
+
+        Returns:
+            The chunks.
+        """
+        inputs, values = self.device.chunk(series, newest, self.context + self.origins, self.horizon)
+        target = frames(values[..., self.context + 1 :], self.horizon)
+        origin = newest[..., None] + tf.range(1 - self.origins, 1)
+        allowed = (origin >= tf.gather(self.first, series)[..., None])[..., None]
+        finite = tf.math.is_finite(target)
+        row = newest[..., None] + tf.range(2 - self.origins, self.horizon + 1)
+        era = tf.cast(tf.gather(self.era, tf.clip_by_value(row, 0, len(self.era) - 1)), tf.int32)
+        begin, end = (self.held_out[:, i, None, None] for i in (0, 1))
+        return Chunk(
+            inputs=inputs,
+            target=tf.where(finite, target, 0.0),
+            known=finite & allowed,
+            held_out=frames((era >= begin) & (era < end), self.horizon),
+            weight=tf.gather(self.weight, series),
+        )
