@@ -36,6 +36,10 @@ class ForecastResult:
         season_length: Number of steps in a season.
         freq: Frequency of the data, as text.
         seconds: Name of a stage to its wall time in seconds, in the order they ran.
+        reason: Why there are no scores; empty if there are.
+        rows: Rows of the whole data, of which ``history`` may be the tail; 0 if not known.
+        calibration: Factors that the forecasts were calibrated by: ``shrink`` for the distance of the median
+            from the last value, ``widen`` for the width of intervals.
 
     Example:
         >>> import pandas as pd
@@ -62,6 +66,9 @@ class ForecastResult:
     season_length: int = 1
     freq: str = "1"
     seconds: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    rows: int = 0
+    calibration: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def n_series(self) -> int:

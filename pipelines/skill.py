@@ -17,8 +17,6 @@ REFERENCE: Final = "SeasonalNaive"
 SIGNIFICANCE: Final = 0.05
 MIN_WINDOWS: Final = 5
 """Windows that a Diebold-Mariano test needs; with fewer, Student's t can hardly tell anything."""
-MIN_SERIES: Final = 6
-"""Series that a signed-rank test needs: with five, even five wins of five are not significant."""
 
 
 class Losses(NamedTuple):
@@ -43,19 +41,22 @@ class Losses(NamedTuple):
 def skill_table(losses: Mapping[str, Losses], overlap: int = 1) -> pd.DataFrame:
     """Compare every model with the seasonal naive method.
 
-    A model's windows are compared by the Diebold-Mariano test if there are enough of them (at least 5, and 4
-    for each that overlaps). Otherwise its series are, by the Wilcoxon signed-rank test of relative
-    differences, which takes series for independent and so is the more easily convinced of the two.
+    The mean over series of the difference in error, window by window, is tested by the Diebold-Mariano test,
+    if there are enough windows (at least 5, and 4 for each that overlaps). That is the test of equal
+    predictive ability on average over a panel, which holds however much the series move together: Akgun,
+    Pirotte, Urga and Yang (2024), https://doi.org/10.1016/j.ijforecast.2023.02.001. With fewer windows
+    nothing is tested: series of the same few weeks are no independent witnesses, however many there are.
 
     Args:
         losses: Name of a model to its errors.
         overlap: How many consecutive windows a target lies in; 1 if windows do not overlap.
 
     Returns:
-        One row per model: ``skill_mae`` and ``skill_wql`` (1 - error / error of SeasonalNaive; NaN without
-        it, or where the levels differ), ``p_value`` (two-sided), ``test`` ("Diebold-Mariano", "Wilcoxon" or
-        "none"), ``series_won`` (fraction with the smaller MAE; a tie counts half) and ``significant``
-        (better than SeasonalNaive with a p-value below 0.05).
+        One row per model: ``skill_mae`` and ``skill_wql`` (1 - error / error of SeasonalNaive; 0 where both
+        are exact, minus infinity where it alone is, NaN without it or where the levels differ), ``p_value``
+        (two-sided; NaN without a test), ``test`` ("Diebold-Mariano" or "none"), ``series_won`` (fraction with
+        the smaller MAE; a tie counts half) and ``significant`` (better than SeasonalNaive with a p-value
+        below 0.05).
 
     Example:
         >>> import numpy as np
@@ -96,26 +97,17 @@ def _columns(skill_mae: float, skill_wql: float, p_value: float, test: str, won:
 
 
 def _skill(score: float, reference: float) -> float:
-    return 1 - score / reference if reference > 0 else np.nan
+    if reference == 0:
+        return 0.0 if score == 0 else -np.inf if score > 0 else np.nan
+    return 1 - score / reference
 
 
 def _p_value(model: Losses, reference: Losses, overlap: int) -> tuple[float, str]:
     windows = reference.by_window - model.by_window
     windows = windows[~np.isnan(windows)]
-    if len(windows) >= max(MIN_WINDOWS, 4 * overlap):
-        return diebold_mariano(windows, overlap)[1], "Diebold-Mariano"
-    known = ~np.isnan(model.by_series)
-    ours, theirs = model.by_series[known], reference.by_series[known]
-    if len(ours) < MIN_SERIES:
+    if len(windows) < max(MIN_WINDOWS, 4 * overlap):
         return np.nan, "none"
-    differ = ours != theirs
-    if not differ.any():
-        return 1.0, "Wilcoxon"
-    from scipy.stats import wilcoxon  # takes half a second to import
-
-    ours, theirs = ours[differ], theirs[differ]
-    relative = (theirs - ours) / (theirs + ours)  # so that large series do not outvote small ones
-    return float(wilcoxon(relative).pvalue), "Wilcoxon"
+    return diebold_mariano(windows, overlap)[1], "Diebold-Mariano"
 
 
 def diebold_mariano(difference: Floats, overlap: int = 1) -> tuple[float, float]:

@@ -44,6 +44,7 @@ class StandIn(Forecaster):
         self.history_ = [
             {"step": 10 * k, "loss": 1 / k, "learning_rate": 0.1, "seconds": 0.1} for k in (1, 2)
         ]
+        self.calibration_ = {"shrink": 0.9, "widen": 1.2}
         for record in self.history_:
             for callback in callbacks:
                 callback(record)

@@ -124,6 +124,8 @@ def test_held_out_rows_without_a_value_have_no_scores(tmp_path, request_for):
     outcome = run_forecast(request_for(frame), tmp_path / "output")
     assert outcome.result.scores is None
     assert "no value was observed" in outcome.reason
+    assert outcome.reason == outcome.result.reason
+    assert outcome.reason in (tmp_path / "output" / "report.html").read_text()
     assert np.isfinite(outcome.result.forecast["TCN"]).all()
 
 
@@ -156,6 +158,8 @@ def test_the_run_in_mlflow_is_that_of_the_result(tmp_path, request_for):
     assert run.data.metrics["mase"] == pytest.approx(outcome.result.scores.overall.loc["TCN", "mase"])
     assert run.data.params["data_digest"] == outcome.result.digest
     assert run.data.params["settings.n_windows"] == str(outcome.held.n_windows)
+    assert run.data.params["rows"] == "180"
+    assert run.data.metrics["calibration/widen"] == 1.2
     logged = {path.name for path in (output / "artifacts" / outcome.run_id / "artifacts").rglob("*")}
     assert {"report.html", "forecast.html", "coverage.html", "backtest.parquet"} <= logged
 

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from pipelines.report import render_report, write_report
 from pipelines.report.ranking import rank_series
 from pipelines.report.tables import column_cells
-from pipelines.report.words import number, verdict
 from pipelines.results import ForecastResult
+from pipelines.wording import number
 
 VOID = {"meta", "link", "input", "br", "img"}
 EVIL = "<script>alert(1)</script>"
@@ -266,6 +266,16 @@ def test_forecast_without_a_backtest_still_has_a_report() -> None:
     assert payload(render_report(bare))["figures"].keys() == {"fan"}
 
 
+def test_calibration_and_the_reason_for_no_scores_are_shown() -> None:
+    reason = "Nothing was held out: the longest series has 7 rows & no more."
+    made = make_result(n_windows=0, reason=reason, calibration={"shrink": 0.875, "widen": 1.2})
+    visible = Page(render_report(made)).visible
+    assert reason in visible
+    assert "distance of the median from the last value \N{MULTIPLICATION SIGN} 0.88" in visible
+    assert "width of the intervals \N{MULTIPLICATION SIGN} 1.20" in visible
+    assert "Calibration" not in Page(render_report(make_result(n_windows=0))).visible
+
+
 def test_one_series_needs_no_picker() -> None:
     result = make_result(ids=[1], start=1, freq="1")
     page = Page(render_report(result))
@@ -303,55 +313,6 @@ def test_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: 
         assert list(target.parent.iterdir()) == [target]
     write_report(replace(result, name="other"), os.fspath(target))
     assert target.read_bytes() != before
-
-
-def with_skill(result: ForecastResult, shift: str = "ok", **figures: Any) -> ForecastResult:
-    assert result.scores is not None
-    skill = result.scores.skill.copy()
-    for name, value in figures.items():
-        skill.loc["TCN", name] = value
-    text = {"verdict": shift, "text": f"It {shift}."}
-    return replace(result, scores=replace(result.scores, skill=skill, shift=text))
-
-
-@pytest.mark.parametrize(
-    ("figures", "tone", "headline"),
-    [
-        ({"skill_mae": 0.234, "p_value": 0.0001}, "good", "TCN beats seasonal naive by 23 %."),
-        ({"skill_mae": 0.034, "p_value": 0.2}, "fair", "TCN is 3.4 % ahead of seasonal naive: maybe chance."),
-        ({"skill_mae": -0.5, "p_value": 0.01}, "bad", "TCN is 50 % worse than seasonal naive."),
-        (
-            {"skill_mae": -0.01, "p_value": np.nan},
-            "fair",
-            "TCN is no better than seasonal naive (1.0 % behind).",
-        ),
-        (
-            {"skill_mae": np.nan, "p_value": np.nan},
-            "unknown",
-            "TCN could not be compared with seasonal naive.",
-        ),
-        (
-            {"skill_mae": 0.4, "p_value": 0.0, "shift": "repeats last value"},
-            "bad",
-            "TCN beats seasonal naive by 40 %.",
-        ),
-    ],
-)
-def test_verdict(figures: dict[str, Any], tone: str, headline: str) -> None:
-    judged = verdict(with_skill(make_result(), **figures))
-    assert (judged.tone, judged.headline) == (tone, headline)
-    assert judged.details[-1] == f"It {figures.get('shift', 'ok')}."
-    assert all(text.endswith(".") for text in judged.details)
-
-
-def test_verdict_names_test_wins_and_coverage() -> None:
-    result = with_skill(make_result(), skill_mae=0.3, p_value=0.012, test="Wilcoxon", series_won=0.8)
-    details = " ".join(verdict(result).details)
-    assert "is statistically significant (Wilcoxon test, p = 0.012)" in details
-    assert "on 80 % of the series" in details
-    assert result.scores is not None
-    share = 100 * result.scores.overall.loc["TCN", "coverage_80"]
-    assert f"80 % interval held {share:.1f} % of the outcomes" in details
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=1e-4, max_value=1e12))

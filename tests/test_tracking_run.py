@@ -23,6 +23,7 @@ from pipelines.results import ForecastResult
 from pipelines.tracking import TrackedRun, Tracker, ui
 from pipelines.tracking.quiet import quiet
 from pipelines.tracking.records import MAX_POINTS, metrics_of
+from pipelines.verdict import verdict
 
 MODELS = ("TCN", "SeasonalNaive", "Naive", "Drift", "WindowAverage")
 METRICS = ("mae", "rmse", "mase", "wql", "coverage_80", "width_80", "coverage_95", "width_95")
@@ -49,6 +50,7 @@ def make_result(
 
     cutoffs = days[:n_windows]
     skill = {"skill_mae": 0.25, "skill_wql": 0.3, "p_value": 0.0004, "series_won": 0.88, "significant": True}
+    skill["test"] = "Diebold-Mariano"
     tables = SimpleNamespace(
         overall=scores(model=MODELS).set_index("model"),
         by_series=scores(**{"model": MODELS, columns[0]: ids}),
@@ -56,6 +58,7 @@ def make_result(
         by_cutoff=scores(model=MODELS, cutoff=cutoffs),
         skill=pd.DataFrame(skill, index=pd.Index(MODELS, name="model")),
         shift={"verdict": "ok", "text": "The forecasts do not repeat the last value.", "lag": 1},
+        counts={"rows": 90, "rows_without_y": 0, "series": len(ids)},
     )
     model = ("TCN", "TCN-lo-80", "TCN-hi-80")
     made: dict[str, Any] = {
@@ -75,6 +78,8 @@ def make_result(
         "season_length": 7,
         "freq": "D",
         "seconds": {"fit": 41.3, "backtest": 0.62},
+        "rows": 1234,
+        "calibration": {"shrink": 0.9, "widen": 1.25},
     }
     return ForecastResult(**(made | fields))
 
@@ -180,6 +185,7 @@ def test_a_forecast_is_recorded_whole(
         "freq": "D",
         "season_length": "7",
         "series": "3",
+        "rows": "1234",
         "seed": "0",
         "preset": "default",
     }
@@ -197,6 +203,7 @@ def test_a_forecast_is_recorded_whole(
         assert metrics[f"SeasonalNaive/{name}"] == overall.loc["SeasonalNaive", name]
     assert metrics["skill_mae"] == result.scores.skill.loc["TCN", "skill_mae"]
     assert metrics["seconds/fit"] == 41.3
+    assert (metrics["calibration/shrink"], metrics["calibration/widen"]) == (0.9, 1.25)
     assert history(tracker, run, "train/loss") == {
         record["step"]: record["loss"] for record in result.training
     }
@@ -208,18 +215,19 @@ def test_a_forecast_is_recorded_whole(
     (dataset,) = info.inputs.dataset_inputs
     assert (dataset.dataset.name, dataset.dataset.digest) == (result.name, result.digest[:12])
     assert "unique_id" in dataset.dataset.schema
+    assert json.loads(dataset.dataset.profile) == {"num_rows": 1234, "num_series": 3}
     assert {tag.key: tag.value for tag in dataset.tags} == {"mlflow.data.context": "training"}
 
     tags = info.data.tags
     assert (tags["team"], tags["model"], tags["shift"]) == ("sales", "TCN", "ok")
+    assert tags["verdict"] == verdict(result.scores, "TCN", result.levels).label
     shown = {table["path"] for table in json.loads(tags["mlflow.loggedArtifacts"])}
     assert shown == {"tables/scores.json", "tables/worst_series.json", "tables/forecast.json"}
     assert {"report.html", "figures/fan chart.html", *shown} <= set(artifacts(tracker, run))
-    pd.testing.assert_frame_equal(
-        pd.read_parquet(download(tracker, run, "data/backtest.parquet", tmp_path)),
-        result.backtest,
-        check_dtype=False,
-    )
+    for name, frame in {"backtest": result.backtest, "recent_history": result.history}.items():
+        table = pd.read_parquet(download(tracker, run, f"data/{name}.parquet", tmp_path))
+        pd.testing.assert_frame_equal(table, frame, check_dtype=False)
+    assert "data/history.parquet" not in artifacts(tracker, run)
     page = download(tracker, run, "figures/fan chart.html", tmp_path).read_text()
     assert 'src="http' not in page
     assert len(page) > 1_000_000  # the library is in the page: charts show without a network
@@ -230,33 +238,14 @@ def test_the_description_tells_the_story(tracker: Tracker) -> None:
     with tracker.start_run("story") as run:
         run.log_result(result, figures={}, report_path=None)
     note = stored(tracker, run).data.tags["mlflow.note.content"]
-    skill = result.scores.skill.loc["TCN", "skill_mae"]
+    judged = verdict(result.scores, "TCN", result.levels)
     assert note.startswith("## Sales \\| all shops: 14 steps ahead for 3 series")
-    assert f"MAE {skill:.1%} below that of SeasonalNaive; the difference is significant (p = 0.0004)" in note
-    assert "better on 88% of the series" in note
+    assert all(text in note for text in (judged.label, judged.headline, *judged.details))
     assert "do not repeat the last value" in note
     header, rule, *rows = (line for line in note.splitlines() if line.startswith("|"))
     assert header == "| model | mase | mae | rmse | wql | coverage_80 | coverage_95 |"
     assert [row.split(" | ")[0] for row in rows[: len(MODELS)]] == [f"| {model}" for model in MODELS]
     assert header.count("|") == rule.count("|") == rows[0].count("|")
-
-
-def test_a_model_that_loses_is_said_to_lose(tracker: Tracker) -> None:
-    result = make_result()
-    skill = result.scores.skill.assign(skill_mae=-0.125, significant=False, p_value=0.2, series_won=np.nan)
-    run = write(tracker, with_scores(result, skill=skill))
-    note = stored(tracker, run).data.tags["mlflow.note.content"]
-    assert (
-        "MAE 12.5% **above** that of SeasonalNaive; the difference is **not significant** (p = 0.2)." in note
-    )
-
-
-def test_a_difference_that_could_not_be_tested_is_not_called_significant(tracker: Tracker) -> None:
-    result = make_result()
-    skill = result.scores.skill.assign(p_value=np.nan, significant=False)
-    note = stored(tracker, write(tracker, with_scores(result, skill=skill))).data.tags["mlflow.note.content"]
-    assert "too little was backtested to tell" in note
-    assert "significant" not in note
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, None])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -35,9 +35,10 @@ def forecast_record(outcome: Outcome, store: str | Path | None) -> dict[str, Any
     Returns:
         Plain data.
     """
-    from pipelines.report.words import verdict
+    from pipelines.verdict import verdict
 
-    result, judged = outcome.result, verdict(outcome.result)
+    result = outcome.result
+    judged = verdict(result.scores, result.alias, result.levels, result.reason)
     return {
         "command": "forecast",
         "name": result.name,
@@ -62,10 +63,20 @@ def backtest_record(tested: Tested) -> dict[str, Any]:
         tested: What the job found.
 
     Returns:
-        Plain data.
+        Plain data; without any test of significance if the network was trained on what it is tested on.
     """
-    held = {"n_windows": tested.held.n_windows, "step": tested.held.step}
-    return {"command": "backtest", "name": tested.name, **held, "scores": scores_record(tested.scores)}
+    scores = scores_record(tested.scores)
+    if tested.seen_in_training and scores["skill"] is not None:
+        for model in scores["skill"].values():
+            model.update(p_value=None, significant=None)
+    return {
+        "command": "backtest",
+        "name": tested.name,
+        "n_windows": tested.held.n_windows,
+        "step": tested.held.step,
+        "seen_in_training": tested.seen_in_training,
+        "scores": scores,
+    }
 
 
 def plan_record(task: Task, plan: Plan, held: HeldOut) -> dict[str, Any]:
@@ -106,6 +117,27 @@ def show_forecast(console: Console, outcome: Outcome, store: str | Path | None) 
     console.print(grid, soft_wrap=True)
 
 
+def show_backtest(console: Console, tested: Tested) -> None:
+    """Print the scores of a backtest, and the verdict if they deserve one.
+
+    Args:
+        console: Where to.
+        tested: What the job found.
+    """
+    n_windows = tested.held.n_windows
+    if not tested.seen_in_training:
+        show_scores(console, tested, n_windows)
+        return
+    _show_table(console, tested, n_windows)
+    headline = (
+        f"No verdict: the network was trained on {tested.seen_in_training:,} of the values that it forecasts "
+        "here, and remembers them."
+    )
+    cure = "For an honest test leave out --bundle, or test a network that was fitted on earlier rows."
+    console.print(headline, style=_TONES["bad"], soft_wrap=True, markup=False)
+    console.print(cure, soft_wrap=True, markup=False)
+
+
 def show_scores(console: Console, tested: ForecastResult | Tested, n_windows: int, reason: str = "") -> None:
     """Print scores of the network beside the baselines, and the verdict.
 
@@ -115,8 +147,17 @@ def show_scores(console: Console, tested: ForecastResult | Tested, n_windows: in
         n_windows: Windows that they come from.
         reason: Why there are none.
     """
+    from pipelines.verdict import verdict
+
+    _show_table(console, tested, n_windows)
+    judged = verdict(tested.scores, tested.alias, tested.levels, reason)
+    console.print(judged.headline, style=_TONES[judged.tone], soft_wrap=True, markup=False)
+    for text in judged.details:
+        console.print(text, soft_wrap=True, markup=False)
+
+
+def _show_table(console: Console, tested: ForecastResult | Tested, n_windows: int) -> None:
     from pipelines.report.tables import score_table
-    from pipelines.report.words import verdict
 
     if tested.scores is not None:
         scores = score_table(tested.scores, tested.alias)
@@ -125,7 +166,7 @@ def show_scores(console: Console, tested: ForecastResult | Tested, n_windows: in
             for place, heading in enumerate(scores.columns)
             if heading in _SHOWN or heading.startswith("Coverage ")
         ]
-        table = Table("Model", title=f"{escape(tested.name)}: {n_windows} windows of the past")
+        table = Table("Model", title=f"{escape(tested.name)}: {_count(n_windows, 'window')} of the past")
         for place in chosen:
             table.add_column(scores.columns[place], justify="right")
         for row in scores.rows:
@@ -133,10 +174,6 @@ def show_scores(console: Console, tested: ForecastResult | Tested, n_windows: in
             texts = [f"[bold]{cell.text}[/]" if cell.best else cell.text for cell in cells]
             table.add_row(escape(row.name), *texts, style="cyan" if row.marked else None)
         console.print(table)
-    judged = verdict(cast("ForecastResult", tested))  # both have what it reads
-    console.print(judged.headline, style=_TONES[judged.tone], soft_wrap=True, markup=False)
-    for text in (reason,) if reason else judged.details:
-        console.print(text, soft_wrap=True, markup=False)
 
 
 def show_plan(console: Console, task: Task, plan: Plan, held: HeldOut) -> None:
@@ -152,8 +189,8 @@ def show_plan(console: Console, task: Task, plan: Plan, held: HeldOut) -> None:
     if held.n_windows:
         tested = held.tested(task.panel).n_series
         text = (
-            f"backtest: {held.n_windows} windows, {held.step} rows apart, on {tested:,} series; "
-            f"the last {held.rows:,} rows of each are held out"
+            f"backtest: {_count(held.n_windows, 'window')}, {_count(held.step, 'row')} apart, on {tested:,} series; "
+            f"the last {_count(held.rows, 'row')} of each held out"
         )
     else:
         text = f"backtest: none. {held.reason}"
@@ -184,6 +221,10 @@ def show_checks(console: Console, checks: Iterable[Check]) -> None:
         mark = "[green]ok[/]  " if check.ok else "[bold red]bad[/] "
         console.print(f"{mark} [bold]{check.name}[/]: ", end="")
         console.print(check.text, soft_wrap=True, markup=False)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _near(path: Path) -> str:

@@ -13,8 +13,8 @@ import pandas as pd
 from pipelines.plots.frames import Columns, levels_of, stamps_of, windows_of
 from pipelines.plots.series import history_length
 from pipelines.report.ranking import Ranking, landmarks
-from pipelines.report.words import REFERENCE
 from pipelines.results import ForecastResult
+from pipelines.skill import REFERENCE
 
 MAX_NUMBERS = 660_000
 """Numbers embedded at most: noise takes 4.2 bytes each in the file, where plotly.js takes 2 MB."""

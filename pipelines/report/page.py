@@ -25,8 +25,11 @@ from pipelines.plots.style import DARK, LIGHT
 from pipelines.report.embedding import MAX_NUMBERS, N_WORST, choose_series, embed_series
 from pipelines.report.ranking import Ranking, landmarks, rank_series, series_scores
 from pipelines.report.tables import Row, Table, column_cells, heading, score_table, skill_table, step_table
-from pipelines.report.words import MISSING, REFERENCE, facts, number, unit, verdict
+from pipelines.report.words import facts, unit
 from pipelines.results import ForecastResult
+from pipelines.skill import REFERENCE
+from pipelines.verdict import verdict
+from pipelines.wording import MISSING, number
 
 if TYPE_CHECKING:
     from pipelines.metrics import Scores
@@ -113,7 +116,7 @@ def render_report(result: ForecastResult, max_numbers: int = MAX_NUMBERS) -> str
     )
     return environment.get_template("report.html.j2").render(
         result=result,
-        verdict=verdict(result),
+        verdict=verdict(result.scores, result.alias, result.levels, result.reason),
         figures=figures,
         **(_score_tables(result, scores, ranking) if scores is not None else {}),
         tested=scores is not None,
@@ -121,6 +124,7 @@ def render_report(result: ForecastResult, max_numbers: int = MAX_NUMBERS) -> str
         ranking=ranking,
         made=_made(result),
         settings=facts(result.settings),
+        calibration=_calibration(result),
         plan=facts(result.plan),
         levels=[f"{level:g}" for level in sorted(result.levels)],
         unit=unit(result.freq),
@@ -194,6 +198,14 @@ def _worst_table(result: ForecastResult, scores: Scores, ranking: Ranking) -> Ta
             columns[heading(name)] = column_cells(name, own[name])
     rows = [Row(str(name), tuple(cells)) for name, *cells in zip(ids, *columns.values(), strict=True)]
     return Table(("Series", *columns), tuple(rows))
+
+
+def _calibration(result: ForecastResult) -> list[tuple[str, str]]:
+    names = {"shrink": "distance of the median from the last value", "widen": "width of the intervals"}
+    return [
+        (names.get(key, key), f"\N{MULTIPLICATION SIGN} {factor:.2f}")
+        for key, factor in result.calibration.items()
+    ]
 
 
 def _made(result: ForecastResult) -> list[tuple[str, str]]:

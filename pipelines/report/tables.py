@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipelines.report.words import REFERENCE, decimals_for, number, percent
+from pipelines.skill import REFERENCE
+from pipelines.wording import decimals_for, number, percent
 
 if TYPE_CHECKING:
     from pipelines.metrics import Scores
@@ -113,10 +114,10 @@ def skill_table(scores: Scores, alias: str) -> Table:
     Example:
         >>> from types import SimpleNamespace
         >>> skill = {"skill_mae": 0.2, "skill_wql": 0.3, "p_value": 0.0001, "series_won": 1.0}
-        >>> skill |= {"test": "Wilcoxon", "significant": True}
+        >>> skill |= {"test": "Diebold-Mariano", "significant": True}
         >>> table = skill_table(SimpleNamespace(skill=pd.DataFrame([skill], index=["TCN"])), "TCN")
         >>> [cell.text for cell in table.rows[0].cells]
-        ['20.0 %', '30.0 %', '100 %', 'Wilcoxon', '< 0.001', 'yes']
+        ['20.0 %', '30.0 %', '100 %', 'Diebold-Mariano', '< 0.001', 'yes']
     """
     columns = ("Model", "Gain in MAE", "Gain in WQL", "Series won", "Test", "p-value", "Significantly better")
     skill = scores.skill

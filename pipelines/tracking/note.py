@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.tracking.names import TAG_LENGTH, clip
 from pipelines.tracking.records import params_of, scores_table, worst_series
+from pipelines.verdict import verdict
 
 if TYPE_CHECKING:
     from pipelines.metrics import Scores
     from pipelines.results import ForecastResult
 
-BASELINE = "SeasonalNaive"
 _METRICS = ("mase", "rmsse", "mae", "rmse", "smape", "wql")
 _FACTS = ("lookback", "receptive_field", "parameters", "preset", "seed", "data_digest")
 
@@ -43,35 +43,15 @@ def note_of(result: ForecastResult, figures: Iterable[str] = (), report: str | N
         f"Frequency `{result.freq}`, season of {result.season_length} steps, "
         f"data up to `{params.get('cutoff')}`.",
     ]
-    if result.scores is None or result.backtest.empty:
-        blocks.append("No backtest: there are no scores.")
-    else:
-        scores = result.scores
-        blocks += [_skill(scores, result.alias), _scores(scores, result.levels)]
-        blocks += [str(scores.shift.get("text", "")), _worst(scores, result.alias, result.columns[0])]
+    judged = verdict(result.scores, result.alias, result.levels, result.reason)
+    blocks.append(f"**{_cell(judged.label)}.** {judged.headline} {' '.join(judged.details)}")
+    if result.scores is not None:
+        blocks.append(_scores(result.scores, result.levels))
+        blocks.append(_worst(result.scores, result.alias, result.columns[0]))
     facts = (name for name in _FACTS if params.get(name))
     blocks.append("\n".join(f"- {name.replace('_', ' ')}: `{params[name]}`" for name in facts))
     blocks.append(_files(list(figures), report))
     return clip("\n\n".join(block for block in blocks if block), TAG_LENGTH)
-
-
-def _skill(scores: Scores, alias: str) -> str:
-    if alias not in scores.skill.index or "skill_mae" not in scores.skill:
-        return ""
-    row = scores.skill.loc[alias]
-    gain = float(row["skill_mae"])
-    if not math.isfinite(gain):
-        return ""
-    side = "below" if gain >= 0 else "**above**"
-    text = f"**{alias}** has a MAE {abs(gain):.1%} {side} that of {BASELINE}"
-    p_value = float(row.get("p_value", math.nan))
-    if math.isfinite(p_value):
-        verdict = "significant" if bool(row.get("significant", False)) else "**not significant**"
-        text += f"; the difference is {verdict} (p = {p_value:.3g})"
-    else:
-        text += "; too little was backtested to tell whether that is more than chance"
-    won = float(row.get("series_won", math.nan))
-    return text + (f"; better on {won:.0%} of the series." if math.isfinite(won) else ".")
 
 
 def _scores(scores: Scores, levels: Iterable[float]) -> str:
@@ -104,5 +84,6 @@ def _files(figures: Sequence[str], report: str | None) -> str:
     lines = [f"`{report}`: the report, one self-contained page"] if report else []
     if figures:
         lines.append("`figures/`: " + ", ".join(name.replace("_", " ") for name in figures))
-    lines += ["`tables/`: scores, worst series, forecast", "`data/`: all tables, complete, as Parquet"]
+    lines.append("`tables/`: scores, worst series, forecast")
+    lines.append("`data/`: all tables as Parquet; of the history the part that charts show")
     return "Among the artifacts:\n\n" + "\n".join(f"- {line}" for line in lines)

@@ -61,6 +61,7 @@ def params_of(result: ForecastResult) -> dict[str, str]:
         "data": result.name,
         "data_digest": result.digest,
         "series": result.n_series,
+        "rows": result.rows or None,
         "cutoff": result.history[time].max() if len(result.history) else None,
         "freq": result.freq,
         "season_length": result.season_length,
@@ -99,7 +100,7 @@ def epoch_points(record: Mapping[str, Any]) -> list[Point]:
 
 
 def metrics_of(result: ForecastResult) -> list[Point]:
-    """Metrics of a backtest (overall, skill, by step ahead, by window) and the wall time of the stages.
+    """Metrics of a run: scores (overall, skill, by step ahead, by window), calibration, seconds of stages.
 
     The forecast model's metrics have plain names (``mase``, ``mase_by_step``), so runs compare whatever the
     alias; those of a baseline stand under its name (``SeasonalNaive/mase``).
@@ -111,6 +112,7 @@ def metrics_of(result: ForecastResult) -> list[Point]:
         Finite values only: what is undefined is left out.
     """
     points = list(_finite((f"seconds/{stage}", seconds, 0) for stage, seconds in result.seconds.items()))
+    points += _finite((f"calibration/{name}", factor, 0) for name, factor in result.calibration.items())
     scores = result.scores
     if scores is None or result.backtest.empty:
         return points
@@ -155,18 +157,19 @@ def _finite(values: Iterable[tuple[str, Any, int]]) -> Iterator[Point]:
 
 
 def tables_of(result: ForecastResult) -> dict[str, pd.DataFrame]:
-    """Tables of a run, complete, in a form that Parquet takes.
+    """Tables of a run in a form that Parquet takes.
 
     Args:
         result: The forecast.
 
     Returns:
-        Name to frame: ``forecast``, ``backtest``, ``history``, ``training`` and the score tables.
+        Name to frame: ``forecast``, ``backtest``, ``recent_history`` (the tail that charts show),
+        ``training`` and the score tables.
     """
     frames: dict[str, pd.DataFrame | None] = {
         "forecast": result.forecast,
         "backtest": result.backtest,
-        "history": result.history,
+        "recent_history": result.history,
         "training": pd.DataFrame([dict(record) for record in result.training]),
     }
     if result.scores is not None:

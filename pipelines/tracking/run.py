@@ -19,6 +19,7 @@ from pipelines.tracking.note import note_of
 from pipelines.tracking.quiet import quiet
 from pipelines.tracking.records import Point, epoch_points, metrics_of, params_of, previews_of, tables_of
 from pipelines.tracking.store import TrackingStore, connect, experiment_id
+from pipelines.verdict import verdict
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -211,7 +212,9 @@ class TrackedRun:
                 name=clip(result.name, _DATASET_NAME_LENGTH),
                 digest=result.digest[:_DIGEST_LENGTH] or None,
             )
-            entity = Dataset(**dataset.to_dict())
+            # The frame is the tail that charts show: its schema is that of the data, its size is not.
+            profile = json.dumps({"num_rows": result.rows, "num_series": result.n_series})
+            entity = Dataset(**(dataset.to_dict() | {"profile": profile}))
             context = [InputTag("mlflow.data.context", "training")]
             self._client.log_inputs(self.run_id, datasets=[DatasetInput(entity, context)])
 
@@ -226,6 +229,7 @@ class TrackedRun:
 
     def _tag(self, result: ForecastResult, note: str) -> None:
         tags = {"mlflow.note.content": note, "model": result.alias, "data": result.name}
+        tags["verdict"] = verdict(result.scores, result.alias, result.levels, result.reason).label
         if result.scores is not None and result.scores.shift:
             tags["shift"] = str(result.scores.shift.get("verdict", ""))
             tags["shift_diagnostic"] = json.dumps(result.scores.shift, default=str)
