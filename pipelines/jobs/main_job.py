@@ -96,9 +96,9 @@ def run_forecast(
             forecaster.panel_ = panel  # what the bundle forecasts from, too
             forecast = check_finite(forecaster.predict(), panel.columns)
         how = {"n_windows": held.n_windows, "step": held.step, "refit": refit}
-        result = _result(task, forecaster, how, forecast, backtest, scores, stages.seconds)
+        reason = _reason(scores, held)
+        result = _result(task, forecaster, how, forecast, backtest, scores, reason, stages.seconds)
         with stages("write"):
-            reason = _reason(result, held)
             _write(folder.draft, result, forecaster, reason, formats)
             files = folder.publish({"name": task.name, "data_sha256": result.digest})
         with stages("track"):
@@ -113,6 +113,7 @@ def _result(
     forecast: pd.DataFrame,
     backtest: pd.DataFrame,
     scores: Scores | None,
+    reason: str,
     seconds: dict[str, float],
 ) -> ForecastResult:
     from pipelines.plots.series import history_length
@@ -136,11 +137,14 @@ def _result(
         season_length=task.season_length,
         freq=task.panel.freq.text,
         seconds=dict(seconds),
+        reason=reason,
+        rows=task.panel.notes.rows_in,
+        calibration=dict(forecaster.calibration_),
     )
 
 
-def _reason(result: ForecastResult, held: HeldOut) -> str:
-    if result.scores is not None:
+def _reason(scores: Scores | None, held: HeldOut) -> str:
+    if scores is not None:
         return ""
     return held.reason or "There are no scores, for no value was observed in the held-out rows."
 
