@@ -43,7 +43,7 @@ def main(small: bool) -> None:
     def slim() -> Any:
         settings = {**planned().get_config(), "width": 32, "hidden": 64, "dilations": AS_FAR_AS_THE_LOOKBACK}
         network = ForkingTCN(**settings)
-        network.build((None, None, 4))
+        network.build((None, None, 5))
         return network
 
     print(f"As planned by default: 128 channels of state, {plan.origins_per_chunk} origins a chunk")
@@ -95,8 +95,8 @@ class WindowedLoop:
         from tcn.losses import pinball
 
         length = network.context + 1
-        known = np.isfinite(table.values)
-        rows = np.stack([np.where(known, table.values, 0), known, 0 * known, table.phase], axis=-1)
+        known = table.observed
+        rows = np.stack([table.values, known, 0 * known, table.phase, table.change], axis=-1)
 
         class OneOrigin(keras.Model):
             def __init__(self) -> None:
@@ -107,7 +107,7 @@ class WindowedLoop:
                 return self.network.forecast_members(inputs[None], training=training)[0, :, 0]
 
         def split(window: Any) -> tuple[Any, Any, Any]:
-            window = tf.ensure_shape(window, (None, length + plan.horizon, 4))
+            window = tf.ensure_shape(window, (None, length + plan.horizon, 5))
             return window[:, :length], window[:, length:, 0], window[:, length:, 1]
 
         windows = keras.utils.timeseries_dataset_from_array(

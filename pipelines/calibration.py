@@ -18,8 +18,12 @@ Factors = tuple[float, float]
 
 # Numbers that the forecasts of all members to calibrate on may hold.
 _BUDGET: Final = 6_000_000
+# Where the best factors are looked for, and what the ensemble's may be. Intervals are narrowed by a tenth at
+# most: to promise too much is the worse mistake.
 _SHRINK: Final = (0.0, 1.5)
 _WIDEN: Final = (0.3, 3.0)
+_SHRINK_OF_ENSEMBLE: Final = (0.0, 1.0)
+_WIDEN_OF_ENSEMBLE: Final = (0.9, 3.0)
 
 
 class Samples(NamedTuple):
@@ -76,11 +80,12 @@ def ensemble_factors(samples: Samples, quantiles: Floats) -> Factors:
         quantiles: Probabilities of the forecasts.
 
     Returns:
-        Factor of the median's distance from the last value, at most 1, and of the intervals' width.
+        Factor of the median's distance from the last value, at most 1, and of the intervals' width, at least
+        0.9.
     """
     strange, single, ensemble = (best_factors(part, *samples[3:], quantiles) for part in samples[:3])
     shrink, widen = (s * e / o for s, e, o in zip(strange, ensemble, single, strict=True))
-    return float(np.clip(shrink, 0.0, 1.0)), float(np.clip(widen, *_WIDEN))
+    return float(np.clip(shrink, *_SHRINK_OF_ENSEMBLE)), float(np.clip(widen, *_WIDEN_OF_ENSEMBLE))
 
 
 def best_factors(

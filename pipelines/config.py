@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.errors import ConfigError
 
@@ -27,7 +27,7 @@ class Settings(BaseModel):
     horizon: Count
     freq: Any = None
     season_length: Auto | Count = "auto"
-    levels: tuple[Annotated[float, Field(gt=0, lt=100)], ...] = (80.0, 95.0)
+    levels: tuple[float, ...] = (80.0, 95.0)
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = 0
     lookback: Auto | Annotated[int, Field(ge=2, strict=True)] = "auto"
     architecture: Literal["tcn"] = "tcn"
@@ -44,12 +44,10 @@ class Settings(BaseModel):
     time_col: str = "ds"
     target_col: str = "y"
 
-    @field_validator("levels")
+    @field_validator("levels", mode="before")
     @classmethod
-    def _sorted_levels(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
-        if len(set(levels)) != len(levels):
-            raise ValueError("levels must differ from one another")
-        return tuple(sorted(levels))
+    def _checked_levels(cls, levels: Any) -> tuple[float, ...]:
+        return _levels(levels)
 
     @field_validator("dilations")
     @classmethod
@@ -57,6 +55,16 @@ class Settings(BaseModel):
         if not len(dilations):
             raise ValueError("dilations must hold at least one rate")
         return dilations
+
+    @model_validator(mode="after")
+    def _own_columns(self) -> Settings:
+        others = (self.id_col, self.time_col, self.target_col, "cutoff")
+        if len({self.alias, *others}) <= len(others):
+            names = ", ".join(map(repr, (self.alias, *others)))
+            raise ValueError(
+                f"alias, id_col, time_col, target_col and 'cutoff' must be five names. Received: {names}."
+            )
+        return self
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> Settings:
@@ -82,6 +90,41 @@ class Settings(BaseModel):
             raise ConfigError(_explain(error)) from None
 
 
+def checked_levels(levels: Any) -> tuple[float, ...]:
+    """Levels of intervals, sorted and rounded to the six digits that columns are named by.
+
+    Args:
+        levels: Numbers between 0 and 100, in percent.
+
+    Returns:
+        The levels.
+
+    Raises:
+        ConfigError: If one is not such a number, or two are the same.
+
+    Example:
+        >>> checked_levels([95, 80.0])
+        (80.0, 95.0)
+    """
+    try:
+        return _levels(levels)
+    except ValueError as error:
+        raise ConfigError(f"levels {error}. Received: {levels!r}.") from None
+
+
+def _levels(levels: Any) -> tuple[float, ...]:
+    try:
+        given = [*levels]
+        rounded = [float(f"{float(level):g}") for level in given]
+    except (TypeError, ValueError):
+        given, rounded = [], [0.0]
+    if any(isinstance(level, (bool, str)) for level in given) or any(not 0 < x < 100 for x in rounded):
+        raise ValueError("must be numbers between 0 and 100, in percent")
+    if len(set(rounded)) < len(rounded):
+        raise ValueError("must differ from one another in their first six digits")
+    return tuple(sorted(rounded))
+
+
 def _plain(value: Any) -> Any:
     """Python's own type for a NumPy scalar, a tuple for a list or array."""
     if hasattr(value, "tolist"):
@@ -93,13 +136,18 @@ def _explain(error: ValidationError) -> str:
     """One line per setting that is not allowed: the rule, then what was received."""
     rules: dict[str, list[str]] = {}
     received: dict[str, Any] = {}
+    whole: list[str] = []
     for problem in error.errors():
+        if not problem["loc"]:
+            whole.append(problem["msg"].removeprefix("Value error, "))
+            continue
         name = str(problem["loc"][0])
         message = problem["msg"].removeprefix("Value error, ")
         rules.setdefault(name, []).append(message[:1].lower() + message[1:])
         # Problems inside a list or of one choice among several share the first part of their place.
         received.setdefault(name, problem["input"])
-    return "\n".join(
+    each = (
         f"'{name}': {' or '.join(dict.fromkeys(found))}. Received: {received[name]!r}."
         for name, found in rules.items()
     )
+    return "\n".join((*each, *whole))

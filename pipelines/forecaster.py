@@ -14,11 +14,11 @@ import numpy as np
 
 from pipelines.backtest import backtest_frame, level_columns, origin_runs
 from pipelines.bundle import read_bundle, write_bundle
-from pipelines.config import Settings
+from pipelines.config import Settings, checked_levels
 from pipelines.errors import BundleError, ConfigError, NotFittedError, PanelError
 from pipelines.frequency import Freq
 from pipelines.panel import Panel
-from pipelines.plan import Plan, check_levels, check_size, make_plan, season_of
+from pipelines.plan import Plan, check_size, make_plan, season_of
 from pipelines.windows import SeriesTable
 
 if TYPE_CHECKING:
@@ -389,7 +389,7 @@ class Forecaster:
         """Columns ``(runs, count, horizon)`` of the forecasts from ``count`` origins of each series."""
         from pipelines.network import forecast_origins
 
-        wanted = check_levels(self.settings_.levels if levels is None else levels)
+        wanted = checked_levels(self.settings_.levels if levels is None else levels)
         table = SeriesTable.from_panel(panel, self.plan_.season_length)
         shape = (len(series), count, self.plan_.horizon)
         columns: dict[str, Any] = {}
@@ -402,8 +402,10 @@ class Forecaster:
             for name, values in named.items():
                 columns.setdefault(name, np.empty(shape))[some] = values
         if self.nonnegative_:
+            origins = newest[:, None] - step * np.arange(count - 1, -1, -1)
+            floor = np.where(origins < table.negative[series, None], 0.0, -np.inf)[..., None]
             for values in columns.values():
-                np.maximum(values, 0.0, out=values)
+                np.maximum(values, floor, out=values)
         return columns
 
     def _check_fitted(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from pipelines.config import Settings
-from pipelines.errors import ConfigError, PanelError
+from pipelines.errors import PanelError
 from pipelines.frequency import season_length_of
 from pipelines.panel import Panel
 from pipelines.windows import SeriesTable
@@ -253,18 +253,3 @@ def _readable(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def check_levels(levels: Any) -> tuple[float, ...]:
-    """Check interval levels given to a method, in percent.
-
-    Raises:
-        ConfigError: If one is not between 0 and 100.
-    """
-    try:
-        values = tuple(sorted(float(level) for level in levels))
-    except (TypeError, ValueError):
-        values = (0.0,)
-    if any(not 0 < level < 100 for level in values):
-        raise ConfigError(f"levels must be numbers between 0 and 100, in percent. Received: {levels!r}.")
-    return values

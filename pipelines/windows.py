@@ -7,10 +7,12 @@ step gathers each chunk from the one array of all rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter
 
 from pipelines.panel import Panel
 
@@ -35,12 +37,15 @@ class SeriesTable:
     forecast by a bit. Before its first change a series is forecast without the network.
 
     Attributes:
-        values: ``(rows,)`` conditioned values, NaN where nothing was observed.
+        values: ``(rows,)`` conditioned values; where nothing was observed, the last one that was, or 0.
+        observed: ``(rows,)`` whether a value was observed.
+        change: ``(rows,)`` usual size of a change between observed values so far, recent ones counting more.
         phase: ``(rows,)`` calendar position of each row, from 0 to ``phases - 1``.
         phases: Number of calendar positions, 1 if there are none.
         indptr: ``(series + 1,)`` row pointers.
         seen: ``(series,)`` row of the first observed value; one past the last row where there is none.
         moved: ``(series,)`` row of the first value that differs from it; one past the last row likewise.
+        negative: ``(series,)`` row of the first value below 0; one past the last row likewise.
         base: ``(series,)`` float64 first observed value; 0 where there is none.
         unit: ``(series,)`` float64 power of two; a forecast is ``base + unit * output``.
         weight: ``(series,)`` weight of an error of one unit in the loss.
@@ -50,11 +55,14 @@ class SeriesTable:
     """
 
     values: Floats
+    observed: npt.NDArray[np.bool_]
+    change: Floats
     phase: npt.NDArray[np.int16]
     phases: int
     indptr: npt.NDArray[np.int64]
     seen: npt.NDArray[np.int64]
     moved: npt.NDArray[np.int64]
+    negative: npt.NDArray[np.int64]
     base: npt.NDArray[np.float64]
     unit: npt.NDArray[np.float64]
     weight: Floats
@@ -86,13 +94,18 @@ class SeriesTable:
         np.clip(away, -LARGEST, LARGEST, out=away)
         phase, phases = calendar_phase(panel, season_length)
         lengths = panel.lengths
+        last = _last_observed_row(observed, panel.indptr)
+        change = usual_change(away, panel.indptr, season_length)
         return cls(
-            values=away.astype(np.float32),
+            values=np.where(last >= 0, away[last], 0.0).astype(np.float32),
+            observed=observed,
+            change=np.where(last >= 0, change[last], 0.0).astype(np.float32),
             phase=phase,
             phases=phases,
             indptr=panel.indptr,
             seen=seen,
             moved=moved,
+            negative=_first_row(panel.values < 0, panel.indptr),
             base=base,
             unit=unit,
             weight=loss_weights(away, panel.indptr, season_length),
@@ -225,6 +238,50 @@ def held_out_eras(members: int) -> npt.NDArray[np.int64]:
     parts = max(members, _LEAST_PARTS)
     own = np.arange(members) * parts // members
     return np.stack([256 * own // parts, 256 * (own + 1) // parts], axis=1)
+
+
+def usual_change(
+    values: npt.NDArray[np.float64], indptr: npt.NDArray[np.int64], season_length: int
+) -> npt.NDArray[np.float64]:
+    """Exponentially weighted mean of the absolute changes of each series up to each row.
+
+    It is what a window without change or without values is scaled by: a weight halves every four seasons, and
+    every 32 observed values at least, so that long silence makes it small.
+
+    Args:
+        values: ``(rows,)`` finite values, NaN where nothing was observed.
+        indptr: ``(series + 1,)`` row pointers.
+        season_length: Steps in a season.
+
+    Returns:
+        ``(rows,)``: 0 at the first observed value of a series, NaN where nothing was observed.
+
+    Example:
+        >>> usual_change(np.array([1.0, 3.0, np.nan, 3.0]), np.array([0, 4]), season_length=1).round(2)
+        array([0.  , 2.  ,  nan, 0.99])
+    """
+    keep = 0.5 ** (1 / max(4 * season_length, 32))
+    rows = np.flatnonzero(np.isfinite(values))
+    begin = np.searchsorted(rows, indptr)
+    change = np.abs(np.diff(values[rows], prepend=0.0))
+    for first, end in pairwise(begin):
+        if end > first:
+            change[first] = 0.0
+            change[first:end] = lfilter([1.0], [1.0, -keep], change[first:end])
+    age = np.arange(len(rows)) - np.repeat(begin[:-1], np.diff(begin))
+    change /= np.maximum((1 - keep**age) / (1 - keep), 1.0)
+    result = np.full(len(values), np.nan)
+    result[rows] = change
+    return result
+
+
+def _last_observed_row(
+    observed: npt.NDArray[np.bool_], indptr: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Newest row up to each row at which its series was observed, -1 where there is none."""
+    last: npt.NDArray[np.int64] = np.maximum.accumulate(np.where(observed, np.arange(len(observed)), -1))
+    last[last < np.repeat(indptr[:-1], np.diff(indptr))] = -1
+    return last
 
 
 def _first_row(mask: npt.NDArray[np.bool_], indptr: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

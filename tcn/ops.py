@@ -9,7 +9,7 @@ from typing import Any
 
 from keras import ops
 
-__all__ = ["frames", "last_observed", "rolling_sum"]
+__all__ = ["frames", "rolling_sum"]
 
 Tensor = Any
 
@@ -73,21 +73,3 @@ def frames(x: Tensor, window: int, stride: int = 1) -> Tensor:
     starts = ops.arange(0, x.shape[-1] - window + 1, stride)
     index = starts[:, None] + ops.arange(window)[None, :]
     return ops.take(x, index, axis=-1)
-
-
-def last_observed(values: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
-    """The newest observed value of each window.
-
-    Args:
-        values: Tensor `(..., window)`.
-        observed: Tensor like `values`: 1 where a value was observed, else 0.
-
-    Returns:
-        `(value, found)`, both `(..., 1)`: 0 and 0 where the window holds no observation.
-    """
-    age = ops.arange(1, values.shape[-1] + 1, dtype=values.dtype)
-    position = observed * age
-    newest = ops.max(position, axis=-1, keepdims=True)
-    found = ops.cast(newest > 0, values.dtype)
-    pick = ops.cast(position == newest, values.dtype) * observed
-    return ops.sum(pick * values, axis=-1, keepdims=True), found

@@ -63,14 +63,14 @@ def clip(value, bound):
     return min(max(value, -bound), bound)
 
 
-def origin_window(values, observed, offset, lookback, season_length, bound=10.0):
+def origin_window(values, observed, offset, change, lookback, season_length, bound=10.0):
     """One origin at the end of one series: window, observed, location, scale, facts."""
     seen = [i for i in range(lookback) if observed[i]]
-    location = values[seen[-1]] if seen else 0.0
+    location = values[-1]  # what was last observed, be it in the window or before
     away = [values[i] - location if observed[i] else 0.0 for i in range(lookback)]
     level = location + offset
     floor = 1e-5 * abs(level) + 1e-30
-    scale = max(sum(map(abs, away)) / max(len(seen), 1), floor)
+    scale = max((sum(map(abs, away)) + change) / (len(seen) + 1), floor)
     lag = min(season_length, lookback - 1)
     steps = [
         abs(values[i] - values[i - lag]) for i in range(lag, lookback) if observed[i] and observed[i - lag]
@@ -85,7 +85,7 @@ def origin_window(values, observed, offset, lookback, season_length, bound=10.0)
     return [clip(a / scale, bound) for a in away], [float(o) for o in observed], [location], [scale], facts
 
 
-def position_features(values, observed, offset, season_length, bound=10.0):
+def position_features(values, observed, offset, change, season_length, bound=10.0):
     """The newest step of one series: channels, center, scale."""
     center_window, scale_window = max(season_length, 4), max(season_length, 8)
     center, away = {}, {}
@@ -97,7 +97,7 @@ def position_features(values, observed, offset, season_length, bound=10.0):
     now = len(values) - 1
     count = sum(observed[t] for t in away)
     level = offset + center[now]
-    scale = max(sum(map(abs, away.values())) / max(count, 1), 1e-5 * abs(level) + 1e-30)
+    scale = max((sum(map(abs, away.values())) + change) / (count + 1), 1e-5 * abs(level) + 1e-30)
     changes = [
         values[now] - values[now - lag] if observed[now] and observed[now - lag] else 0.0
         for lag in (1, season_length)

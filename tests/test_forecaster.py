@@ -73,6 +73,10 @@ def test_set_params_changes_all_or_nothing():
         {"levels": 80},
         {"levels": [80, 80.0]},
         {"levels": [100]},
+        {"levels": [99.9999999]},
+        {"levels": [90, 90.0000001]},
+        {"levels": ["80"]},
+        {"levels": [True]},
         {"seed": -1},
         {"lookback": 1},
         {"architecture": "rnn"},
@@ -256,6 +260,30 @@ def test_what_never_was_negative_is_not_forecast_so():
     # One negative value anywhere in the data of the fit, and the bounds are free.
     free = untrained(frame_of({"a": small, "b": small - 1})).predict(levels=[99.99])
     assert (free["TCN-lo-99.99"] < 0).any()
+
+
+def test_what_has_been_negative_may_be_forecast_so():
+    """The data of the fit never were, but the series to forecast has been."""
+    forecaster = untrained(frame_of({"a": weekly(60, 1)}))
+    y = weekly(60, 2, 20.0) - np.linspace(0, 40, 60)
+    crossed = int(np.argmax(y < 0))
+    assert 18 < crossed < 50
+    tested = forecaster.backtest(frame_of({"a": y}), n_windows=40, step=1, levels=[99])
+    origin = (tested["cutoff"] - pd.Timestamp("2024-01-01")).dt.days
+    columns = ["TCN", "TCN-lo-99"]
+    assert (tested.loc[origin < crossed, columns] >= 0).all(axis=None)
+    assert (tested.loc[origin >= crossed, columns] < 0).any().all()
+    below = forecaster.predict(frame_of({"a": np.r_[-5.0, np.full(20, -5.0)]}))
+    assert (below["TCN"] == -5.0).all()
+
+
+@pytest.mark.parametrize(
+    "names", [{"alias": "y"}, {"alias": "cutoff"}, {"id_col": "ds"}, {"target_col": "v", "time_col": "v"}]
+)
+def test_columns_have_names_of_their_own(names):
+    with pytest.raises(ConfigError, match="five names") as raised:
+        Forecaster(horizon=4, **names)
+    assert repr(next(iter(names.values()))) in str(raised.value)
 
 
 # Backtests

@@ -27,7 +27,7 @@ def make(lookback, season_length, dilations, seed=0):
         members=MEMBERS,
         seed=seed,
     )
-    network.build((None, None, 4))
+    network.build((None, None, 5))
     rng = np.random.default_rng(seed)
     network.set_weights([w + 0.2 * rng.normal(size=w.shape) for w in network.get_weights()])
     return network
@@ -39,8 +39,12 @@ def inputs_for(network, more=6, seed=0):
     observed = rng.random((2, steps)) < 0.8
     level = np.array([[3.0], [50.0]])
     phase = (np.arange(steps) + np.array([[0], [4]])) % PHASES
-    values = np.where(observed, np.cumsum(rng.normal(size=(2, steps)), axis=1), 0.0)
-    return np.stack([values, observed, np.broadcast_to(level, values.shape), phase], -1).astype("float32")
+    values = np.cumsum(rng.normal(size=(2, steps)), axis=1)
+    for t in range(1, steps):
+        values[:, t] = np.where(observed[:, t], values[:, t], values[:, t - 1])
+    change = rng.uniform(0.0, 2.0, values.shape)
+    level = np.broadcast_to(level, values.shape)
+    return np.stack([values, observed, level, phase, change], -1).astype("float32")
 
 
 def dense(layer, x, m):
@@ -52,18 +56,18 @@ def normal(layer, x, m):
 
 
 def forecast_of(network, m, history):
-    """Member m's forecast from the end of one history `(time, 4)`, a step at a time."""
-    values, observed, offset, phase = history.astype(float).T
+    """Member m's forecast from the end of one history `(time, 5)`, a step at a time."""
+    values, observed, offset, phase, change = history.astype(float).T
     back = slice(len(values) - network.lookback, None)
     window, known, (location,), (scale,), facts = origin_window(
-        values[back], observed[back], offset[-1], network.lookback, network.season_length
+        values[back], observed[back], offset[-1], change[-1], network.lookback, network.season_length
     )
     reach, field = network.positions.context + 1, network.receptive_field
     channels = []
     for end in range(len(values) - field + 1, len(values) + 1):
         part = slice(end - reach, end)
         each, (center,), (spread,) = position_features(
-            values[part], observed[part], offset[end - 1], network.season_length
+            values[part], observed[part], offset[end - 1], change[end - 1], network.season_length
         )
         channels.append(each)
     hidden = dense(network.stem, np.array(channels), m)
@@ -83,7 +87,10 @@ def forecast_of(network, m, history):
     state = state + network.embed.kernel.numpy()[m][int(phase[-1])]
     path = np.array(window) @ network.seasons.numpy()[m]
     every = [np.broadcast_to(x, (MEMBERS, 1, 1, len(x))).astype("float32") for x in (state, path)]
-    return location + scale * network.head(*every)[m, 0, 0].numpy()  # the head has a test of its own
+    quantiles = network.head(*every)[m, 0, 0].numpy()  # the head has a test of its own
+    median = quantiles[:, len(QUANTILES) // 2, None]
+    shrink, widen = float(network.shrink), float(network.widen)
+    return location + scale * (shrink * median + widen * (quantiles - median))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +117,7 @@ def test_a_call_averages_the_members_and_pads_with_unobserved_steps():
     inputs = inputs_for(network)
     called = network(inputs).numpy()
     assert called.shape == (2, inputs.shape[1], HORIZON, len(QUANTILES))
-    padded = np.concatenate([np.zeros((2, network.context, 4), "float32"), inputs], axis=1)
+    padded = np.concatenate([np.zeros((2, network.context, 5), "float32"), inputs], axis=1)
     for t in (0, 5, inputs.shape[1] - 1):
         window = padded[1, t : t + network.context + 1]
         expected = np.mean([forecast_of(network, m, window) for m in range(MEMBERS)], axis=0)
@@ -127,7 +134,7 @@ def test_the_context_is_the_longer_of_both_paths():
 @pytest.mark.parametrize(("season_length", "lookback"), [(7, 20), (7, 9), (1, 4), (30, 9)])
 def test_the_initial_path_repeats_the_last_seasons(season_length, lookback):
     network = ForkingTCN(10, QUANTILES, lookback=lookback, season_length=season_length, dilations=(1,))
-    network.build((None, None, 4))
+    network.build((None, None, 5))
     weights = network.seasons.numpy()[0]
     assert weights.shape == (lookback, 10)
     window = np.random.default_rng(0).normal(size=lookback)
@@ -142,7 +149,7 @@ def test_the_initial_path_repeats_the_last_seasons(season_length, lookback):
 def test_a_configuration_makes_the_same_network():
     network = make(9, 7, (1, 2))
     twin = ForkingTCN.from_config(network.get_config())
-    twin.build((None, None, 4))
+    twin.build((None, None, 5))
     assert twin.get_config() == network.get_config()
     twin.set_weights(network.get_weights())
     inputs = inputs_for(network)

@@ -67,8 +67,8 @@ def test_nothing_after_an_origin_moves_its_forecast_by_a_bit(data):
 def test_the_network_itself_is_causal_to_the_bit(wild):
     network = fitted().network_
     rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(2, 50, 4)).astype("float32")
-    inputs[..., 1], inputs[..., 3] = 1.0, 0.0
+    inputs = rng.normal(size=(2, 50, 5)).astype("float32")
+    inputs[..., 1], inputs[..., 3], inputs[..., 4] = 1.0, 0.0, 0.1
     spoiled = inputs.copy()
     spoiled[:, 30:, :3] += wild
     one, two = network(inputs).numpy(), network(spoiled).numpy()
@@ -79,7 +79,7 @@ def test_the_network_itself_is_causal_to_the_bit(wild):
 def test_a_forecast_depends_on_the_whole_context_and_the_newest_step():
     network = fitted().network_
     rng = np.random.default_rng(0)
-    inputs = np.ones((1, 1, network.context + 1, 4), "float32")
+    inputs = np.ones((1, 1, network.context + 1, 5), "float32")
     inputs[..., 0], inputs[..., 2:] = rng.normal(size=network.context + 1), 0.0
     shown = tf.constant(inputs)
     with tf.GradientTape() as tape:
@@ -148,10 +148,10 @@ def test_a_network_computes_chunks_strides_and_whole_sequences_alike():
     network = fitted().network_
     rng = np.random.default_rng(3)
     steps = network.context + 24
-    inputs = rng.normal(size=(1, 3, steps, 4)).astype("float32")
+    inputs = rng.normal(size=(1, 3, steps, 5)).astype("float32")
     inputs[..., 1] = rng.random((1, 3, steps)) < 0.8
-    inputs[..., 0] *= inputs[..., 1]
     inputs[..., 3] = np.arange(steps) % 7
+    inputs[..., 4] = np.abs(inputs[..., 4])
     whole = network.forecast_members(inputs).numpy()
     assert whole.shape[:3] == (2, 3, 24)
     np.testing.assert_allclose(
@@ -294,6 +294,30 @@ def test_a_series_that_never_changed_is_forecast_as_its_value():
     assert (forecast.loc["x", "TCN-hi-80"] > forecast.loc["x", "TCN-lo-80"]).all()
 
 
+@pytest.mark.parametrize("gap", [1, 5, 12, 13, 14, 15, 30, 200])
+@pytest.mark.parametrize("seen_after", [0, 1])
+def test_a_gap_of_any_length_is_forecast_from_the_last_value(gap, seen_after):
+    """Also one as long as the look-back of 14 rows, which leaves a window nothing to be scaled by."""
+    y = np.r_[weekly(60, 3) + np.arange(60), np.full(gap, np.nan), weekly(1, 4, 112.0)[:seen_after]]
+    last = y[np.isfinite(y)][-1]
+    forecast = fitted().predict(frame_of({"a": y}))
+    change = np.abs(np.diff(y[:60])).mean()
+    assert (forecast["TCN"] - last).abs().max() < 10 * change
+    width = forecast["TCN-hi-95"] - forecast["TCN-lo-95"]
+    assert width.between(0.5 * change, 40 * change).all()
+
+
+def test_a_window_without_change_is_not_forecast_as_certain():
+    rare = np.zeros(400)
+    rare[::25] = 6.0
+    forecast = fitted().predict(frame_of({"a": rare[:399]}))
+    assert (rare[:399][-14:] == 0).all()
+    assert (forecast["TCN-hi-95"] > 0.02).all()
+    # Silence much longer than that is believed.
+    quiet = fitted().predict(frame_of({"a": np.r_[rare, np.zeros(1000)]}))
+    assert (quiet["TCN-hi-95"] < 1e-6).all()
+
+
 @given(st.integers(-900, 900))
 @settings(max_examples=15)
 def test_a_power_of_two_scales_the_forecast_exactly(power):
@@ -324,8 +348,8 @@ def test_a_constant_shifts_the_forecast(shift):
 
 def test_a_network_of_one_member_and_of_three_are_within_the_contract():
     rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(2, 30, 4)).astype("float32")
-    inputs[..., 1], inputs[..., 3] = 1.0, 0.0
+    inputs = rng.normal(size=(2, 30, 5)).astype("float32")
+    inputs[..., 1], inputs[..., 3], inputs[..., 4] = 1.0, 0.0, 0.1
     for members in (1, 3):
         network = ForkingTCN(3, (0.1, 0.5, 0.9), lookback=6, season_length=4, dilations=(1,), members=members)
         network.build(inputs.shape)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from small_forecasters import SMALL, frame_of, weekly
 
 from pipelines import ConfigError, Forecaster, Panel, PanelError
-from pipelines.config import Settings
+from pipelines.config import Settings, checked_levels
 from pipelines.network import build_network
-from pipelines.plan import MAX_ROWS, Plan, check_levels, check_size, make_plan, season_of
+from pipelines.plan import MAX_ROWS, Plan, check_size, make_plan, season_of
 from pipelines.windows import SeriesTable
 from tcn.receptive_field import receptive_field
 
@@ -182,9 +182,9 @@ def test_more_rows_than_32_bits_count_are_refused_before_any_work():
 @pytest.mark.parametrize("levels", [[0], [100], [80, -1], [float("nan")], 80, ["high"], [None]])
 def test_levels_are_numbers_between_0_and_100(levels):
     with pytest.raises(ConfigError, match="must be numbers between 0 and 100, in percent") as raised:
-        check_levels(levels)
+        checked_levels(levels)
     assert f"Received: {levels!r}." in str(raised.value)
 
 
 def test_levels_are_sorted_numbers():
-    assert check_levels([95, np.float32(50)]) == (50.0, 95.0)
+    assert checked_levels([95, np.float32(50)]) == (50.0, 95.0)

@@ -17,12 +17,15 @@ def random(*shape, seed=0):
 
 
 def series(steps, share=0.7, seed=0):
-    """Values, observed and offset of two members and three series, as the network is given them."""
+    """Values, observed, offset and change of two members and three series, as the network is given them."""
     rng = np.random.default_rng(seed)
     observed = (rng.random((2, 3, steps)) < share).astype("float32")
-    values = rng.normal(size=(2, 3, steps)).astype("float32") * observed
+    values = rng.normal(size=(2, 3, steps)).astype("float32")
+    for t in range(1, steps):
+        values[..., t] = np.where(observed[..., t], values[..., t], values[..., t - 1])
     offset = np.broadcast_to(rng.normal(size=(2, 3, 1)) * [[[0.0], [5.0], [1e7]]], values.shape)
-    return values, observed, offset.astype("float32")
+    change = np.abs(rng.normal(size=values.shape)) * [[[0.0], [0.1], [3.0]]]
+    return values, observed, offset.astype("float32"), change.astype("float32")
 
 
 def vary(layer, seed=0):
@@ -194,8 +197,9 @@ class TestOriginWindow:
         st.sampled_from([0, 0.4, 1]),
     )
     def test_equals_a_loop_over_origins(self, lookback, season_length, more, stride, share):
-        values, observed, offset = series(lookback + more, share)
-        view = OriginWindow(lookback, season_length, clip=2.0)(values, observed, offset, stride=stride)
+        values, observed, offset, change = series(lookback + more, share)
+        layer = OriginWindow(lookback, season_length, clip=2.0)
+        view = layer(values, observed, offset, change, stride=stride)
         for m in range(2):
             for b in range(3):
                 for k, start in enumerate(range(0, more + 1, stride)):
@@ -204,6 +208,7 @@ class TestOriginWindow:
                         values[m, b, window].astype(float),
                         observed[m, b, window],
                         float(offset[m, b, start + lookback - 1]),
+                        float(change[m, b, start + lookback - 1]),
                         lookback,
                         season_length,
                         bound=2.0,
@@ -226,8 +231,8 @@ class TestPositionFeatures:
     @given(st.integers(1, 10), st.integers(0, 4), st.sampled_from([0, 0.4, 1]))
     def test_equals_a_loop_over_steps(self, season_length, more, share):
         layer = PositionFeatures(season_length, clip=2.0)
-        values, observed, offset = series(layer.context + 1 + more, share)
-        parts = layer(values, observed, offset)
+        values, observed, offset, change = series(layer.context + 1 + more, share)
+        parts = layer(values, observed, offset, change)
         for m in range(2):
             for b in range(3):
                 for k in range(more + 1):
@@ -236,6 +241,7 @@ class TestPositionFeatures:
                         values[m, b, window].astype(float),
                         observed[m, b, window],
                         float(offset[m, b, k + layer.context]),
+                        float(change[m, b, k + layer.context]),
                         season_length,
                         bound=2.0,
                     )

@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,7 +5,7 @@ from hypothesis import strategies as st
 
 import tcn
 from tcn.losses import pinball
-from tcn.ops import frames, last_observed, rolling_sum
+from tcn.ops import frames, rolling_sum
 
 
 def random(*shape, seed=0):
@@ -39,15 +38,6 @@ def test_frames_are_windows_a_stride_apart(window, more, stride):
     x = random(2, window + more)
     expected = np.stack([x[:, i : i + window] for i in range(0, more + 1, stride)], axis=1)
     np.testing.assert_array_equal(frames(x, window, stride), expected)
-
-
-@given(st.lists(st.tuples(st.floats(-1e6, 1e6, width=32), st.booleans()), min_size=1, max_size=12))
-def test_last_observed_is_the_newest_that_was_seen(steps):
-    values = np.array([v if seen else 0.0 for v, seen in steps], "float32")
-    observed = np.array([seen for _, seen in steps], "float32")
-    value, found = last_observed(keras.ops.convert_to_tensor(values), keras.ops.convert_to_tensor(observed))
-    kept = [v for v, seen in steps if seen]
-    assert (float(value[0]), float(found[0])) == ((kept[-1], 1.0) if kept else (0.0, 0.0))
 
 
 @given(

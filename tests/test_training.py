@@ -43,7 +43,7 @@ def small_problem(dropout=0.0):
         members=MEMBERS,
         seed=5,
     )
-    network.build((None, None, 4))
+    network.build((None, None, 5))
     return network, table, plan
 
 
@@ -52,7 +52,7 @@ def loss_by_hand(network, table, plan):
     draws = ChunkSampler(table, plan.origins_per_chunk).draw(
         np.random.default_rng(SEED), (1, plan.members, plan.chunks)
     )
-    windows, places = np.zeros((MEMBERS, CHUNKS * ORIGINS, network.context + 1, 4), "float32"), []
+    windows, places = np.zeros((MEMBERS, CHUNKS * ORIGINS, network.context + 1, 5), "float32"), []
     for m in range(MEMBERS):
         for c in range(CHUNKS):
             i, newest = int(draws[0][0, m, c]), int(draws[1][0, m, c])
@@ -61,13 +61,13 @@ def loss_by_hand(network, table, plan):
                 origin = newest - ORIGINS + 1 + o
                 places.append((m, i, origin))
                 for k, row in enumerate(range(origin - network.context, origin + 1)):
-                    value = table.values[row] if begin <= row < end else np.nan
-                    phase = table.phase[min(max(row, begin), end - 1)]
+                    inside = begin <= row < end
                     windows[m, c * ORIGINS + o, k] = (
-                        np.nan_to_num(value),
-                        np.isfinite(value),
+                        table.values[row] if inside else 0.0,
+                        inside and table.observed[row],
                         table.offset[i],
-                        phase,
+                        table.phase[min(max(row, begin), end - 1)],
+                        table.change[row] if inside else 0.0,
                     )
     forecasts = network.forecast_members(windows).numpy().astype(float).reshape(-1, HORIZON, len(QUANTILES))
     total, count, too_early, kept_from = 0.0, 0, False, 0
@@ -79,7 +79,7 @@ def loss_by_hand(network, table, plan):
             continue
         for h in range(HORIZON):
             row = origin + 1 + h
-            if row < table.indptr[i + 1] and np.isfinite(table.values[row]):
+            if row < table.indptr[i + 1] and table.observed[row]:
                 if bounds[m, 0] <= table.era[row] < bounds[m, 1]:
                     kept_from += 1
                     continue

@@ -21,6 +21,7 @@ from pipelines.windows import (
     eras,
     held_out_eras,
     loss_weights,
+    usual_change,
 )
 
 SEASON = 7
@@ -45,9 +46,10 @@ def table_of(series, season_length=SEASON):
 def test_conditioning_is_undone_by_base_and_unit(series):
     table = table_of(series)
     for i, y in enumerate(series):
-        shown = table.values[table.indptr[i] : table.indptr[i + 1]].astype(float)
+        rows = slice(table.indptr[i], table.indptr[i + 1])
         y = np.array(y)
-        np.testing.assert_array_equal(np.isnan(shown), np.isnan(y))
+        np.testing.assert_array_equal(table.observed[rows], ~np.isnan(y))
+        shown = np.where(table.observed[rows], table.values[rows].astype(float), np.nan)
         assert np.isfinite(table.base[i])
         assert np.log2(table.unit[i]) == np.round(np.log2(table.unit[i]))
         # Compared in the units shown: the bound is float32's seven digits, and what a float can hold.
@@ -70,6 +72,7 @@ def test_first_rows_are_those_of_a_loop(series):
         seen = next((k for k, v in enumerate(y) if not np.isnan(v)), len(y))
         moved = next((k for k, v in enumerate(y) if not np.isnan(v) and v != y[seen]), len(y))
         assert (table.seen[i] - begin, table.moved[i] - begin) == (seen, moved)
+        assert table.negative[i] - begin == next((k for k, v in enumerate(y) if v < 0), len(y))
         assert table.base[i] == (y[seen] if seen < len(y) else 0.0)
         first = max(min(SEASON, len(y) - 2), moved)
         assert table.first_origin[i] == first
@@ -88,10 +91,44 @@ def test_nothing_that_follows_changes_what_was_shown(series):
             if part.moved[i] < known:  # from the first change on
                 assert (part.base[i], part.unit[i]) == (whole.base[i], whole.unit[i])
                 assert part.offset[i] == whole.offset[i]
-                np.testing.assert_array_equal(
-                    part.values[part.indptr[i] : known],
-                    whole.values[whole.indptr[i] :][: known - part.indptr[i]],
-                )
+                for name in ("values", "observed", "change"):
+                    np.testing.assert_array_equal(
+                        getattr(part, name)[part.indptr[i] : known],
+                        getattr(whole, name)[whole.indptr[i] :][: known - part.indptr[i]],
+                    )
+
+
+@given(series_lists)
+def test_gaps_carry_the_last_value_and_change(series):
+    table = table_of(series)
+    for i, y in enumerate(series):
+        value = change = 0.0
+        for row, seen in zip(range(table.indptr[i], table.indptr[i + 1]), ~np.isnan(y), strict=True):
+            if seen:
+                value, change = table.values[row], table.change[row]
+            assert (table.values[row], table.change[row]) == (value, change)
+
+
+@given(
+    st.lists(st.lists(st.one_of(st.just(np.nan), st.floats(-100, 100)), max_size=20), min_size=1, max_size=3),
+    st.sampled_from([1, 12]),
+)
+def test_the_usual_change_is_a_weighted_mean(series, season_length):
+    keep = 0.5 ** (1 / (32 if season_length == 1 else 48))
+    indptr = np.cumsum([0, *map(len, series)])
+    found = usual_change(np.array([v for y in series for v in y]), indptr, season_length)
+    for i, y in enumerate(series):
+        changes, last = [], None
+        for k, value in enumerate(y):
+            if np.isnan(value):
+                assert np.isnan(found[indptr[i] + k])
+                continue
+            if last is not None:
+                changes.append(abs(value - last))
+            last = value
+            weights = keep ** np.arange(len(changes))[::-1]
+            expected = np.average(changes, weights=weights) if changes else 0.0
+            assert found[indptr[i] + k] == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 def test_the_panel_is_not_changed():
@@ -199,16 +236,17 @@ def test_a_chunk_is_what_a_loop_gathers(data):
     which = data.draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
     newest = [int(table.indptr[i]) + data.draw(st.integers(-4, len(series[i]) + 5)) for i in which]
     inputs, targets = DeviceTable.from_table(table).chunk(np.int32(which), np.int32(newest), before, after)
-    assert inputs.shape == (len(which), before, 4)
+    assert inputs.shape == (len(which), before, 5)
     assert targets.shape == (len(which), before + after)
     for k, (i, last) in enumerate(zip(which, newest, strict=True)):
         for column, row in enumerate(range(last - before + 1, last + after + 1)):
             inside = table.indptr[i] <= row < table.indptr[i + 1]
-            value = table.values[row] if inside else np.float32(np.nan)
-            np.testing.assert_array_equal(targets[k, column], value)
+            known = inside and table.observed[row]
+            np.testing.assert_array_equal(targets[k, column], table.values[row] if known else np.nan)
             if column < before:
                 nearest = min(max(row, table.indptr[i]), table.indptr[i + 1] - 1)
-                expected = [np.nan_to_num(value), np.isfinite(value), table.offset[i], table.phase[nearest]]
+                value, change = (table.values[row], table.change[row]) if inside else (0.0, 0.0)
+                expected = [value, known, table.offset[i], table.phase[nearest], change]
                 np.testing.assert_array_equal(inputs[k, column], np.float32(expected))
 
 
@@ -336,7 +374,7 @@ def test_chunks_know_what_is_held_out():
     gatherer = ChunkGatherer.of(table, replace(plan, members=2, chunks=4, origins_per_chunk=5), context)
     which, newest = ChunkSampler(table, 5).draw(np.random.default_rng(1), (2, 4))
     chunk = gatherer.gather(which, newest)
-    assert chunk.inputs.shape == (2, 4, context + 5, 4)
+    assert chunk.inputs.shape == (2, 4, context + 5, 5)
     for (m, c, o, h), held in np.ndenumerate(chunk.held_out.numpy()):
         i, origin = int(which[m, c]), int(newest[m, c]) - 4 + o
         row = min(origin + 1 + h, panel.n_rows - 1)

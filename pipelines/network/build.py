@@ -35,7 +35,7 @@ def build_network(plan: Plan, seed: int) -> ForkingTCN:
         seed=seed,
         name="forking_tcn",
     )
-    network.build((None, None, 4))
+    network.build((None, None, 5))
     return network
 
 

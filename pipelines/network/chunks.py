@@ -18,7 +18,7 @@ class Chunk(NamedTuple):
     """Chunks of every member.
 
     Attributes:
-        inputs: ``(members, chunks, context + origins, 4)``.
+        inputs: ``(members, chunks, context + origins, 5)``.
         target: ``(members, chunks, origins, horizon)``, 0 where unknown.
         known: Like ``target``: whether there is a value, after an origin that may be one.
         held_out: Like ``target``: whether the member must not learn from it.

@@ -16,7 +16,9 @@ class DeviceTable:
     """The arrays of a ``SeriesTable`` that a compiled step gathers from.
 
     Attributes:
-        values: ``(rows,)`` values, NaN where unobserved.
+        values: ``(rows,)`` values, the last observed one where there is none.
+        observed: ``(rows,)`` whether a value was observed.
+        change: ``(rows,)`` usual size of a change.
         phase: ``(rows,)`` calendar positions.
         begin: ``(series,)`` first row of each series.
         end: ``(series,)`` one past its last row.
@@ -24,6 +26,8 @@ class DeviceTable:
     """
 
     values: Any
+    observed: Any
+    change: Any
     phase: Any
     begin: Any
     end: Any
@@ -35,6 +39,8 @@ class DeviceTable:
         pointers = table.indptr.astype(np.int32)
         return cls(
             values=tf.constant(table.values),
+            observed=tf.constant(table.observed),
+            change=tf.constant(table.change),
             phase=tf.constant(table.phase),
             begin=tf.constant(pointers[:-1]),
             end=tf.constant(pointers[1:]),
@@ -51,16 +57,20 @@ class DeviceTable:
             after: Rows to gather after it.
 
         Returns:
-            Network inputs ``(..., before, 4)``, and targets ``(..., before + after)``, NaN where unobserved.
+            Network inputs ``(..., before, 5)``, and targets ``(..., before + after)``, NaN where unobserved.
         """
         row = newest[..., None] + tf.range(1 - before, after + 1)
         begin, end = tf.gather(self.begin, series)[..., None], tf.gather(self.end, series)[..., None]
         inside = (row >= begin) & (row < end)
         row = tf.clip_by_value(row, begin, end - 1)
-        values = tf.where(inside, tf.gather(self.values, row), np.nan)
-        shown = values[..., :before]
-        observed = tf.math.is_finite(shown)
-        offset = tf.broadcast_to(tf.gather(self.offset, series)[..., None], tf.shape(shown))
-        phase = tf.cast(tf.gather(self.phase, row[..., :before]), tf.float32)
-        channels = [tf.where(observed, shown, 0.0), tf.cast(observed, tf.float32), offset, phase]
-        return tf.stack(channels, axis=-1), values
+        values = tf.where(inside, tf.gather(self.values, row), 0.0)
+        observed = inside & tf.gather(self.observed, row)
+        past = row[..., :before]
+        channels = [
+            values[..., :before],
+            tf.cast(observed[..., :before], tf.float32),
+            tf.broadcast_to(tf.gather(self.offset, series)[..., None], tf.shape(past)),
+            tf.cast(tf.gather(self.phase, past), tf.float32),
+            tf.where(inside[..., :before], tf.gather(self.change, past), 0.0),
+        ]
+        return tf.stack(channels, axis=-1), tf.where(observed, values, np.nan)

@@ -70,7 +70,7 @@ def forecast_origins(
 
 
 def _compiled(network: Any, stride: int) -> Callable[..., Any]:
-    """Return the compiled function from inputs ``(batch, time, 4)`` to the mean forecast of the members."""
+    """Return the compiled function from inputs ``(batch, time, 5)`` to the mean forecast of the members."""
     functions = _COMPILED.setdefault(network, {})
     if stride not in functions:
         owner = weakref.ref(network)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from tcn.ops import frames, last_observed
+from tcn.ops import frames
 
 __all__ = ["OriginView", "OriginWindow"]
 
@@ -22,7 +22,7 @@ class OriginView(NamedTuple):
         window: Values relative to `location` in units of `scale`, clipped, 0 where unobserved:
             `(..., lookback)`.
         observed: 1 where a value was observed: `(..., lookback)`.
-        location: Last observed value: `(..., 1)`.
+        location: Last observed value, one from before the window if need be: `(..., 1)`.
         scale: Mean distance of the window from `location`, never 0: `(..., 1)`.
         facts: Scale-free descriptions of the window: `(..., 4)`.
     """
@@ -38,8 +38,9 @@ class OriginView(NamedTuple):
 class OriginWindow(keras.layers.Layer):
     """Cut and normalize the look-back window of every origin.
 
-    The location is the last observed value, the scale the mean absolute distance to it. Both use the window
-    alone, so an origin is seen the same way in a long sequence and in one that ends there.
+    The location is the last observed value, the scale the mean absolute distance to it, with the usual change
+    as one more observation: a window that is constant or empty is scaled by what came before it. An origin is
+    seen the same way in a long sequence and in one that ends there.
 
     Args:
         lookback: Steps in a window, at least 2.
@@ -47,8 +48,8 @@ class OriginWindow(keras.layers.Layer):
         clip: Bound on the normalized values.
 
     Input shape:
-        Three tensors `(members, batch, time)`: values (0 where unobserved), observed (0 or 1), and the
-        distance from each value to the level in the original units.
+        Four tensors `(members, batch, time)`: values (the last observed one where unobserved), observed (0 or
+        1), the distance from each value to the level in the original units, and the usual size of a change.
 
     Output shape:
         An `OriginView` for the origins `lookback - 1, lookback - 1 + stride, ...` of the input.
@@ -65,16 +66,17 @@ class OriginWindow(keras.layers.Layer):
         self.season_length = season_length
         self.clip = clip
 
-    def call(self, values: Any, observed: Any, offset: Any, stride: int = 1) -> OriginView:
+    def call(self, values: Any, observed: Any, offset: Any, change: Any, stride: int = 1) -> OriginView:
         """Describe every `stride`-th origin that has its whole window."""
         length = self.lookback
         window, known = frames(values, length, stride), frames(observed, length, stride)
-        location, _ = last_observed(window, known)
+        location = window[..., -1:]
         count = ops.sum(known, axis=-1, keepdims=True)
         away = (window - location) * known
         level = location + offset[..., length - 1 :: stride, None]
         floor = RELATIVE_FLOOR * ops.abs(level) + ABSOLUTE_FLOOR
-        spread = ops.sum(ops.abs(away), axis=-1, keepdims=True) / ops.maximum(count, 1.0)
+        spread = ops.sum(ops.abs(away), axis=-1, keepdims=True) + change[..., length - 1 :: stride, None]
+        spread = spread / (count + 1.0)
         scale = ops.maximum(spread, floor)
         facts = [
             ops.log(1.0 + count) / 3.0,

@@ -15,15 +15,17 @@ __all__ = ["PositionFeatures"]
 class PositionFeatures(keras.layers.Layer):
     """Describe each step by its distance to the rolling season mean, its difference and seasonal difference.
 
-    All three are divided by the rolling mean distance from the season mean, so that a causal stack can run
-    over them once for all origins: no channel depends on which origin asks.
+    All three are divided by the rolling mean distance from the season mean, with the usual change as one more
+    observation, so that a causal stack can run over them once for all origins: no channel depends on which
+    origin asks.
 
     Args:
         season_length: Steps in a season.
         clip: Bound on the channels.
 
     Input shape:
-        Three tensors `(members, batch, time)`: values (0 where unobserved), observed, offset to the level.
+        Four tensors `(members, batch, time)`: values (of any size where unobserved), observed, offset to the
+        level, usual size of a change.
 
     Output shape:
         `(channels, center, scale)`: `(members, batch, steps, 4)` and twice `(members, batch, steps, 1)` with
@@ -44,14 +46,14 @@ class PositionFeatures(keras.layers.Layer):
         """Steps before the first output that the rolling statistics need."""
         return self.center_window + self.scale_window - 2
 
-    def call(self, values: Any, observed: Any, offset: Any) -> tuple[Any, Any, Any]:
+    def call(self, values: Any, observed: Any, offset: Any, change: Any) -> tuple[Any, Any, Any]:
         """Describe every step that has its whole context."""
-        center = rolling_sum(values, self.center_window)
+        center = rolling_sum(values * observed, self.center_window)
         center = center / ops.maximum(rolling_sum(observed, self.center_window), 1.0)
         recent = observed[..., self.center_window - 1 :]
         away = (values[..., self.center_window - 1 :] - center) * recent
-        scale = rolling_sum(ops.abs(away), self.scale_window)
-        scale = scale / ops.maximum(rolling_sum(recent, self.scale_window), 1.0)
+        scale = rolling_sum(ops.abs(away), self.scale_window) + change[..., self.context :]
+        scale = scale / (rolling_sum(recent, self.scale_window) + 1.0)
 
         away, center, level = (
             part[..., -scale.shape[-1] :]

@@ -41,8 +41,9 @@ class ForkingTCN(keras.Model):
         seed: Integer that fixes all initial weights and dropout.
 
     Input shape:
-        `(batch, time, 4)`: value, observed (0 or 1), offset (what to add to a value to get its level), phase.
-        Values must be 0 where `observed` is 0.
+        `(batch, time, 5)`: value (the last observed one where `observed` is 0), observed (0 or 1), offset
+        (what to add to a value to get its level), phase, change (usual size of a change, which counts as one
+        more observation when a window is scaled).
 
     Output shape:
         `(batch, time, horizon, quantiles)`, in the units of the values.
@@ -52,7 +53,7 @@ class ForkingTCN(keras.Model):
         >>> from tcn.models import ForkingTCN
         >>> quantiles = (0.1, 0.5, 0.9)
         >>> network = ForkingTCN(horizon=3, quantiles=quantiles, lookback=8, dilations=(1, 2), members=2)
-        >>> network(np.ones((1, 20, 4), "float32")).shape
+        >>> network(np.ones((1, 20, 5), "float32")).shape
         TensorShape([1, 20, 3, 3])
 
     Reference:
@@ -152,17 +153,17 @@ class ForkingTCN(keras.Model):
         """Forecast of each member at every `stride`-th step that has its whole context.
 
         Args:
-            inputs: `(members or 1, batch, time, 4)`; a leading axis of 1 is shown to every member.
+            inputs: `(members or 1, batch, time, 5)`; a leading axis of 1 is shown to every member.
             stride: Steps from one origin to the next; the last step need not be an origin.
             training: Whether dropout is active.
 
         Returns:
             `(members, batch, (time - context - 1) // stride + 1, horizon, quantiles)`.
         """
-        values, observed, offset, phase = (inputs[..., i] for i in range(4))
+        phase, rows = inputs[..., 3], [inputs[..., i] for i in (0, 1, 2, 4)]
         begin = self.context - (self.lookback - 1)
-        view = self.windows(values[..., begin:], observed[..., begin:], offset[..., begin:], stride=stride)
-        hidden, center, spread = self._stack(values, observed, offset, stride)
+        view = self.windows(*(part[..., begin:] for part in rows), stride=stride)
+        hidden, center, spread = self._stack(rows, stride)
         facts = [
             view.facts,
             ops.clip((view.location - center) / spread, -5.0, 5.0),
@@ -182,12 +183,10 @@ class ForkingTCN(keras.Model):
         median = quantiles[..., middle : middle + 1]
         return self.shrink * median + self.widen * (quantiles - median)
 
-    def _stack(self, values: Any, observed: Any, offset: Any, stride: int) -> tuple[Any, Any, Any]:
+    def _stack(self, rows: list[Any], stride: int) -> tuple[Any, Any, Any]:
         """State of the dilated stack at the origins, with the center and scale of its channels there."""
         begin = self.context - (self.receptive_field - 1 + self.positions.context)
-        channels, center, scale = self.positions(
-            values[..., begin:], observed[..., begin:], offset[..., begin:]
-        )
+        channels, center, scale = self.positions(*(part[..., begin:] for part in rows))
         hidden = self.stem(channels)
         for block in self.blocks:
             hidden = block(hidden)
