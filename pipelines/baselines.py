@@ -8,8 +8,9 @@ ahead.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import NormalDist
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 Floats: TypeAlias = "NDArray[np.float64]"
 Ints: TypeAlias = "NDArray[np.int64]"
+
+_TINY: Final = 2.0**-600  # brings squares of any values into range, and multiplies by it without rounding
 
 
 def add_baselines(
@@ -125,7 +128,28 @@ def _check(season_length: int, levels: Sequence[float]) -> None:
 def _forecast(
     panel: Panel, pair_row: Ints, pair: Ints, step: Ints, season_length: int, levels: Sequence[float]
 ) -> dict[str, Floats]:
-    """Return the columns of all baselines, ``step`` rows after the panel's row ``pair_row[pair]``."""
+    """Return the columns of all baselines, ``step`` rows after the panel's row ``pair_row[pair]``.
+
+    Where squares leave the range of numbers, all is computed again in units that keep them inside; what
+    is out of range itself becomes the largest number.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        columns = _forecast_in_range(panel, pair_row, pair, step, season_length, levels)
+        wrong = np.zeros(len(pair), dtype=bool)
+        for values in columns.values():
+            wrong |= ~np.isfinite(values)
+        if wrong.any():
+            small = replace(panel, values=panel.values * _TINY)
+            again = _forecast_in_range(small, pair_row, pair[wrong], step[wrong], season_length, levels)
+            largest = np.finfo(np.float64).max
+            for name, values in again.items():
+                columns[name][wrong] = np.clip(values / _TINY, -largest, largest)
+    return columns
+
+
+def _forecast_in_range(
+    panel: Panel, pair_row: Ints, pair: Ints, step: Ints, season_length: int, levels: Sequence[float]
+) -> dict[str, Floats]:
     past = Residuals.of(panel, pair_row, season_length)
     blank = past.source[pair] < 0
     columns: dict[str, Floats] = {}

@@ -116,6 +116,11 @@ def evaluate(
         if isinstance(train, Panel)
         else Panel.from_frame(train, freq=freq, id_col=id_col, time_col=time_col, target_col=target_col)
     )
+    with np.errstate(over="ignore", invalid="ignore"):  # errors out of the range of numbers are infinite
+        return _scores(backtest, panel, season_length, models)
+
+
+def _scores(backtest: pd.DataFrame, panel: Panel, season_length: int, models: Sequence[str] | None) -> Scores:
     folds = Folds.from_frame(backtest, panel)
     y = backtest[panel.columns.target_col].to_numpy(dtype=np.float64, na_value=np.nan)
     known = ~np.isnan(y)
@@ -161,18 +166,21 @@ def seasonal_scale(values: Floats, season_length: int) -> tuple[float, float]:
 
     Returns:
         Mean absolute and root mean squared difference to the value a season before; both NaN where there is
-        no such pair of values or all are equal, for then no error can be measured in them.
+        no such pair of values, all are equal or their squares are out of the range of numbers, for then no
+        error can be measured in them.
 
     Example:
         >>> import numpy as np
         >>> seasonal_scale(np.array([1.0, 5.0, 2.0, np.nan, 4.0]), season_length=2)
         (1.5, 1.5811388300841898)
     """
-    difference = values[season_length:] - values[:-season_length]
-    difference = difference[~np.isnan(difference)]
-    if not difference.size or np.abs(difference).max() <= _ROUNDING * np.nanmax(np.abs(values)):
-        return np.nan, np.nan
-    return float(np.abs(difference).mean()), float(np.sqrt((difference**2).mean()))
+    with np.errstate(over="ignore"):
+        difference = values[season_length:] - values[:-season_length]
+        difference = difference[~np.isnan(difference)]
+        if not difference.size or np.abs(difference).max() <= _ROUNDING * np.nanmax(np.abs(values)):
+            return np.nan, np.nan
+        scales = float(np.abs(difference).mean()), float(np.sqrt((difference**2).mean()))
+    return scales if np.isfinite(scales).all() else (np.nan, np.nan)
 
 
 def _forecasts(

@@ -81,7 +81,8 @@ def _add_block(sums: dict[str, Sums], forecasts: Forecasts, y: Floats, cell: Int
         """Add means, which come in the order of ``place``, as sums; NaN is the mean of nothing."""
         for model in forecasts:
             if short[model] in means:
-                add(model, name, np.nan_to_num(means[short[model]].to_numpy(dtype=np.float64)) * number)
+                mean = means[short[model]].to_numpy(dtype=np.float64)
+                add(model, name, np.where(number > 0, mean, 0.0) * number)
 
     for model in forecasts:
         add(model, "rows", rows)

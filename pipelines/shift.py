@@ -176,7 +176,8 @@ def _distance(forecast: Floats, y: Floats, copy: Floats, series: Ints) -> float:
     number = int(series.max()) + 1
     ours = np.bincount(series[known], np.abs(forecast - copy)[known], number)
     actual = np.bincount(series[known], np.abs(y - copy)[known], number)
-    return float(np.median(ours[actual > 0] / actual[actual > 0])) if (actual > 0).any() else np.nan
+    usable = (actual > 0) & np.isfinite(ours) & np.isfinite(actual)
+    return float(np.median(ours[usable] / actual[usable])) if usable.any() else np.nan
 
 
 def _sample(folds: Folds, season_length: int) -> Ints:

@@ -9,13 +9,14 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import residuals
 from pipelines.baselines import add_baselines, forecast_baselines
 from pipelines.errors import ConfigError, PanelError
 from pipelines.folds import BASELINES
+from pipelines.metrics import evaluate
 from pipelines.panel import Panel
 
 Z80 = NormalDist().inv_cdf(0.9)
@@ -269,3 +270,52 @@ def test_a_cutoff_outside_the_panel_is_named():
 def test_settings_out_of_range(arguments, message):
     with pytest.raises(ConfigError, match=message):
         forecast_baselines(panel_of([1.0, 2]), **{"horizon": 1, "season_length": 1, **arguments})
+
+
+extremes = st.sampled_from([1.7e308, -1.7e308, 1e200, -3e160, 1e155, 0.0, 1.0, -2.5, 5e-324, math.nan])
+
+
+@settings(max_examples=60)
+@given(
+    y=st.lists(extremes, min_size=12, max_size=40),
+    season=st.sampled_from([1, 4, 7]),
+    level=st.sampled_from([50, 80, 99.9]),
+)
+def test_values_at_the_end_of_the_range_of_numbers_give_finite_forecasts(y, season, level):
+    history = pd.DataFrame({"unique_id": "a", "ds": range(len(y)), "y": y})
+    panel = Panel.from_frame(history, freq=1)
+    backtest = history.tail(5).assign(cutoff=len(y) - 6)
+    for frame in (
+        forecast_baselines(panel, 5, season, [level]),
+        add_baselines(backtest, panel, season, [level]),
+    ):
+        for name in BASELINES:
+            low, middle, high = (frame[f"{name}{part}"] for part in (f"-lo-{level:g}", "", f"-hi-{level:g}"))
+            assert np.isfinite([low, middle, high]).all()
+            assert ((low <= middle) & (middle <= high)).all()
+    if backtest["y"].notna().any():
+        scores = evaluate(add_baselines(backtest, panel, season, [level]), panel, season)
+        assert not (scores.overall["mae"] < 0).any()
+
+
+@given(season=st.sampled_from([1, 4]), factor=st.sampled_from([2.0**1000, 2.0**600, 2.0**-400]))
+def test_baselines_of_huge_series_are_those_of_small_ones_multiplied(season, factor):
+    y = np.random.default_rng(0).integers(-9, 9, 30).astype(float)
+    small, huge = (
+        forecast_baselines(
+            Panel.from_frame(pd.DataFrame({"unique_id": "a", "ds": range(30), "y": y * f}), freq=1), 3, season
+        ).iloc[:, 2:]
+        for f in (1.0, factor)
+    )
+    np.testing.assert_allclose(huge / factor, small, rtol=1e-9)
+
+
+def test_a_huge_value_moves_no_forecast_before_it():
+    y = np.random.default_rng(1).normal(size=40)
+    history = pd.DataFrame({"unique_id": "a", "ds": range(40), "y": y})
+    backtest = history[20:25].assign(cutoff=19)
+    one, two = (
+        add_baselines(backtest, Panel.from_frame(history.assign(y=values), freq=1), 7)
+        for values in (y, np.where(np.arange(40) == 30, 1.7e308, y))
+    )
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
