@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
@@ -18,6 +19,16 @@ from pipelines.errors import PanelError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_HEAD_BYTES = 2**16
+# First bytes of what is given the name .csv by mistake.
+_OTHER_KINDS = {
+    b"\x1f\x8b": "compressed with gzip",
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x28\xb5\x2f\xfd": "compressed with Zstandard",
+    b"PAR1": "a Parquet file",
+}
 
 _HERE = Path(__file__).resolve().parent
 # A wheel carries the data inside this package; in a checkout they lie beside it, where people look for them.
@@ -155,8 +166,8 @@ def load(name: str) -> pd.DataFrame:
 def read_table(path: str | Path, *, id_col: str = "unique_id") -> pd.DataFrame:
     r"""Read a table from a CSV or Parquet file; the suffix decides which.
 
-    Text stays text: an id ``007`` or ``NA`` in a CSV file is neither a number nor missing. What the columns
-    mean is not checked here; a ``Panel`` does that.
+    Text stays text: an id ``007`` or ``NA`` in a CSV file is neither a number nor missing; an empty one is
+    missing. What the columns mean is not checked here; a ``Panel`` does that.
 
     Args:
         path: File that ends in ``.csv`` (comma-separated, UTF-8, a header line) or ``.parquet``.
@@ -186,10 +197,12 @@ def read_table(path: str | Path, *, id_col: str = "unique_id") -> pd.DataFrame:
         what = "a folder" if path.is_dir() else "no such file"
         raise PanelError(f"A data file must exist and be readable. Received: {str(path)!r}, {what}.")
     try:
+        if suffix == ".csv":
+            _check_head(path)
         table = readers[suffix](path, id_col)
         _check_table(table, path, suffix)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = str(error).partition("\n")[0].rstrip(".")
+        reason = "".join(c if c.isprintable() else "?" for c in str(error).partition("\n")[0].rstrip("."))
         raise PanelError(
             f"{path} cannot be read as {suffix[1:]}: {reason}. Check or write the file again."
         ) from error
@@ -199,7 +212,37 @@ def read_table(path: str | Path, *, id_col: str = "unique_id") -> pd.DataFrame:
 def _read_csv(path: Path, id_col: str) -> pa.Table:
     # Null spellings such as "NA" apply to numbers and stamps only: in a column of text they are text.
     convert = pa_csv.ConvertOptions(column_types={id_col: pa.string()}, strings_can_be_null=False)
-    return pa_csv.read_csv(path, convert_options=convert)
+    table = pa_csv.read_csv(path, convert_options=convert)
+    place = table.schema.get_field_index(id_col)
+    if place < 0 or not pa.types.is_string(table.schema.field(place).type):
+        return table
+    ids = table.column(place)
+    named = pc.if_else(pc.equal(ids, ""), pa.scalar(None, pa.string()), ids)
+    return table.set_column(place, id_col, named)
+
+
+def _check_head(path: Path) -> None:
+    """Recognize files that are no comma-separated UTF-8, which a parser would only stumble over."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    for mark, kind in _OTHER_KINDS.items():
+        if head.startswith(mark):
+            raise PanelError(
+                f"A .csv file must hold plain text. Received: {path}, which is {kind}; unpack or export it "
+                "as CSV."
+            )
+    line = head.splitlines()[0] if head else b""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in line:
+        raise PanelError(
+            f"A CSV file must be encoded in UTF-8. Received: {path}, which is UTF-16 or no text at all; save "
+            "it as UTF-8."
+        )
+    header = line.decode("utf-8", errors="replace").removeprefix("\ufeff")
+    if "," not in header and any(mark in header for mark in ";\t|"):
+        raise PanelError(
+            f"A CSV file must be separated by commas. Received: the header {header!r} in {path}. Write the "
+            "file with commas (and a point as the decimal mark)."
+        )
 
 
 def _read_parquet(path: Path, id_col: str) -> pa.Table:
@@ -218,11 +261,6 @@ def _check_table(table: pa.Table, path: Path, suffix: str) -> None:
         )
     if suffix != ".csv":
         return
-    if table.num_columns == 1 and any(mark in table.column_names[0] for mark in ";\t|"):
-        raise PanelError(
-            f"A CSV file must be separated by commas. Received: the header {table.column_names[0]!r} "
-            f"in {path}. Write the file with commas (and a point as the decimal mark)."
-        )
     garbled = [field.name for field in table.schema if pa.types.is_binary(field.type)]
     if garbled:
         raise PanelError(

@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import re
 from dataclasses import FrozenInstanceError, fields
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipelines import datasets
 from pipelines.errors import PanelError
+from pipelines.panel import Panel
 
 NAMES = datasets.names()
 
@@ -141,6 +143,27 @@ def test_parquet_index_is_a_column(tmp_path):
     assert set(datasets.read_table(tmp_path / "a.parquet").columns) == {"unique_id", "ds", "y"}
 
 
+@pytest.mark.parametrize("empty", ["", '""'])
+def test_an_empty_id_is_missing(tmp_path, empty):
+    (tmp_path / "a.csv").write_text(f"unique_id,ds,y\na,2024-01-01,1\n{empty},2024-01-01,5\n")
+    frame = datasets.read_table(tmp_path / "a.csv")
+    assert frame["unique_id"].isna().tolist() == [False, True]
+    with pytest.raises(PanelError, match=r"'unique_id' must have no missing values\. .*row 1"):
+        Panel.from_frame(frame, freq="D")
+
+
+@given(content=st.binary(min_size=1, max_size=200))
+def test_whatever_a_file_holds_the_message_is_fit_for_a_terminal(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path.write_bytes(content)
+    said = None
+    try:
+        datasets.read_table(path)
+    except PanelError as error:
+        said = str(error)
+    assert said is None or said.isprintable()
+
+
 def test_own_id_column_stays_text(tmp_path):
     (tmp_path / "a.csv").write_text("store,ds,y\n01,1,2\n")
     assert datasets.read_table(tmp_path / "a.csv", id_col="store")["store"].tolist() == ["01"]
@@ -160,7 +183,12 @@ def test_any_id_survives_csv(tmp_path_factory, ids):
         ("a", b"", r"must end in \.csv or \.parquet"),
         ("a.csv", b"", r"cannot be read as csv: .*[Ee]mpty"),
         ("a.csv", b"unique_id,ds,y\n", r"at least one row\. Received: .*header only"),
-        ("a.csv", b"unique_id;ds;y\na;1;2,5\n", r"Expected|separated by commas"),
+        ("a.csv", b"unique_id;ds;y\na;1;2,5\n", r"separated by commas.*a point as the decimal mark"),
+        ("a.csv", b"\xef\xbb\xbfunique_id\tds\ty\na\t1\t2,5\n", r"the header 'unique_id.tds.ty'"),
+        ("a.csv", gzip.compress(b"unique_id,ds,y\na,1,2\n"), r"which is compressed with gzip; unpack"),
+        ("a.csv", b"PK\x03\x04\x14\x00", r"an Excel workbook"),
+        ("a.csv", "unique_id,ds,y\na,1,2\n".encode("utf-16"), r"which is UTF-16 .*; save it as UTF-8"),
+        ("a.csv", "unique_id,ds,y\na,1,2\n".encode("utf-16-le"), r"which is UTF-16 .*; save it as UTF-8"),
         ("a.csv", b"unique_id;ds;y\na;1;2\n", r"separated by commas\. Received: the header 'unique_id;ds;y'"),
         ("a.csv", b"unique_id,ds,y\na,1,2\nb,1\n", r"cannot be read as csv: .*Expected 3 columns, got 2"),
         ("a.csv", b"unique_id,ds,y,y\na,1,2,3\n", r"unique\. Received: y more than once"),
