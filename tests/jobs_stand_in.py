@@ -15,7 +15,7 @@ from pipelines.backtest import backtest_frame, origin_runs
 from pipelines.config import Settings
 from pipelines.forecaster import Forecaster
 from pipelines.panel import Panel
-from pipelines.plan import make_plan
+from pipelines.plan import Plan, make_plan
 from pipelines.windows import SeriesTable
 
 
@@ -72,8 +72,24 @@ class StandIn(Forecaster):
         return backtest_frame(panel, series, newest, step, self._with_levels(paths, levels))
 
     def save(self, path):
-        Path(path).mkdir()
-        (Path(path) / "manifest.json").write_text(json.dumps({"rows": self.panel_.n_rows}))
+        path = Path(path)
+        path.mkdir()
+        (path / "manifest.json").write_text(json.dumps({"rows": self.panel_.n_rows}))
+        state = {"params": self.get_params(), "plan": self.plan_.to_dict()}
+        (path / "state.json").write_text(json.dumps(state))
+        self.panel_.to_frame().to_parquet(path / "history.parquet", index=False)
+
+    @classmethod
+    def load(cls, path):
+        if not (Path(path) / "state.json").exists():
+            return super().load(path)  # which says what a bundle must be
+        state = json.loads((Path(path) / "state.json").read_text())
+        loaded = cls(**state["params"])
+        loaded.plan_ = Plan.from_dict(state["plan"])
+        columns = (loaded.id_col, loaded.time_col, loaded.target_col)
+        frame = pd.read_parquet(Path(path) / "history.parquet")
+        loaded.panel_ = Panel.from_frame(frame, loaded.plan_.freq, *columns)
+        return loaded
 
     def _path(self, panel, row):
         season = np.nan_to_num(panel.values[max(row - self.season_length + 1, 0) : row + 1])
@@ -92,4 +108,6 @@ class StandIn(Forecaster):
 def install(patch):
     """Let jobs use the stand-in; ``patch`` is called with module path and value."""
     patch("pipelines.jobs.task.Forecaster", StandIn)
-    patch("pipelines.jobs.fitting.import_module", lambda name: SimpleNamespace())
+    patch("pipelines.jobs.model_jobs.Forecaster", StandIn)
+    config = SimpleNamespace(list_physical_devices=list)
+    patch("pipelines.jobs.fitting.import_module", lambda name: SimpleNamespace(config=config))

@@ -1,5 +1,7 @@
 import json
 import math
+import pkgutil
+import signal
 from contextlib import nullcontext
 
 import jobs_stand_in
@@ -8,8 +10,9 @@ import pandas as pd
 import pytest
 from jobs_stand_in import StandIn, make_frame
 
-from pipelines.errors import BusyError, ForecastingError
-from pipelines.jobs import Request, run_backtest, run_fit, run_forecast, run_plan
+from pipelines.errors import BusyError, ConfigError, ForecastingError
+from pipelines.jobs import Request, run_backtest, run_fit, run_forecast, run_plan, run_predict
+from pipelines.jobs import memory as memory_module
 from pipelines.jobs.results_folder import MANIFEST, digests
 from pipelines.metrics import evaluate
 
@@ -36,7 +39,7 @@ class Watcher:
     """Keeps what a job tells."""
 
     def __init__(self):
-        self.stages, self.epochs, self.plans = [], [], []
+        self.stages, self.epochs, self.plans, self.notes = [], [], [], []
 
     def stage(self, name):
         self.stages.append(name)
@@ -47,6 +50,9 @@ class Watcher:
 
     def planned(self, plan):
         self.plans.append(plan)
+
+    def note(self, text):
+        self.notes.append(text)
 
     def epoch(self, record):
         self.epochs.append(record["step"])
@@ -185,9 +191,114 @@ def test_a_store_that_fails_at_the_end_costs_no_forecast(tmp_path, request_for, 
         raise OSError("disk is gone")
 
     monkeypatch.setattr(TrackedRun, "log_result", fail)
+    request = request_for(make_frame())
     with pytest.raises(BusyError, match=r"OSError: disk is gone\. The forecast itself is complete in"):
+        run_forecast(request, tmp_path / "output", store=tmp_path / "runs")
+    run_forecast(request, tmp_path / "untracked")
+    names = ("forecasts.csv", "scores.json", "backtest.parquet")
+    assert digests_of(tmp_path / "output", names) == digests_of(tmp_path / "untracked", names)
+    assert status_of(tmp_path / "runs") == "FAILED"
+
+
+def digests_of(folder, names):
+    return {name: digests(folder)[name] for name in names}
+
+
+def status_of(store):
+    from mlflow import MlflowClient
+
+    (run,) = MlflowClient(f"sqlite:///{store}/mlflow.db").search_runs(["1"])
+    return run.info.status
+
+
+@pytest.mark.parametrize(
+    ("target", "complete", "status"),
+    [
+        ("pipelines.jobs.main_job._write", False, "KILLED"),
+        ("pipelines.tracking.TrackedRun.log_result", False, "KILLED"),
+        ("pipelines.jobs.results_folder.ResultsFolder.publish", True, "FINISHED"),
+        ("pipelines.tracking.TrackedRun._end", True, "FINISHED"),
+    ],
+)
+def test_whenever_ctrl_c_comes_files_and_run_tell_the_same(
+    tmp_path, request_for, monkeypatch, target, complete, status
+):
+    owner, _, name = target.rpartition(".")
+    owner = pkgutil.resolve_name(owner.replace(".ResultsFolder", ":ResultsFolder").replace(".Tr", ":Tr"))
+    original, sent = getattr(owner, name), []
+
+    def interrupted(*args):
+        if not sent:
+            sent.append(signal.raise_signal(signal.SIGINT))
+        return original(*args)
+
+    monkeypatch.setattr(owner, name, interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run_forecast(request_for(make_frame()), tmp_path / "output", store=tmp_path / "runs")
+    assert (tmp_path / "output" / MANIFEST).exists() is complete
+    assert ("is complete in" in str(caught.value)) is complete
+    assert status_of(tmp_path / "runs") == status
+
+
+def test_a_run_that_cannot_be_ended_costs_no_forecast(tmp_path, request_for, monkeypatch):
+    from pipelines.tracking import TrackedRun
+
+    def fail(self, *args):
+        raise OSError("disk is gone")
+
+    monkeypatch.setattr(TrackedRun, "_end", fail)
+    with pytest.raises(BusyError, match="The forecast itself is complete in"):
         run_forecast(request_for(make_frame()), tmp_path / "output", store=tmp_path / "runs")
     assert (tmp_path / "output" / MANIFEST).exists()
+
+
+def test_a_store_with_an_impossible_path_is_refused_with_the_cure(tmp_path, request_for):
+    output = tmp_path / "what?"
+    with pytest.raises(ConfigError, match=r"another store with --tracking-uri, or use --no-track\.$"):
+        run_forecast(request_for(make_frame()), output, store=output)
+    assert StandIn.fitted_on is None
+    run_forecast(request_for(make_frame()), output)
+
+
+@pytest.mark.parametrize("name", ["report.html", "forecasts.csv", "bundle"])
+def test_files_of_others_are_refused_before_the_fit(tmp_path, request_for, name):
+    output = tmp_path / "output"
+    (output / name).mkdir(parents=True)
+    (output / name / "thesis.txt").write_text("precious")
+    with pytest.raises(ConfigError, match=f"has written '{name}'"):
+        run_forecast(request_for(make_frame()), output)
+    assert StandIn.fitted_on is None
+    assert (output / name / "thesis.txt").read_text() == "precious"
+
+
+def test_the_data_are_not_overwritten_by_their_forecast(tmp_path, request_for):
+    output = tmp_path / "output"
+    run_forecast(request_for(make_frame()), output)
+    make_frame().to_csv(output / "forecasts.csv", index=False)
+    before = digests(output)
+    StandIn.fitted_on = None
+    with pytest.raises(ConfigError, match="must not replace the data"):
+        run_forecast(Request(str(output / "forecasts.csv"), horizon=6), output)
+    assert StandIn.fitted_on is None
+    assert digests(output) == before
+
+
+@pytest.mark.parametrize("job", ["forecast", "fit", "backtest"])
+def test_a_fit_that_the_machine_cannot_hold_does_not_start(tmp_path, request_for, monkeypatch, job):
+    monkeypatch.setattr(memory_module, "memory_limit", lambda: 2**20)
+    jobs = {
+        "forecast": lambda request: run_forecast(request, tmp_path / "output"),
+        "fit": lambda request: run_fit(request, tmp_path / "bundle"),
+        "backtest": run_backtest,
+    }
+    with pytest.raises(ConfigError, match="must fit into the memory"):
+        jobs[job](request_for(make_frame()))
+    assert StandIn.fitted_on is None
+
+
+def test_a_plan_that_the_machine_cannot_hold_says_so(request_for):
+    _, plan, _ = run_plan(request_for(make_frame(), horizon=99_999_999))
+    assert "choose a shorter horizon" in plan.notes[-1]
 
 
 def test_stages_come_in_the_order_of_the_data(tmp_path, request_for):
@@ -195,7 +306,7 @@ def test_stages_come_in_the_order_of_the_data(tmp_path, request_for):
     outcome = run_forecast(request_for(make_frame()), tmp_path / "o", refit=True, progress=watcher)
     assert watcher.stages == [
         "read the data", "plan", "load TensorFlow", "fit", "backtest", "plan", "load TensorFlow", "fit",
-        "forecast", "write", "track",
+        "forecast", "write", "track", "publish",
     ]  # fmt: skip
     assert watcher.epochs == [10, 20] * 2
     assert watcher.plans[0].rows < watcher.plans[1].rows == 180
@@ -229,3 +340,80 @@ def test_a_backtest_of_too_short_series_is_an_error(request_for):
     with pytest.raises(ForecastingError, match="takes a series of 18 rows") as caught:
         run_backtest(request_for(make_frame((17,))))
     assert caught.value.exit_code == 65
+
+
+def bundle_of(job, request, tmp_path):
+    """A saved network that has been trained on all rows, or on those before the held-out ones."""
+    if job == "fit":
+        run_fit(request, tmp_path / "bundle")
+        return tmp_path / "bundle"
+    run_forecast(request, tmp_path / "output", refit=job == "refit")
+    return tmp_path / "output" / "bundle"
+
+
+@pytest.mark.parametrize(("job", "seen"), [("forecast", False), ("refit", True), ("fit", True)])
+def test_a_backtest_knows_what_the_saved_network_was_trained_on(tmp_path, request_for, job, seen):
+    request = request_for(make_frame())
+    bundle = bundle_of(job, request, tmp_path)
+    tested = run_backtest(request, bundle=bundle)
+    targets = tested.backtest.drop_duplicates(["unique_id", "ds"])
+    assert tested.seen_in_training == len(targets) * seen
+
+
+@pytest.mark.parametrize("extra", [0, 3, 40])
+def test_rows_that_came_after_the_fit_are_an_honest_test(tmp_path, request_for, extra):
+    bundle = bundle_of("fit", request_for(make_frame()), tmp_path)
+    tested = run_backtest(request_for(make_frame((60 + extra,) * 3)), bundle=bundle, n_windows=1)
+    assert tested.seen_in_training == 3 * max(HORIZON - extra, 0)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"horizon": 7}, {"season_length": 7}, {"freq": "2"}, {"seed": 0}, {"preset": "default"},
+        {"max_steps": 5}, {"id_col": "shop"},
+    ],
+)  # fmt: skip
+def test_settings_that_a_saved_network_cannot_follow_are_refused_by_name(tmp_path, request_for, asked):
+    bundle = bundle_of("fit", request_for(make_frame()), tmp_path)
+    (name,) = asked
+    source = str(tmp_path / "data.parquet")
+    with pytest.raises(ConfigError, match=rf"--{name.replace('_', '-')} .*leave out --bundle"):
+        run_backtest(Request(source, **asked), bundle=bundle)
+    same = {"horizon": HORIZON, "season_length": SEASON, "freq": "1"}
+    run_backtest(Request(source, **{key: same[key] for key in asked if key in same}), bundle=bundle)
+
+
+@pytest.mark.parametrize("job", ["predict", "backtest"])
+def test_a_file_of_forecasts_is_not_that_of_the_data(tmp_path, request_for, job):
+    request = request_for(make_frame())
+    bundle = bundle_of("fit", request, tmp_path)
+    before = digests(tmp_path)
+    alias = tmp_path / "alias.parquet"
+    alias.symlink_to(request.source)
+    for output in (request.source, alias):
+        with pytest.raises(ConfigError, match="must not replace the data"):
+            _ = (
+                run_predict(bundle, output, source=request.source)
+                if job == "predict"
+                else run_backtest(request, output=output)
+            )
+    alias.unlink()
+    assert digests(tmp_path) == before
+
+
+def test_forecasts_are_not_written_over_those_that_a_manifest_names(tmp_path, request_for):
+    bundle = bundle_of("forecast", request_for(make_frame()), tmp_path)
+    for path in (tmp_path / "output" / "forecasts.csv", tmp_path / "output" / "forecasts.parquet"):
+        with pytest.raises(ConfigError, match="earlier results"):
+            run_predict(bundle, path)
+
+
+@pytest.mark.parametrize(("every", "noted"), [(1, False), (2, False), (7, True)])
+def test_data_that_are_mostly_gaps_are_noted(tmp_path, request_for, every, noted):
+    bundle = bundle_of("fit", request_for(make_frame(), freq="1"), tmp_path)
+    sparse = make_frame().query("ds % @every == 0")
+    sparse.to_parquet(tmp_path / "sparse.parquet", index=False)
+    watcher = Watcher()
+    run_predict(bundle, tmp_path / "next.csv", source=str(tmp_path / "sparse.parquet"), progress=watcher)
+    assert any("rows have no value at the frequency '1'" in note for note in watcher.notes) is noted

@@ -4,8 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.errors import BusyError, ConfigError
 from pipelines.jobs import results_folder as module
@@ -126,13 +129,100 @@ def test_a_file_is_no_folder_and_stays(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"files": 3}', "\0", '{"files": {"../precious": "0", "/etc": "0"}}']
+    "text",
+    [
+        "",
+        "[]",
+        '{"files": 3}',
+        "\0",
+        '{"files": {"src/main.js": "3 kB"}}',
+        json.dumps({"files": {"../precious": "0" * 64, "/etc": "0" * 64}}),
+    ],
 )
-def test_a_manifest_that_is_none_removes_nothing(tmp_path, text):
+def test_a_manifest_that_no_job_has_written_is_left_alone(tmp_path, text):
     place = tmp_path / "output"
     place.mkdir()
     (tmp_path / "precious").write_text("1")
     (place / MANIFEST).write_text(text)
     assert read_manifest(place) == {}
-    publish(place, {"a.csv": "1"})
+    with pytest.raises(ConfigError, match=r"'manifest\.json'"):
+        publish(place, {"a.csv": "1"})
     assert (tmp_path / "precious").exists()
+    assert contents(place) == {MANIFEST: text.encode()}
+
+
+# What may lie in a folder before a job comes: names of results and others, as files and as folders.
+NAMES = (
+    "a.csv",
+    "b.csv",
+    "bundle",
+    "bundle/x",
+    "bundle/thesis.txt",
+    "notes.txt",
+    "notes/a.csv",
+    ".draft-mine",
+)
+RESULTS = {"a.csv": "new"}, {"bundle": {"x": "new"}}
+
+
+@given(before=st.sets(st.sampled_from(NAMES)), earlier=st.booleans())
+def test_no_file_is_lost_that_no_job_has_written(tmp_path_factory, before, earlier):
+    folder = tmp_path_factory.mktemp("output")
+    if earlier:
+        publish(folder, {"a.csv": "old", "b.csv": "old"}, {"bundle": {"x": "old"}})
+    written = contents(folder)
+    for name in sorted(before, key=len, reverse=True):
+        if not (folder / name).exists():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("mine")
+    mine = {name: data for name, data in contents(folder).items() if name not in written}
+    all_before = contents(folder)
+    in_the_way = [name for name in mine if name == "a.csv" or name.startswith("bundle")]
+    if in_the_way:
+        with pytest.raises(ConfigError, match="no forecast has written"):
+            publish(folder, *RESULTS)
+        assert contents(folder) == all_before
+    else:
+        publish(folder, *RESULTS)
+        after = contents(folder)
+        assert {name: after[name] for name in mine} == mine
+        assert (after["a.csv"], after["bundle/x"]) == (b"new", b"new")
+        assert "b.csv" not in after or "b.csv" in mine
+
+
+@pytest.mark.parametrize("name", ["a.csv", "bundle"])
+@pytest.mark.parametrize("make", [Path.touch, Path.mkdir, lambda path: path.symlink_to("elsewhere")])
+def test_what_is_in_the_way_is_refused_before_the_work(tmp_path, name, make):
+    make(tmp_path / name)
+    with pytest.raises(ConfigError, match=f"'{name}'.*--output"), results_folder(tmp_path, [name]):
+        pytest.fail("the work began")
+    assert os.path.lexists(tmp_path / name)
+
+
+def test_a_lock_that_holds_something_is_not_ours(tmp_path):
+    (tmp_path / LOCK).write_text("mine")
+    with pytest.raises(ConfigError, match=r"'\.lock'"):
+        publish(tmp_path, {"a.csv": "1"})
+    assert (tmp_path / LOCK).read_text() == "mine"
+
+
+def test_files_of_a_job_that_was_killed_while_it_published_are_known(tmp_path, monkeypatch):
+    replace, killed = os.replace, []
+
+    def kill(source, target):
+        if killed:
+            raise SystemExit
+        replace(source, target)
+        killed.append(target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.os, "replace", kill)
+        patch.setattr(module, "_remove", lambda path: None)  # nothing is cleared up by a process that is dead
+        patch.setattr(module.os, "getpid", lambda: 999)
+        with pytest.raises(SystemExit):
+            publish(tmp_path, {"a.csv": "1", "b.csv": "1"})
+    assert (tmp_path / "a.csv").exists()
+    with pytest.raises(ZeroDivisionError), results_folder(tmp_path, ["a.csv"]):
+        raise ZeroDivisionError  # a job that fails does not forget it
+    publish(tmp_path, {"a.csv": "2"})
+    assert sorted(os.listdir(tmp_path)) == [LOCK, "a.csv", MANIFEST]

@@ -6,16 +6,35 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pipelines.jobs.memory import check_memory
+
 if TYPE_CHECKING:
     from pipelines.forecaster import Forecaster
     from pipelines.jobs.stages import Stages
     from pipelines.panel import Panel
 
 
+def plan(forecaster: Forecaster, panel: Panel, stages: Stages) -> None:
+    """Plan a fit, tell of the plan, and see that the machine can hold it.
+
+    Args:
+        forecaster: What will be fitted.
+        panel: Rows to learn from.
+        stages: Where to show and measure the stage.
+
+    Raises:
+        ConfigError: If the fit takes more memory than there is.
+    """
+    with stages("plan"):
+        planned = forecaster.plan(panel)
+        stages.progress.planned(planned)
+        check_memory(planned)
+
+
 def fit(
     forecaster: Forecaster, panel: Panel, stages: Stages, *callbacks: Callable[[dict[str, Any]], None]
 ) -> Forecaster:
-    """Plan and fit, the import of TensorFlow as a stage of its own.
+    """Fit, the import of TensorFlow as a stage of its own.
 
     Args:
         forecaster: What to fit.
@@ -26,8 +45,6 @@ def fit(
     Returns:
         The forecaster.
     """
-    with stages("plan"):
-        stages.progress.planned(forecaster.plan(panel))
     load_tensorflow(stages)
     with stages("fit"):
         return forecaster.fit(panel, (stages.progress.epoch, *callbacks))
@@ -41,3 +58,5 @@ def load_tensorflow(stages: Stages) -> None:
     """
     with stages.loading("TensorFlow"):
         import_module("pipelines.training")
+        # It looks for a GPU now or at the first sum, and has words for not finding one.
+        import_module("tensorflow").config.list_physical_devices()

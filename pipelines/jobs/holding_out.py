@@ -93,8 +93,9 @@ def hold_out(
     fitting = 1 + (longest - keep - horizon) // step
     if n_windows is not None and n_windows > fitting:
         raise ConfigError(
-            f"n_windows must leave {keep} rows to learn from in some series. Received: {n_windows} windows "
-            f"{step} rows apart, of which {fitting} fit the longest series; ask for fewer, or a smaller step."
+            f"n_windows must leave {keep} rows to learn from in some series. Received: n_windows={n_windows} "
+            f"and step={step}, where the longest series has room for {fitting}; ask for fewer, or a smaller "
+            "step."
         )
     n_windows = n_windows or min(max(1 + (spare - horizon) // step, 1), MAX_WINDOWS, fitting)
     return HeldOut(n_windows, step, horizon + (n_windows - 1) * step, keep)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.jobs.backtesting import backtest_held_out, score
 from pipelines.jobs.files import FORMATS, check_finite, plain, scores_record, write_frame, write_json
-from pipelines.jobs.fitting import fit
+from pipelines.jobs.fitting import fit, plan
 from pipelines.jobs.holding_out import HeldOut, hold_out
-from pipelines.jobs.recording import recorded
-from pipelines.jobs.results_folder import results_folder
+from pipelines.jobs.outputs import refuse_data
+from pipelines.jobs.recording import Recorder, recorded
+from pipelines.jobs.results_folder import ResultsFolder, results_folder
+from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.task import Request, Task
 from pipelines.jobs.versions import versions
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     from pipelines.forecaster import Forecaster
     from pipelines.metrics import Scores
+
+BACKTEST, SCORES, REPORT, BUNDLE = "backtest.parquet", "scores.json", "report.html", "bundle"
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ def run_forecast(
 
     Args:
         request: Data and settings.
-        output: Folder of the results. Those of an earlier job are replaced, all at once, at the very end.
+        output: Folder of the results. Those of an earlier job are replaced, all at once, at the very end;
+            files that no job has written stay, and are an error where results would go.
         refit: Whether to fit again on all rows before the forecast.
         n_windows: Windows to test on; by default see `hold_out`.
         formats: Of the forecasts: ``csv``, ``parquet`` or both.
@@ -75,22 +80,28 @@ def run_forecast(
 
     Raises:
         PanelError: The data are missing or cannot be used.
-        ConfigError: A setting is not allowed, or the output cannot be written to.
-        BusyError: Another job writes to the output, or the MLflow store cannot be used now.
+        ConfigError: A setting is not allowed, the fit needs more memory than there is, the output cannot be
+            written to, or it would replace the data or files that no job has written.
+        BusyError: Another job writes to the output, or the MLflow store cannot be used now. If it fails after
+            the training, the forecast is published all the same, and the message says so.
         ForecastingError: A forecast is not finite.
     """
     stages = Stages(progress)
+    names = (*(f"forecasts.{suffix}" for suffix in formats), BACKTEST, SCORES, REPORT, BUNDLE)
+    refuse_data(request.source, *(Path(output) / name for name in names))
     with stages("read the data"):
         task = Task.load(request)
         panel = task.panel
         held = hold_out(panel, task.horizon, task.season_length, n_windows)
         forecaster = task.forecaster()
-    with results_folder(output) as folder, recorded(store, task.name, stages) as recorder:
+    plan(forecaster, panel.before(held.rows), stages)
+    with results_folder(output, names) as folder, recorded(store, task.name, stages) as recorder:
         fit(forecaster, panel.before(held.rows), stages, recorder.log_epoch)
         with stages("backtest"):
             backtest = backtest_held_out(forecaster, panel, held, request.levels)
             scores = score(backtest, panel, task.season_length)
         if refit and held.rows:
+            plan(forecaster, panel, stages)
             fit(forecaster, panel, stages)
         with stages("forecast"):
             forecaster.panel_ = panel  # what the bundle forecasts from, too
@@ -100,10 +111,26 @@ def run_forecast(
         result = _result(task, forecaster, how, forecast, backtest, scores, reason, stages.seconds)
         with stages("write"):
             _write(folder.draft, result, forecaster, reason, formats)
-            files = folder.publish({"name": task.name, "data_sha256": result.digest})
         with stages("track"):
-            recorder.log_result(result, folder.path / "report.html")
+            recorder.log_result(result, folder.draft / REPORT)
+        files = _publish(folder, recorder, result, stages)
     return Outcome(result, held, reason, files, recorder.run_id)
+
+
+def _publish(
+    folder: ResultsFolder, recorder: Recorder, result: ForecastResult, stages: Stages
+) -> Sequence[Path]:
+    """Let the files take their places and end the run, with nothing in between that could stop one alone."""
+    files: Sequence[Path] = ()
+    try:
+        with stages("publish"), signals_wait():
+            files = folder.publish({"name": result.name, "data_sha256": result.digest})
+            recorder.end(folder.path)
+    except KeyboardInterrupt:
+        if not files:
+            raise
+        raise KeyboardInterrupt(f"The forecast is complete in {str(folder.path)!r}.") from None
+    return files
 
 
 def _result(
@@ -157,7 +184,7 @@ def _write(
     for suffix in formats:
         write_frame(result.forecast, folder / f"forecasts.{suffix}")
     if len(result.backtest):
-        write_frame(result.backtest, folder / "backtest.parquet")
-    write_json(scores_record(result.scores, reason), folder / "scores.json")
-    write_report(result, folder / "report.html")
-    forecaster.save(folder / "bundle")
+        write_frame(result.backtest, folder / BACKTEST)
+    write_json(scores_record(result.scores, reason), folder / SCORES)
+    write_report(result, folder / REPORT)
+    forecaster.save(folder / BUNDLE)

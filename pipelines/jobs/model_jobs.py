@@ -7,14 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.errors import PanelError
+import numpy as np
+
+from pipelines.errors import ConfigError, PanelError
 from pipelines.forecaster import Forecaster
+from pipelines.frequency import Freq
 from pipelines.jobs.backtesting import backtest_held_out, score
 from pipelines.jobs.files import check_finite, table_path, write_frame
-from pipelines.jobs.fitting import fit, load_tensorflow
+from pipelines.jobs.fitting import fit, load_tensorflow, plan
 from pipelines.jobs.holding_out import HeldOut, hold_out
+from pipelines.jobs.memory import too_large
+from pipelines.jobs.outputs import refuse_data, refuse_listed
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.task import Request, Task, read_source
+from pipelines.jobs.training_rows import seen_targets
+from pipelines.panel import Panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +42,8 @@ class Tested:
         held: Which rows were held out.
         levels: Interval levels in percent.
         n_series: Number of series that were tested.
+        seen_in_training: How many of the values that were forecast the network was trained on; the scores
+            then say nothing about how well it forecasts.
     """
 
     name: str
@@ -44,6 +53,7 @@ class Tested:
     held: HeldOut
     levels: tuple[float, ...]
     n_series: int
+    seen_in_training: int = 0
 
 
 def run_plan(request: Request) -> tuple[Task, Plan, HeldOut]:
@@ -53,7 +63,8 @@ def run_plan(request: Request) -> tuple[Task, Plan, HeldOut]:
         request: Data and settings.
 
     Returns:
-        The task, the plan of its fit, and the rows that would be held out.
+        The task, the plan of its fit, and the rows that would be held out. A plan that the memory of this
+        machine cannot hold has a note that says so.
 
     Raises:
         PanelError: The data are missing or cannot be used.
@@ -66,7 +77,10 @@ def run_plan(request: Request) -> tuple[Task, Plan, HeldOut]:
     """
     task = Task.load(request)
     held = hold_out(task.panel, task.horizon, task.season_length)
-    return task, task.forecaster().plan(task.panel.before(held.rows)), held
+    planned = task.forecaster().plan(task.panel.before(held.rows))
+    if problem := too_large(planned):
+        planned = replace(planned, notes=(*planned.notes, problem))
+    return task, planned, held
 
 
 def run_fit(request: Request, bundle: str | Path, progress: Progress | None = None) -> Forecaster:
@@ -82,13 +96,16 @@ def run_fit(request: Request, bundle: str | Path, progress: Progress | None = No
 
     Raises:
         PanelError: The data are missing or cannot be used.
-        ConfigError: A setting is not allowed.
+        ConfigError: A setting is not allowed, the fit needs more memory than there is, or the data lie in the
+            bundle.
         BundleError: The folder holds something else.
     """
     stages = Stages(progress)
+    refuse_data(request.source, Path(bundle))
     with stages("read the data"):
         task = Task.load(request)
         forecaster = task.forecaster()
+    plan(forecaster, task.panel, stages)
     fit(forecaster, task.panel, stages)
     with stages("write"):
         forecaster.save(bundle)
@@ -118,15 +135,18 @@ def run_predict(
     Raises:
         BundleError: The bundle is missing or damaged.
         PanelError: The data are missing or cannot be used.
-        ConfigError: The output is no such file, or cannot be written.
+        ConfigError: The output is no such file, cannot be written, or is the data or part of earlier results.
         ForecastingError: A forecast is not finite.
     """
-    stages, path = Stages(progress), table_path(output)
+    stages, path = Stages(progress), _output_path(output, source)
     forecaster = _load(bundle, stages)
     history = None
     if source is not None:
         with stages("read the data"):
-            history, _ = read_source(source, forecaster.id_col)
+            frame, _ = read_source(source, forecaster.id_col)
+            columns = (forecaster.id_col, forecaster.time_col, forecaster.target_col)
+            history = Panel.from_frame(frame, forecaster.plan_.freq, *columns)
+            _note_gaps(history, stages)
     with stages("forecast"):
         forecast = forecaster.predict(history, levels)
         check_finite(forecast, (forecaster.id_col, forecaster.time_col, forecaster.target_col))
@@ -146,14 +166,15 @@ def run_backtest(
 ) -> Tested:
     """Test on the last windows of every series: a network fitted on the rows before them, or a saved one.
 
-    A saved forecaster may have learned from the rows that it is tested on; then its scores flatter it.
+    A saved forecaster may have learned from the rows that it is tested on. Its scores then flatter it, and
+    ``seen_in_training`` of the answer says so.
 
     Args:
-        request: Data and settings; of the settings, a bundle overrides those it has.
+        request: Data and settings; with a bundle, none that it has already.
         bundle: Folder of a bundle to test instead of fitting.
         output: File to write the backtest to, ``.csv`` or ``.parquet``.
         n_windows: Windows to test on; by default see `hold_out`.
-        step: Rows between two of them; by default half a horizon.
+        step: Rows between two of them; by default see `hold_out`.
         progress: Where to show the stages.
 
     Returns:
@@ -161,27 +182,50 @@ def run_backtest(
 
     Raises:
         PanelError: The data are missing or cannot be used.
-        ConfigError: A setting is not allowed, or the output cannot be written.
+        ConfigError: A setting is not allowed or not that of the bundle, the fit needs more memory than there
+            is, or the output is no such file, cannot be written, or is the data or part of earlier results.
         BundleError: The bundle is missing or damaged.
     """
     stages = Stages(progress)
-    path = None if output is None else table_path(output)
+    path = None if output is None else _output_path(output, request.source)
     saved = None if bundle is None else _load(bundle, stages)
     with stages("read the data"):
         task = Task.load(request if saved is None else _as_in(saved, request))
         panel = task.panel
+        _note_gaps(panel, stages)
         held = hold_out(panel, task.horizon, task.season_length, n_windows, step)
         if held.reason:
             raise PanelError(f"{held.reason} Choose a smaller horizon.")
-    forecaster = saved or fit(task.forecaster(), panel.before(held.rows), stages)
+    forecaster = saved or task.forecaster()
+    if saved is None:
+        earlier = panel.before(held.rows)
+        plan(forecaster, earlier, stages)
+        fit(forecaster, earlier, stages)
     with stages("backtest"):
         backtest = backtest_held_out(forecaster, panel, held, request.levels)
         scores = score(backtest, panel, task.season_length)
     if path is not None:
         with stages("write"):
             write_frame(backtest, path)
-    n_series = held.tested(panel).n_series
-    return Tested(task.name, forecaster.alias, backtest, scores, held, request.levels, n_series)
+    tested = held.tested(panel)
+    seen = 0 if saved is None else seen_targets(saved, tested, held)
+    return Tested(task.name, forecaster.alias, backtest, scores, held, request.levels, tested.n_series, seen)
+
+
+def _output_path(output: str | Path, source: str | None) -> Path:
+    path = refuse_listed(table_path(output))
+    refuse_data(source, path)
+    return path
+
+
+def _note_gaps(panel: Panel, stages: Stages) -> None:
+    """Say so if the data hardly fill the grid of the frequency: it is the wrong one, more often than not."""
+    empty = int(np.isnan(panel.values).sum())
+    if 2 * empty > panel.n_rows:
+        stages.progress.note(
+            f"{empty:,} of {panel.n_rows:,} rows have no value at the frequency {panel.freq.text!r}; if the "
+            "data are of another frequency, forecast them with a network of that one"
+        )
 
 
 def _load(bundle: str | Path, stages: Stages) -> Forecaster:
@@ -191,13 +235,37 @@ def _load(bundle: str | Path, stages: Stages) -> Forecaster:
 
 
 def _as_in(forecaster: Forecaster, request: Request) -> Request:
-    """The request with the settings that a fitted forecaster has for good."""
-    plan = forecaster.plan_
+    """The request with the settings that a fitted forecaster has for good, if it does not ask for others."""
+    known = forecaster.plan_
+    fixed = {
+        "horizon": known.horizon,
+        "season_length": known.season_length,
+        "freq": known.freq,
+        "id_col": forecaster.id_col,
+        "time_col": forecaster.time_col,
+        "target_col": forecaster.target_col,
+        **dict.fromkeys(("preset", "max_steps", "seed")),
+    }
+    blank = Request(request.source)
+    asked = {name: getattr(request, name) for name in fixed if getattr(request, name) != getattr(blank, name)}
+    if "freq" in asked and Freq.parse(asked["freq"]) == Freq.parse(known.freq):
+        del asked["freq"]
+    wrong = [
+        f"--{name.replace('_', '-')} {value}"
+        + ("" if fixed[name] is None else f" (the bundle has {fixed[name]})")
+        for name, value in asked.items()
+        if value != fixed[name]
+    ]
+    if wrong:
+        raise ConfigError(
+            "A saved network keeps the settings that it was trained with. Received: "
+            f"{', '.join(wrong)}; leave that out, or leave out --bundle to train another network."
+        )
     return replace(
         request,
-        horizon=plan.horizon,
-        freq=plan.freq,
-        season_length=plan.season_length,
+        horizon=known.horizon,
+        freq=known.freq,
+        season_length=known.season_length,
         id_col=forecaster.id_col,
         time_col=forecaster.time_col,
         target_col=forecaster.target_col,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipelines.errors import BusyError
+from pipelines.errors import BusyError, ConfigError
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -30,7 +30,14 @@ class Recorder(Protocol):
         """Take the record of a training epoch."""
 
     def log_result(self, result: ForecastResult, report: Path) -> None:
-        """Take the finished result and its report."""
+        """Take the finished result and its report; a store that fails now must not cost the forecast."""
+
+    def end(self, place: Path) -> None:
+        """End the run of a forecast that is complete in a folder.
+
+        Raises:
+            BusyError: The run could not be written; the forecast is there all the same.
+        """
 
 
 class _NoRecorder:
@@ -42,27 +49,46 @@ class _NoRecorder:
     def log_result(self, result: ForecastResult, report: Path) -> None:
         pass
 
+    def end(self, place: Path) -> None:
+        pass
+
 
 class _MlflowRecorder:
-    def __init__(self, run: TrackedRun) -> None:
+    def __init__(self, run: TrackedRun, open_run: ExitStack) -> None:
         self.run_id: str | None = run.run_id
         self.log_epoch = run.log_epoch
         self._run = run
+        self._open_run = open_run
+        self._failure: Exception | None = None
 
     def log_result(self, result: ForecastResult, report: Path) -> None:
         try:
             self._run.log_result(result, figures_of(result), report)
         except Exception as error:
+            self._failure = error
+
+    def end(self, place: Path) -> None:
+        failure = self._failure
+        try:
+            self._open_run.__exit__(
+                type(failure) if failure else None, failure, failure.__traceback__ if failure else None
+            )
+        except Exception as error:
+            failure = failure or error
+        if failure is not None:
             raise BusyError(
-                f"The MLflow run of a forecast must be written. Received: {type(error).__name__}: {error}. "
-                f"The forecast itself is complete in {str(report.parent)!r}; look after the store, or use "
-                "--no-track."
-            ) from error
+                "The MLflow run of a forecast must be written. Received: "
+                f"{type(failure).__name__}: {failure}. The forecast itself is complete in {str(place)!r}; "
+                "look after the store, or use --no-track."
+            ) from failure
 
 
 @contextmanager
 def recorded(store: str | Path | None, name: str, stages: Stages) -> Iterator[Recorder]:
-    """Keep an MLflow run for the time of a job; it ends as FINISHED, FAILED or KILLED with the block.
+    """Keep an MLflow run for the time of a job.
+
+    It ends with ``end``, as FINISHED, or as FAILED if it could not be written whole; else with the block, as
+    FAILED or KILLED.
 
     Args:
         store: Folder, ``sqlite:///FILE`` or address of an MLflow server; None keeps no run.
@@ -89,9 +115,14 @@ def recorded(store: str | Path | None, name: str, stages: Stages) -> Iterator[Re
     with stages.loading("MLflow"):
         from pipelines.tracking import Tracker
 
-        started = Tracker(store).start_run(name)
-    with started as run:
-        yield _MlflowRecorder(run)
+        try:
+            started = Tracker(store).start_run(name)
+        except ConfigError as error:
+            raise ConfigError(
+                f"{error} Or name another store with --tracking-uri, or use --no-track."
+            ) from error
+    with ExitStack() as open_run:
+        yield _MlflowRecorder(open_run.enter_context(started), open_run)
 
 
 def figures_of(result: ForecastResult) -> dict[str, Figure]:

@@ -1,8 +1,9 @@
-"""The folder of results: one job at a time, and all of its files or none.
+"""The folder of results: one job at a time, all of its files or none, and no file of anybody else.
 
 Files are written into a hidden folder inside and take their places once all are there. ``manifest.json``,
 which names them with their SHA-256, comes last: whoever reads while files change, or after a power failure
-between two of them, sees that they do not belong together.
+between two of them, sees that they do not belong together. What the manifest of an earlier job does not name
+is not a job's to replace.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from pipelines.jobs.signals import signals_wait
 MANIFEST = "manifest.json"
 LOCK = ".lock"
 _DRAFT = ".draft-"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class ResultsFolder:
@@ -38,6 +41,22 @@ class ResultsFolder:
         self.path = path
         self.draft = draft
 
+    def check(self, names: Iterable[str]) -> None:
+        """Check that files may take their places.
+
+        Args:
+            names: Names of files and folders to publish.
+
+        Raises:
+            ConfigError: If one is the name of something that no earlier job has written.
+        """
+        listed = self._listed()
+        foreign = [name for name in names if not _is_replaceable(self.path, name, listed)]
+        if not read_manifest(self.path) and os.path.lexists(self.path / MANIFEST):
+            foreign.append(MANIFEST)
+        if foreign:
+            raise _foreign(self.path, foreign)
+
     def publish(self, facts: Mapping[str, Any]) -> list[Path]:
         """Move everything from the draft to its place, and remove what only the former manifest named.
 
@@ -50,27 +69,38 @@ class ResultsFolder:
             Files and folders as they lie now, without the manifest.
 
         Raises:
-            ConfigError: The folder cannot be written to.
+            ConfigError: The folder cannot be written to, or a file of somebody else lies in the way.
         """
         names = sorted(entry.name for entry in self.draft.iterdir())
+        self.check(names)
         sums = digests(self.draft)
         manifest = self.draft / MANIFEST
         text = json.dumps({**facts, "files": sums}, indent=2, allow_nan=False, default=str)
         manifest.write_text(f"{text}\n", encoding="utf-8")
         for file in (self.draft / name for name in (*sums, MANIFEST)):
             _to_disk(file)
-        former = {Path(name).parts[0] for name in read_manifest(self.path)}
+        listed = self._listed()
+        former = {Path(name).parts[0] for name in listed}
         try:
             with signals_wait():
                 for name in names:
                     self._place(name)
                 for name in former.difference(names):
-                    _remove(self.path / name)
+                    if _is_replaceable(self.path, name, listed):
+                        _remove(self.path / name)
                 os.replace(manifest, self.path / MANIFEST)
                 _to_disk(self.path)
+                for left in _drafts(self.path):
+                    if left != self.draft:
+                        _remove(left)
         except OSError as error:
             raise _unwritable(self.path, error) from error
         return [self.path / name for name in names]
+
+    def _listed(self) -> set[str]:
+        """Files of earlier jobs, also of one that was killed while its files took their places."""
+        places = (self.path, *(left for left in _drafts(self.path) if left != self.draft))
+        return {name for place in places for name in read_manifest(place)}
 
     def _place(self, name: str) -> None:
         source, target = self.draft / name, self.path / name
@@ -87,18 +117,20 @@ class ResultsFolder:
 
 
 @contextmanager
-def results_folder(path: str | os.PathLike[str]) -> Iterator[ResultsFolder]:
+def results_folder(path: str | os.PathLike[str], names: Collection[str] = ()) -> Iterator[ResultsFolder]:
     """Lock a folder of results, which is made if it is missing, and prepare a draft in it.
 
     Args:
         path: The folder.
+        names: Files and folders that will be published, to learn now whether they may.
 
     Yields:
         The folder. What is not published when the block ends is removed.
 
     Raises:
         BusyError: Another job writes to it.
-        ConfigError: It is no folder, or cannot be written to.
+        ConfigError: It is no folder, cannot be written to, or holds files of somebody else in the places of
+            those that will be published.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -108,9 +140,10 @@ def results_folder(path: str | os.PathLike[str]) -> Iterator[ResultsFolder]:
         (['forecasts.csv'], ['forecasts.csv'])
     """
     root = Path(path).absolute()
-    draft = root / f"{_DRAFT}{os.getpid()}"
+    folder = ResultsFolder(root, root / f"{_DRAFT}{os.getpid()}")
     try:
         root.mkdir(parents=True, exist_ok=True)
+        _check_lock(root)
         lock = FileLock(root / LOCK, timeout=0)
         lock.acquire()
     except Timeout as error:
@@ -121,16 +154,18 @@ def results_folder(path: str | os.PathLike[str]) -> Iterator[ResultsFolder]:
     except OSError as error:
         raise _unwritable(root, error) from error
     try:
-        for left in root.glob(f"{_DRAFT}*"):  # by a job that was killed, for this one holds the lock
-            _remove(left)
+        folder.check(names)
+        for left in _drafts(root):  # by a job that was killed, for this one holds the lock
+            if left == folder.draft or not read_manifest(left):
+                _remove(left)
         try:
-            draft.mkdir()
+            folder.draft.mkdir()
         except OSError as error:
             raise _unwritable(root, error) from error
-        yield ResultsFolder(root, draft)
+        yield folder
     finally:
         with signals_wait():
-            _remove(draft)
+            _remove(folder.draft)
             lock.release()
 
 
@@ -141,12 +176,13 @@ def read_manifest(path: Path) -> dict[str, str]:
         path: The folder.
 
     Returns:
-        File name, with ``/`` between folders, to SHA-256; empty without a manifest that can be read.
+        File name, with ``/`` between folders, to SHA-256; empty without a manifest that a job has written.
     """
     with suppress(OSError, ValueError, KeyError, TypeError):
         files = dict(json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"])
-        # Names decide what a later job removes, so none may lead out of the folder.
-        return {str(name): str(value) for name, value in files.items() if _is_inside(str(name))}
+        # Names decide what a later job replaces, so none may lead out of the folder.
+        if all(_is_inside(str(name)) and _SHA256.fullmatch(str(value)) for name, value in files.items()):
+            return {str(name): str(value) for name, value in files.items()}
     return {}
 
 
@@ -170,6 +206,36 @@ def _is_inside(name: str) -> bool:
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
+def _is_replaceable(root: Path, name: str, listed: Collection[str]) -> bool:
+    """Whether nothing is lost that an earlier job has not written."""
+    path = root / name
+    if not os.path.lexists(path):
+        return True
+    known = any(Path(file).parts[0] == name for file in listed)
+    if path.is_symlink():  # only the link would be replaced
+        return known
+    if not path.is_dir():
+        return name in listed
+    inside = (entry for entry in path.rglob("*") if entry.is_symlink() or not entry.is_dir())
+    return known and all(entry.relative_to(root).as_posix() in listed for entry in inside)
+
+
+def _drafts(root: Path) -> list[Path]:
+    """Folders in which jobs prepare their files."""
+    return [
+        path
+        for path in root.glob(f"{_DRAFT}*")
+        if path.name.removeprefix(_DRAFT).isdecimal() and path.is_dir() and not path.is_symlink()
+    ]
+
+
+def _check_lock(root: Path) -> None:
+    lock = root / LOCK
+    # Locking empties the file, and ours always is empty.
+    if os.path.lexists(lock) and (lock.is_symlink() or not lock.is_file() or lock.stat().st_size):
+        raise _foreign(root, [LOCK])
+
+
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
@@ -183,6 +249,14 @@ def _to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _foreign(path: Path, names: list[str]) -> ConfigError:
+    return ConfigError(
+        "The output folder must hold nothing but the results of an earlier forecast where new ones go. "
+        f"Received: {str(path)!r}, where no forecast has written {', '.join(map(repr, names))} (or all that "
+        "is in it); move that away, or name another folder with --output."
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:

@@ -26,6 +26,9 @@ class Progress(Protocol):
     def planned(self, plan: Plan) -> None:
         """Take the plan of a fit that follows."""
 
+    def note(self, text: str) -> None:
+        """Take a sentence on what is special about the data."""
+
 
 class Silent:
     """Shows nothing.
@@ -47,6 +50,9 @@ class Silent:
         """Do nothing."""
 
     def planned(self, plan: Plan) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
         """Do nothing."""
 
 

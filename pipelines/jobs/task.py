@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import datasets
-from pipelines.errors import PanelError
+from pipelines.errors import ConfigError, PanelError
 from pipelines.forecaster import Forecaster
 from pipelines.frequency import season_length_of
 from pipelines.panel import Panel
+from pipelines.plan import MAX_ROWS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,9 +32,9 @@ class Request:
         freq: Frequency of the time stamps; by default that of the data set, or inferred.
         season_length: Steps in a season; by default the natural one of the frequency.
         levels: Interval levels in percent.
-        seed: Seed of the training.
-        preset: ``fast``, ``default`` or ``best``.
-        max_steps: Training steps.
+        seed: Seed of the training; by default 0.
+        preset: ``fast``, ``default`` or ``best``; by default ``default``.
+        max_steps: Training steps; by default as many as the data ask for.
         id_col: Column of series ids.
         time_col: Column of time stamps.
         target_col: Column of values.
@@ -49,8 +50,8 @@ class Request:
     freq: str | None = None
     season_length: int | None = None
     levels: tuple[float, ...] = (80.0, 95.0)
-    seed: int = 0
-    preset: str = "default"
+    seed: int | None = None
+    preset: str | None = None
     max_steps: int | None = None
     id_col: str = "unique_id"
     time_col: str = "ds"
@@ -101,6 +102,12 @@ class Task:
         known = info if info and panel.freq.text == info.freq else None
         season = request.season_length or (known.season_length if known else season_length_of(panel.freq))
         horizon = request.horizon or (known.horizon if known else default_horizon(season))
+        for what, steps in (("horizon", horizon), ("season length", season)):
+            if steps > MAX_ROWS:
+                raise ConfigError(
+                    f"The {what} must be at most {MAX_ROWS:,} steps, the most rows of a panel. Received: "
+                    f"{steps:,}; choose a smaller one."
+                )
         return cls(request, request.name or Path(request.source).stem, panel, horizon, season)
 
     def forecaster(self) -> Forecaster:
@@ -118,8 +125,8 @@ class Task:
             freq=self.panel.freq.text,
             season_length=self.season_length,
             levels=request.levels,
-            seed=request.seed,
-            preset=request.preset,
+            seed=0 if request.seed is None else request.seed,
+            preset=request.preset or "default",
             max_steps="auto" if request.max_steps is None else request.max_steps,
             id_col=request.id_col,
             time_col=request.time_col,

@@ -1,0 +1,64 @@
+"""Which files a job must not write: its own data, and files that a manifest vouches for."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from pipelines import datasets
+from pipelines.errors import ConfigError
+from pipelines.jobs.results_folder import MANIFEST
+
+
+def refuse_data(source: str | None, *places: Path) -> None:
+    """Refuse to write to the file that the data come from, by whatever name or link.
+
+    Args:
+        source: Name of a shipped data set, or path of a file; None for neither.
+        *places: Files and folders that will be replaced.
+
+    Raises:
+        ConfigError: If the data are one of the files, or lie in one of the folders.
+
+    Example:
+        >>> from tempfile import NamedTemporaryFile
+        >>> with NamedTemporaryFile(suffix=".csv") as file:
+        ...     refuse_data(file.name, Path(file.name))
+        Traceback (most recent call last):
+        pipelines.errors.ConfigError: The output must not replace the data. Received: ...
+    """
+    if source is None or source in datasets.names() or not Path(source).is_file():
+        return
+    data = Path(source)
+    for place in places:
+        if place.exists() and (data.samefile(place) or data.resolve().is_relative_to(place.resolve())):
+            raise ConfigError(
+                f"The output must not replace the data. Received: the data {source!r} and the output "
+                f"{str(place)!r}; name another output."
+            )
+
+
+def refuse_listed(path: Path) -> Path:
+    """Refuse to write a single file in the place of one that a manifest beside it names with its sum.
+
+    Args:
+        path: File that will be written.
+
+    Returns:
+        The path.
+
+    Raises:
+        ConfigError: If a results folder or a bundle holds this file.
+    """
+    listed: set[str] = set()
+    with suppress(OSError, ValueError, AttributeError, TypeError):
+        manifest = json.loads((path.absolute().parent / MANIFEST).read_text(encoding="utf-8"))
+        # Results folders call their sums one way, bundles the other.
+        listed = {*(manifest.get("files") or ()), *(manifest.get("sha256") or ()), MANIFEST}
+    if path.name in listed:
+        raise ConfigError(
+            "The output must not be a file of earlier results, which would no longer fit their "
+            f"{MANIFEST}. Received: {str(path)!r}; choose another name or folder."
+        )
+    return path
