@@ -109,6 +109,15 @@ def test_wrong_usage_ends_with_64(arguments):
         (["backtest", "sales.csv", "--output", "past.xlsx"], 78, "must be a .csv or .parquet file"),
         (["predict", "--bundle", "nothing", "--output", "x.csv"], 65, "nothing"),
         (["ui", "nothing"], 78, "make a forecast first"),
+        (["forecast", "sales.csv", "--levels", "80,80"], 78, "must differ from one another"),
+        (
+            ["predict", "--bundle", "b", "-o", "x.csv", "--levels", "80,80"],
+            78,
+            "must differ from one another",
+        ),
+        (["backtest", "sales.csv", "--bundle", "b", "--levels", "0"], 78, "'levels': "),
+        (["plan", "sales.csv", "--season-length", "99999999999"], 78, "choose a smaller one"),
+        (["forecast", "sales.csv", "--horizon", "99999999"], 78, "choose a shorter horizon"),
     ],
 )
 def test_each_error_is_one_message_with_its_own_code(arguments, code, text):
@@ -208,6 +217,59 @@ def test_an_error_is_a_record_for_machines_too():
     assert error["message"] in result.stderr
 
 
+@pytest.mark.parametrize("command", ["forecast", "backtest", "fit", "predict"])
+def test_wrong_usage_is_a_record_for_machines_too(command):
+    own = {"fit": ["--bundle", "b"], "predict": ["--bundle", "b", "--output", "x.csv"]}.get(command, [])
+    source = [] if command == "predict" else ["sales.csv"]
+    result = tcn(command, *source, *own, "--levels", "abc", "--json")
+    assert result.exit_code == 64
+    error = json.loads(result.stdout)["error"]
+    assert (error["type"], error["exit_code"]) == ("BadParameter", 64)
+    assert "Received: 'abc'" in error["message"]
+    assert "Usage" in result.stderr
+
+
+def test_all_commands_but_ui_answer_machines_and_can_be_quiet():
+    options = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in COMMANDS.items()
+    }
+    for option in ("--json", "--quiet"):
+        assert {name for name in options if option not in options[name]} == {"ui"}
+
+
+@pytest.mark.parametrize("arguments", [["plan", "sales.csv"], ["datasets"]])
+def test_answers_can_be_left_out(arguments):
+    done = tcn(*arguments, "--quiet")
+    assert (done.exit_code, done.output) == (0, "")
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_network_that_knows_what_it_is_tested_on_gets_no_verdict(seen):
+    if seen:
+        assert (
+            tcn("fit", "sales.csv", "--horizon", 6, "--season-length", 6, "--bundle", "model").exit_code == 0
+        )
+    else:
+        assert forecast("--output", ".", "--quiet").exit_code == 0
+    bundle = "model" if seen else "bundle"
+    record = json.loads(tcn("backtest", "sales.csv", "--bundle", bundle, "--json").stdout)
+    assert (record["seen_in_training"] > 0) is seen
+    skill = record["scores"]["skill"].values()
+    assert all(model["p_value"] is None and model["significant"] is None for model in skill) is seen
+    result = tcn("backtest", "sales.csv", "--bundle", bundle)
+    assert result.exit_code == 0
+    assert "SeasonalNaive" in result.stdout
+    assert ("No verdict: the network was trained on" in result.stdout) is seen
+    words = result.stdout.replace("SeasonalNaive", "").replace("No verdict", "")
+    assert any(word in words for word in ("seasonal naive", "significant", " p ")) is not seen
+
+
+def test_one_window_is_counted_as_one():
+    shown = tcn("backtest", "sales.csv", "--horizon", 6, "--season-length", 6, "--n-windows", 1).stdout
+    assert "1 window of the past" in shown
+
+
 def test_quiet_says_nothing_but_errors():
     done = forecast("--quiet")
     assert (done.exit_code, done.output) == (0, "")
@@ -247,6 +309,9 @@ def test_doctor_ends_with_an_error_if_anything_is_missing(monkeypatch, ok, code)
     assert result.exit_code == code
     assert "[what was found]" in result.stdout
     assert json.loads(tcn("doctor", "--json").stdout)["ok"] is ok
+    quiet = tcn("doctor", "--quiet")
+    assert (quiet.exit_code, quiet.stdout) == (code, "")
+    assert quiet.stderr == ("" if ok else "Error: TensorFlow: [what was found]\n")
 
 
 def test_ui_opens_the_store_and_shows_its_address(monkeypatch):

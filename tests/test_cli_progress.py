@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from pipelines.cli import native_log
 from pipelines.cli import progress as module
-from pipelines.cli.progress import LogProgress, TerminalProgress
+from pipelines.cli.progress import LogProgress, QuietProgress, TerminalProgress
 
 PLAN = SimpleNamespace(steps=500, notes=("3 gaps in series 'a[0]'",))
 CHATTER = (
@@ -29,6 +30,28 @@ def test_only_chatter_is_dropped_of_what_is_written_by_native_code():
         os.write(2, b" and after\\n")""".replace("\n        ", "\n")
     )
     assert done.stderr == "E0000 00:00 gpu.cc:1] no device\nhalf a line and after\n"
+
+
+NO_GPU = "E0000 00:00:1795321977.169814 23970 cuda_platform.cc:52] failed call to cuInit: UNKNOWN ERROR (303)"
+
+
+@pytest.mark.parametrize("has_gpu", [True, False])
+def test_a_missing_gpu_is_an_error_only_where_there_is_one(monkeypatch, tmp_path, capfd, has_gpu):
+    monkeypatch.setattr(native_log, "_DRIVERS", (tmp_path if has_gpu else tmp_path / "none",))
+    with native_log.held_back():
+        os.write(2, f"{NO_GPU}\nE0000 00:00 gpu.cc:1] out of memory\n".encode())
+    shown = capfd.readouterr().err
+    assert ("cuInit" in shown) is has_gpu
+    assert "out of memory" in shown
+
+
+def test_quiet_progress_drops_chatter_and_shows_errors(monkeypatch, capfd):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    progress = QuietProgress()
+    with progress.loading("TensorFlow"), progress.stage("fit"):
+        os.write(2, CHATTER.encode().replace(b"\\n", b"\n") + b"F0000 00:00 x.cc:1] no such instruction\n")
+    assert capfd.readouterr().err == "F0000 00:00 x.cc:1] no such instruction\n"
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"
 
 
 def test_what_was_held_back_appears_before_the_error_that_ended_the_import():

@@ -189,8 +189,8 @@ def show_plan(console: Console, task: Task, plan: Plan, held: HeldOut) -> None:
     if held.n_windows:
         tested = held.tested(task.panel).n_series
         text = (
-            f"backtest: {_count(held.n_windows, 'window')}, {_count(held.step, 'row')} apart, on {tested:,} series; "
-            f"the last {_count(held.rows, 'row')} of each held out"
+            f"backtest: {_count(held.n_windows, 'window')}, {_count(held.step, 'row')} apart, on {tested:,} "
+            f"series; the last {_count(held.rows, 'row')} of each held out"
         )
     else:
         text = f"backtest: none. {held.reason}"

@@ -9,8 +9,7 @@ from typer.core import TyperGroup
 
 from pipelines import __version__
 from pipelines.cli import forecasting, models, surroundings
-
-USAGE_ERROR = 64
+from pipelines.cli.session import USAGE_ERROR
 
 
 class Commands(TyperGroup):

@@ -63,7 +63,10 @@ def backtest(
     request: o.Ask,
     bundle: Annotated[
         Path | None,
-        typer.Option(help="Test this saved network instead of fitting one.", rich_help_panel="Network"),
+        typer.Option(
+            help="Test this saved network instead of fitting one, on rows that it was not trained on.",
+            rich_help_panel="Network",
+        ),
     ] = None,
     n_windows: o.NWindows = None,
     step: Annotated[
@@ -80,7 +83,11 @@ def backtest(
     quiet: o.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
-    """Forecast the last windows of every series and compare with what happened and with the baselines."""
+    """Forecast the last windows of every series and compare with what happened and with the baselines.
+
+    The network is fitted on the rows before these windows. A saved one (--bundle) may have been trained on
+    them: its scores then say nothing about new data, and the answer says so instead of a verdict.
+    """
     with session(as_json, quiet, debug) as current:
         from pipelines.jobs import run_backtest
 
@@ -88,21 +95,22 @@ def backtest(
             tested = run_backtest(
                 request(), bundle=bundle, output=output, n_windows=n_windows, step=step, progress=progress
             )
-        from pipelines.cli.answers import backtest_record, show_scores
+        from pipelines.cli.answers import backtest_record, show_backtest
 
         current.answer(backtest_record(tested))
         if current.talks:
-            show_scores(current.console(), tested, tested.held.n_windows)
+            show_backtest(current.console(), tested)
 
 
 @o.takes_request("name", "levels")
 def plan(
     request: o.Ask,
     as_json: o.Json = False,
+    quiet: o.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
     """Say what a forecast would do, without training."""
-    with session(as_json, debug=debug) as current:
+    with session(as_json, quiet, debug) as current:
         from pipelines.jobs import run_plan
 
         task, planned, held = run_plan(request())

@@ -40,7 +40,11 @@ Source = Annotated[
 ]
 Horizon = Annotated[
     int | None,
-    typer.Option(min=1, help="Steps ahead. Default: the data set's, or one season.", rich_help_panel=_DATA),
+    typer.Option(
+        min=1,
+        help="Steps ahead. Default: the data set's, or one season (at least 6, at most 96 steps).",
+        rich_help_panel=_DATA,
+    ),
 ]
 Freq = Annotated[
     str | None,
@@ -63,9 +67,13 @@ OwnLevels = Annotated[
     str | None,
     typer.Option(help="Interval levels in percent. Default: the bundle's.", rich_help_panel=_NETWORK),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Same seed, same forecast.", rich_help_panel=_NETWORK)]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, help="Same seed, same forecast. Default: 0.", rich_help_panel=_NETWORK),
+]
 PresetOption = Annotated[
-    Preset, typer.Option("--preset", help="How much training to spend.", rich_help_panel=_NETWORK)
+    Preset | None,
+    typer.Option("--preset", help="How much training to spend. Default: default.", rich_help_panel=_NETWORK),
 ]
 MaxSteps = Annotated[
     int | None,
@@ -93,21 +101,25 @@ def parse_levels(text: str) -> tuple[float, ...]:
         text: Numbers with commas between them.
 
     Returns:
-        The numbers.
+        The numbers, sorted.
 
     Raises:
         typer.BadParameter: If they are none.
+        ConfigError: If a forecaster would refuse them.
 
     Example:
         >>> parse_levels("80, 97.5")
         (80.0, 97.5)
     """
     try:
-        return tuple(float(part) for part in text.split(",") if part.strip())
+        levels = tuple(float(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise typer.BadParameter(
             f"levels must be numbers with commas between them, such as 80,95. Received: {text!r}."
         ) from None
+    from pipelines.config import Settings
+
+    return Settings.of({"horizon": 1, "levels": levels}).levels
 
 
 def takes_request(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -151,8 +163,8 @@ def _make_request(
     target_col: TargetCol = "y",
     name: Name = None,
     levels: Levels = "80,95",
-    seed: Seed = 0,
-    preset: PresetOption = Preset.default,
+    seed: Seed = None,
+    preset: PresetOption = None,
     max_steps: MaxSteps = None,
 ) -> Any:
     """Make a job's request from the options of a command."""
@@ -165,7 +177,7 @@ def _make_request(
         season_length=season_length,
         levels=parse_levels(levels),
         seed=seed,
-        preset=preset.value,
+        preset=None if preset is None else preset.value,
         max_steps=max_steps,
         id_col=id_col,
         time_col=time_col,

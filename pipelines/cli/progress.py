@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pipelines.cli.native_log import held_back
+from pipelines.jobs.stages import Silent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
     from pipelines.plan import Plan
 
 _LOG_SECONDS = 10.0
+
+
+class QuietProgress(Silent):
+    """Shows nothing, also of what libraries would say while they are imported."""
+
+    @contextmanager
+    def loading(self, library: str) -> Iterator[None]:
+        """Hold back the library's own chatter."""
+        with held_back():
+            yield
 
 
 class _Progress(ABC):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 UNEXPECTED = 70
+USAGE_ERROR = 64
 _WIDTH = 100  # where standard output is no terminal, which would have a width of its own
 
 
@@ -49,11 +50,10 @@ class Session:
         Yields:
             What to hand to the job.
         """
-        from pipelines.cli.progress import LogProgress, terminal_progress
-        from pipelines.jobs.stages import Silent
+        from pipelines.cli.progress import LogProgress, QuietProgress, terminal_progress
 
         if self.quiet:
-            yield Silent()
+            yield QuietProgress()
         elif sys.stderr.isatty():
             with terminal_progress() as progress:
                 yield progress
@@ -89,7 +89,17 @@ class Session:
             traceback.print_exception(error)
         else:
             typer.secho(f"{kind}: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
-        self.answer({"error": {"type": type(error).__name__, "message": str(error), "exit_code": code}})
+        self.answer_error(error, str(error), code)
+
+    def answer_error(self, error: Exception, message: str, code: int) -> None:
+        """Print the JSON object of an error, if one was asked for.
+
+        Args:
+            error: What was raised.
+            message: Its text.
+            code: Exit code that will follow.
+        """
+        self.answer({"error": {"type": type(error).__name__, "message": message, "exit_code": code}})
 
 
 @contextmanager
@@ -125,10 +135,13 @@ def session(as_json: bool = False, quiet: bool = False, debug: bool = False) -> 
     except ForecastingError as error:
         current.complain(error, "Error", error.exit_code)
         raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("Interrupted.", err=True)
+    except KeyboardInterrupt as stop:
+        typer.echo(f"Interrupted. {stop}".rstrip(), err=True)
         raise typer.Exit(INTERRUPTED) from None
-    except (typer.Exit, typer.BadParameter, BrokenPipeError):
+    except typer.BadParameter as error:
+        current.answer_error(error, error.format_message(), USAGE_ERROR)
+        raise
+    except (typer.Exit, BrokenPipeError):
         raise
     except Exception as error:
         kind = f"Unexpected error (--debug shows where), {type(error).__name__}"

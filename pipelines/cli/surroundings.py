@@ -11,9 +11,9 @@ from pipelines.cli import options as o
 from pipelines.cli.session import session
 
 
-def datasets(as_json: o.Json = False, debug: o.Debug = False) -> None:
+def datasets(as_json: o.Json = False, quiet: o.Quiet = False, debug: o.Debug = False) -> None:
     """List the data sets that come with the package."""
-    with session(as_json, debug=debug) as current:
+    with session(as_json, quiet, debug) as current:
         from dataclasses import asdict
 
         from pipelines import datasets as shipped
@@ -47,9 +47,9 @@ def ui(
         open_ui(output, port, lambda url: console.print(f"{url}\nCtrl-C ends it.", soft_wrap=True))
 
 
-def doctor(as_json: o.Json = False, debug: o.Debug = False) -> None:
+def doctor(as_json: o.Json = False, quiet: o.Quiet = False, debug: o.Debug = False) -> None:
     """Check this installation: libraries, memory, TensorFlow, temporary files, MLflow."""
-    with session(as_json, debug=debug) as current:
+    with session(as_json, quiet, debug) as current:
         from pipelines.cli.checkup import examine
 
         checks = list(examine())
@@ -59,6 +59,9 @@ def doctor(as_json: o.Json = False, debug: o.Debug = False) -> None:
             from pipelines.cli.answers import show_checks
 
             show_checks(current.console(), checks)
+        else:
+            for check in (check for check in checks if not check.ok):
+                typer.echo(f"Error: {check.name}: {check.text}", err=True)
         if not healthy:
             raise typer.Exit(78)
 
