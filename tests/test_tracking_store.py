@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ import pytest
 from filelock import FileLock
 
 from pipelines.errors import BusyError, ConfigError
-from pipelines.tracking import Tracker, TrackingStore, store
+from pipelines.tracking import Tracker, TrackingStore, sqlite_file, store
 from pipelines.tracking.store import connect, redacted
 
 ROOT = str(Path(store.__file__).parents[2])
@@ -263,14 +264,113 @@ def test_a_deleted_experiment_is_refused_with_the_cure(existing: Path) -> None:
         Tracker(existing, "gone")
 
 
-def test_a_copied_directory_does_not_write_into_the_original(existing: Path, tmp_path: Path) -> None:
-    Tracker(existing, "shared")
-    shutil.copytree(existing, tmp_path / "second")
-    with pytest.raises(ConfigError, match="moved or copied"):
-        Tracker(tmp_path / "second", "shared")
-    with Tracker(tmp_path / "second", "own").start_run("run") as run:
-        pass
-    assert run.status == "FINISHED"
+def written(directory: Path, name: str, experiment: str = "shared") -> str:
+    """Write a run with an artifact; return its id."""
+    with Tracker(directory, experiment).start_run(name) as run:
+        run._client.log_text(run.run_id, name, "file.txt")
+    return run.run_id
+
+
+def read(directory: Path, run_id: str) -> str:
+    """The artifact of a run, by the way that the UI takes."""
+    client = connect(TrackingStore.parse(directory))
+    return Path(client.download_artifacts(run_id, "file.txt")).read_text()
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("action", ["copy", "move", "copy, then delete the original"])
+def test_a_directory_that_was_moved_or_copied_is_carried_on(
+    action: str, existing: Path, tmp_path: Path
+) -> None:
+    first = written(existing, "first")
+    default = connect(TrackingStore.parse(existing)).create_run("0").info.run_id
+    second = tmp_path / "läufe 2"
+    if action == "move":
+        existing.rename(second)
+    else:
+        shutil.copytree(existing, second)
+    if action == "copy":
+        (existing / "artifacts" / first / "artifacts" / "file.txt").write_text("of the original")
+        before = contents(existing)
+    elif existing.exists():
+        shutil.rmtree(existing)
+    later = written(second, "later")
+    assert read(second, first) == "first"  # also where the original has another text
+    assert read(second, later) == "later"
+    assert (second / "artifacts" / later / "artifacts" / "file.txt").exists()
+    client = connect(TrackingStore.parse(second))
+    for number in ("0", "1"):
+        assert client.get_experiment(number).artifact_location.startswith((second / "artifacts").as_uri())
+    assert client.get_run(default).info.artifact_uri.startswith((second / "artifacts").as_uri())
+    if action == "copy":
+        assert contents(existing) == before
+        assert read(existing, first) == "of the original"
+    else:
+        assert not existing.exists()
+
+
+def test_a_directory_can_move_again_and_again(existing: Path, tmp_path: Path) -> None:
+    place, runs = existing, {}
+    for name in ("a", "b", "a", "c"):
+        place = place.rename(tmp_path / name)
+        runs[written(place, name)] = name
+    assert {run: read(place, run) for run in runs} == runs
+
+
+def test_a_database_copied_without_artifacts_finds_the_old_ones(existing: Path, tmp_path: Path) -> None:
+    first = written(existing, "first")
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(existing / "mlflow.db", alone)
+    before = contents(existing / "artifacts")
+    later = written(alone, "later")
+    assert read(alone, first) == "first"
+    assert (alone / "artifacts" / later / "artifacts" / "file.txt").read_text() == "later"
+    assert contents(existing / "artifacts") == before
+
+
+def test_artifacts_that_someone_keeps_elsewhere_stay_there(existing: Path, tmp_path: Path) -> None:
+    elsewhere = (tmp_path / "large disk").as_uri()
+    connect(TrackingStore.parse(existing)).create_experiment("own", artifact_location=elsewhere)
+    run = written(existing, "text", "own")
+    assert (tmp_path / "large disk" / run / "artifacts" / "file.txt").read_text() == "text"
+
+
+@pytest.fixture
+def protected(existing: Path) -> Iterator[Path]:
+    """A directory whose database nobody can write to, not even root."""
+    database = existing / "mlflow.db"
+    if os.geteuid():
+        database.chmod(0o444)
+    elif shutil.which("chattr") is None or subprocess.run(["chattr", "+i", database], check=False).returncode:
+        pytest.skip("root may write to any file of this disk")
+    yield existing
+    if not os.geteuid():
+        subprocess.run(["chattr", "-i", database], check=True)
+
+
+def test_a_database_that_cannot_be_written_to_is_refused_with_the_cure(protected: Path) -> None:
+    with pytest.raises(ConfigError, match=r"must be writable.*mlflow\.db.*--no-track") as caught:
+        Tracker(protected)
+    assert caught.value.exit_code == 78
+    assert "SQL" not in str(caught.value)
+
+
+def test_a_database_that_stays_locked_is_a_matter_of_trying_later(
+    existing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_file, "_BUSY_SECONDS", 0.1)
+    with contextlib.closing(sqlite3.connect(existing / "mlflow.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(BusyError, match="locked; try again") as caught:
+            Tracker(existing)
+    assert caught.value.exit_code == 75
+    assert written(existing, "later")
 
 
 def test_a_server_that_does_not_answer_is_reported_at_once() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pipelines.tracking.names import KEY_LENGTH, TAG_LENGTH, clip, legal_name
 from pipelines.tracking.note import note_of
+from pipelines.tracking.process import is_gone, process_tags
 from pipelines.tracking.quiet import quiet
 from pipelines.tracking.records import Point, epoch_points, metrics_of, params_of, previews_of, tables_of
 from pipelines.tracking.store import TrackingStore, connect, experiment_id
@@ -32,10 +33,13 @@ logger = logging.getLogger(__name__)
 _DIGEST_LENGTH = 12  # enough to tell data sets apart in the lists of the UI; the whole digest is a param
 _DATASET_NAME_LENGTH = 500
 _NAME_LENGTH = 250
+_MOST_RUNNING = 1000
 
 
 class Tracker:
     """Writes runs of one experiment to an MLflow store; MLflow's global state stays untouched.
+
+    Opening an experiment ends those of its runs as KILLED that a killed process of this host has left RUNNING.
 
     Args:
         store: A directory (``mlflow.db`` and ``artifacts/`` are made in it), ``sqlite:///FILE``, or the
@@ -60,6 +64,7 @@ class Tracker:
         self.experiment = experiment
         self._client = connect(self.store)
         self.experiment_id = experiment_id(self._client, self.store, experiment)
+        self._end_killed_runs()
 
     def start_run(self, name: str, tags: Mapping[str, str] | None = None) -> TrackedRun:
         """Start a run, to be used as a context manager that ends it.
@@ -77,11 +82,27 @@ class Tracker:
             "mlflow.source.name": Path(sys.argv[0]).name or "python",
             "mlflow.source.type": "LOCAL",
         } | ({"mlflow.source.git.commit": commit} if commit else {})
-        every = source | dict(tags or {})
+        every = source | process_tags() | dict(tags or {})
         every = {clip(key, KEY_LENGTH): clip(text, TAG_LENGTH) for key, text in every.items()}
         with quiet():
             run = self._client.create_run(self.experiment_id, run_name=clip(name, _NAME_LENGTH), tags=every)
         return TrackedRun(self._client, str(run.info.run_id), commit)
+
+    def _end_killed_runs(self) -> None:
+        """End the runs of processes of this host that were killed and could not do it themselves."""
+        with quiet():
+            from mlflow.exceptions import MlflowException
+
+            try:
+                running = self._client.search_runs(
+                    [self.experiment_id], "attributes.status = 'RUNNING'", max_results=_MOST_RUNNING
+                )
+                for run in running:
+                    if is_gone(run.data.tags):
+                        self._client.set_tag(run.info.run_id, "error", "The process was killed.")
+                        self._client.set_terminated(run.info.run_id, status="KILLED")
+            except MlflowException:  # their state matters less than the run that is about to start
+                logger.warning("Runs of killed processes could not be ended.", exc_info=True)
 
 
 class TrackedRun:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from filelock import FileLock, Timeout
 
 from pipelines.errors import BusyError, ConfigError
 from pipelines.tracking.quiet import only_errors, quiet
+from pipelines.tracking.sqlite_file import check_writable, follow_move
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -102,7 +102,9 @@ class TrackingStore:
 
 
 def prepare(store: TrackingStore) -> None:
-    """Make sure that the store is there: create the database, or see that the server answers.
+    """Make sure that the store is there and can be used: create the database, or see that the server answers.
+
+    A database that was moved or copied is told where its artifacts are now, see `follow_move`.
 
     MLflow migrates an empty database without a lock, and of several processes that start at once most die. So
     the tables are made by one process, under a file lock, in a file beside the final one which then takes its
@@ -112,8 +114,8 @@ def prepare(store: TrackingStore) -> None:
         store: The store.
 
     Raises:
-        ConfigError: The directory cannot be used, or the file in it is no SQLite database.
-        BusyError: The server does not answer, or another process holds the lock for too long.
+        ConfigError: The directory cannot be used, or the file in it is no SQLite database, or not writable.
+        BusyError: The server does not answer, or another process holds a lock for too long.
     """
     if store.database is None:
         _ping(store.uri)
@@ -130,6 +132,8 @@ def prepare(store: TrackingStore) -> None:
                 raise ConfigError(
                     f"{database} must be an SQLite database. It is another kind of file; move it away."
                 )
+        check_writable(database)
+        follow_move(database, str(store.artifact_root))
     except Timeout as error:
         raise BusyError(
             f"The tracking store must be free within {_LOCK_SECONDS:.0f} s. Another process still holds "
@@ -223,7 +227,7 @@ def experiment_id(client: MlflowClient, store: TrackingStore, name: str) -> str:
         Its id.
 
     Raises:
-        ConfigError: The experiment was deleted, or it keeps its artifacts outside of the store's directory.
+        ConfigError: The experiment was deleted.
     """
     with quiet():
         from mlflow.exceptions import MlflowException
@@ -241,22 +245,7 @@ def experiment_id(client: MlflowClient, store: TrackingStore, name: str) -> str:
             f"An experiment must be active. {name!r} was deleted; choose another name or restore it: "
             f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
         )
-    _check_artifacts(store, name, experiment.artifact_location)
     return str(experiment.experiment_id)
-
-
-def _check_artifacts(store: TrackingStore, name: str, location: str) -> None:
-    # MLflow keeps absolute locations, so a directory that was moved or copied would write into its old place.
-    parts = urlsplit(location)
-    if store.directory is None or parts.scheme != "file":
-        return
-    path = Path(url2pathname(parts.path)).resolve()
-    if not path.is_relative_to(store.directory):
-        raise ConfigError(
-            f"An experiment must keep its artifacts in the directory of its store. {name!r} keeps them in "
-            f"{path}, outside of {store.directory} (was the directory moved or copied?); "
-            "choose another experiment name."
-        )
 
 
 def redacted(uri: str) -> str:
