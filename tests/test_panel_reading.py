@@ -1,6 +1,7 @@
 """Whatever a frame of the field's convention looks like, it becomes the same panel."""
 
 import datetime as dt
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -12,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from pipelines import datasets
-from pipelines.panel import Columns, Panel
+from pipelines.errors import PanelError
+from pipelines.panel import Columns, Panel, PanelNotes
 
 DAYS = pd.date_range("2024-01-30", periods=4, freq="D")
 
@@ -262,6 +264,29 @@ def test_notes_tell_what_is_odd():
         "1 series ('empty') without any value",
         "2 series ('empty', 'one') shorter than two seasons",
     ]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 1000])
+def test_notes_count_in_the_right_number(count):
+    text = str(PanelNotes(rows_in=count, gaps=count, gappy=("a",), missing=count))
+    for noun in ("row", "stamp"):
+        found = re.findall(rf"([\d,]+) {noun}(s?)\b", text)
+        assert all((given != "1") == bool(plural) for given, plural in found)
+    assert f"{count:,} row" in text
+
+
+@pytest.mark.parametrize(
+    ("stamps", "shown"),
+    [
+        (["2024-01-01", "2024-01-02", "2024-01-02"], "at 2024-01-02 (rows"),
+        (["2024-01-01 00:00", "2024-01-01 12:00", "2024-01-01 12:00"], "at 2024-01-01 12:00:00 (rows"),
+        (["2024-01-01 00:00", "2024-01-01 00:00", "2024-01-01 12:00"], "at 2024-01-01 00:00:00 (rows"),
+    ],
+)
+def test_messages_show_the_time_of_day_only_where_there_is_one(stamps, shown):
+    given = pd.DataFrame({"unique_id": "a", "ds": pd.to_datetime(stamps), "y": 1.0})
+    with pytest.raises(PanelError, match=re.escape(shown)):
+        Panel.from_frame(given)
 
 
 @pytest.mark.parametrize("name", datasets.names())

@@ -76,13 +76,14 @@ class PanelNotes:
 
     def __str__(self) -> str:
         """Return one line per fact."""
-        lines = [f"{self.rows_in:,} rows read"]
+        lines = [f"{_count(self.rows_in, 'row')} read"]
         if self.gaps:
-            lines.append(
-                f"{self.gaps:,} stamps missing in {_listed(self.gappy)}: filled with rows without a value"
+            filled = (
+                "filled with rows without a value" if self.gaps > 1 else "filled with a row without a value"
             )
+            lines.append(f"{_count(self.gaps, 'stamp')} missing in {_listed(self.gappy)}: {filled}")
         if self.missing:
-            lines.append(f"{self.missing:,} rows without a value")
+            lines.append(f"{_count(self.missing, 'row')} without a value")
         for ids, fact in (
             (self.constant, "constant"),
             (self.all_nan, "without any value"),
@@ -91,6 +92,10 @@ class PanelNotes:
             if ids:
                 lines.append(f"{_listed(ids)} {fact}")
         return "\n".join(lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _listed(ids: tuple[Hashable, ...]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.errors import PanelError
-from pipelines.frequency import MAX_INTEGER, Ints
+from pipelines.frequency import DAY, MAX_INTEGER, Ints
 from pipelines.panel.frame_columns import at_row, factorize, first_row, show
 
 _SLASHED: Final = r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})"  # 31/12/2024 or 12/31/2024, with any of / . -
@@ -50,7 +50,8 @@ class Stamps:
             if self.tz is None
             else localize(stamp, self.tz, is_utc=True)
         )
-        return str(times[0])
+        whole_days = self.tz is None and not (self.unique % DAY).any()
+        return str(times[0].date() if whole_days else times[0])
 
 
 def read_stamps(column: pd.Series[Any], period_ends: bool) -> Stamps:

@@ -39,7 +39,7 @@ _MOST_RUNNING = 1000
 class Tracker:
     """Writes runs of one experiment to an MLflow store; MLflow's global state stays untouched.
 
-    Opening an experiment ends those of its runs as KILLED that a killed process of this host has left RUNNING.
+    Opening an experiment ends those of its runs as KILLED that killed processes of this host left RUNNING.
 
     Args:
         store: A directory (``mlflow.db`` and ``artifacts/`` are made in it), ``sqlite:///FILE``, or the
