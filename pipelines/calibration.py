@@ -22,7 +22,9 @@ _BUDGET: Final = 6_000_000
 # most: to promise too much is the worse mistake.
 _SHRINK: Final = (0.0, 1.5)
 _WIDEN: Final = (0.3, 3.0)
-_SHRINK_OF_ENSEMBLE: Final = (0.0, 1.0)
+# What a weaker pull would gain is little, and very predictable series would lose by it: one percent of a wide
+# daily swing can be more than the error.
+_WORTH_SHRINKING: Final = 0.9
 _WIDEN_OF_ENSEMBLE: Final = (0.9, 3.0)
 
 
@@ -80,12 +82,16 @@ def ensemble_factors(samples: Samples, quantiles: Floats) -> Factors:
         quantiles: Probabilities of the forecasts.
 
     Returns:
-        Factor of the median's distance from the last value, at most 1, and of the intervals' width, at least
-        0.9.
+        Factor of the median's distance from the last value, 1 or below 0.9, and of the intervals' width, at
+        least 0.9.
     """
     strange, single, ensemble = (best_factors(part, *samples[3:], quantiles) for part in samples[:3])
-    shrink, widen = (s * e / o for s, e, o in zip(strange, ensemble, single, strict=True))
-    return float(np.clip(shrink, *_SHRINK_OF_ENSEMBLE)), float(np.clip(widen, *_WIDEN_OF_ENSEMBLE))
+    # Factors near 0 have no ratio to speak of.
+    shrink, widen = (
+        s * float(np.clip(e / max(o, 0.1), 0.5, 2.0))
+        for s, e, o in zip(strange, ensemble, single, strict=True)
+    )
+    return shrink if shrink < _WORTH_SHRINKING else 1.0, float(np.clip(widen, *_WIDEN_OF_ENSEMBLE))
 
 
 def best_factors(

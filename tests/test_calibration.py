@@ -69,7 +69,18 @@ def test_an_ensemble_is_spared_what_averaging_gains(gain):
     found = Samples(strange, single, ensemble, location, target, weight)
     shrink, widen = ensemble_factors(found, DECILES)
     assert widen == pytest.approx(2 * gain, rel=0.1)
-    assert 0.9 < shrink <= 1
+    assert shrink == 1.0
+
+
+def test_only_a_strong_pull_to_the_last_value_counts():
+    def factors(signal):
+        strange, location, target, weight = samples(4, n=4000, signal=signal)
+        return ensemble_factors(Samples(strange, strange, strange, location, target, weight), DECILES)
+
+    assert factors(0.95)[0] == 1.0
+    assert factors(0.5)[0] == pytest.approx(0.5, abs=0.06)
+    assert 0.0 <= factors(0.0)[0] < 0.1
+    assert factors(1.3)[0] == 1.0
 
 
 def test_factors_reach_the_network_and_are_those_of_the_fit():
