@@ -78,7 +78,11 @@ def test_commands_are_understood(page):
     for arguments in commands_of(page):
         with group.make_context("tcn", list(arguments)) as context:
             name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
-            command.make_context(name, rest, parent=context)
+            named = {option.name for option in command.params if {*option.opts} & {*rest}}
+            understood = command.make_context(name, rest, parent=context)
+        assert name == arguments[0]
+        assert not understood.args
+        assert all(understood.get_parameter_source(option).name == "COMMANDLINE" for option in named)
 
 
 @pytest.mark.parametrize("page", having("console"), ids=name_of)

@@ -80,7 +80,8 @@ values = st.recursive(
 
 @given(values)
 def test_plain_data_is_strict_json(value):
-    json.loads(json.dumps(plain(value), allow_nan=False))
+    text = json.dumps(plain(value), allow_nan=False)  # refuses NaN and infinity
+    assert json.loads(text) == plain(value)
 
 
 def test_scores_are_written_whole_and_as_strict_json(tmp_path):

@@ -5,7 +5,8 @@ Each trace says in ``meta`` what it shows, so the report can put another series 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -21,6 +22,8 @@ from pipelines.plots.frames import (
     windows_of,
 )
 from pipelines.plots.style import LIGHT, VALUE, line, new_figure, plain
+
+_OBSERVED: Final = {"color": LIGHT["ink"], "width": 1.6}
 
 
 def history_length(horizon: int, season_length: int) -> int:
@@ -85,7 +88,18 @@ def fan_chart(
     past = past.tail(history_length(len(ahead), season_length))
     figure = new_figure(str(series) if title is None else title, "", target_col)
     stamps = stamps_of(ahead[time_col])
-    levels = levels_of(forecast, alias)
+    _add_intervals(figure, ahead, stamps, alias, levels_of(forecast, alias))
+    seen = {"x": stamps_of(past[time_col]), "y": past[target_col].tolist()}
+    median = {"x": stamps, "y": ahead[alias].tolist()}
+    _add_line(figure, seen, "Observed", "actual", _OBSERVED)
+    _add_line(figure, median, "Forecast", "median", line(alias, alias))
+    return figure
+
+
+def _add_intervals(
+    figure: go.Figure, ahead: pd.DataFrame, stamps: list[Any], alias: str, levels: Sequence[str]
+) -> None:
+    """Add two lines for each level, the area between them filled."""
     for place, level in enumerate(levels):
         low, high = ahead[f"{alias}-lo-{level}"].tolist(), ahead[f"{alias}-hi-{level}"].tolist()
         band = {"x": stamps, "name": f"{level} % interval", "legendgroup": level, "mode": "lines"}
@@ -102,16 +116,6 @@ def fan_chart(
             legendrank=1010 - place,
             **band,
         )
-    seen = {"x": stamps_of(past[time_col]), "y": past[target_col].tolist()}
-    median = {"x": stamps, "y": ahead[alias].tolist()}
-    hover = f"%{{y:{VALUE}}}"
-    for name, meta, points, style in (
-        ("Observed", "actual", seen, {"color": LIGHT["ink"], "width": 1.6}),
-        ("Forecast", "median", median, line(alias, alias)),
-    ):
-        mode = "lines" if len(points["x"]) > 1 else "markers"
-        figure.add_scatter(**points, name=plain(name), meta=meta, mode=mode, line=style, hovertemplate=hover)
-    return figure
 
 
 def backtest_chart(
@@ -156,37 +160,44 @@ def backtest_chart(
     stamps = joined(parts)
     figure = new_figure(str(rows[id_col].iloc[0]) if title is None else title, "", target_col)
     for level in levels_of(backtest, alias)[-1:]:
-        low, high = f"{alias}-lo-{level}", f"{alias}-hi-{level}"
-        figure.add_scatter(
-            x=joined([*part, *part[::-1]] for part in parts),
-            y=joined([*window[high].tolist(), *window[low].tolist()[::-1]] for window in windows),
-            name=f"{level} % interval",
-            meta="band",
-            mode="lines",
-            line={"width": 0},
-            fill="toself",
-            fillcolor=_shade(0, 1),
-            hoverinfo="skip",
-            legendrank=1010,
-        )
-    actual = {"color": LIGHT["ink"], "width": 1.6}
+        _add_area(figure, windows, parts, alias, level)
     for meta, column, name, style in (
         ("compare", compare, compare, line(compare, alias)),
-        ("actual", target_col, "Observed", actual),
+        ("actual", target_col, "Observed", _OBSERVED),
         ("median", alias, alias, line(alias, alias)),
     ):
-        if column not in backtest.columns:
-            continue
-        figure.add_scatter(
-            x=stamps,
-            y=joined(window[column].tolist() for window in windows),
-            name=plain(name),
-            meta=meta,
-            mode="lines" if len(stamps) > 1 else "markers",
-            line=style,
-            hovertemplate=f"%{{y:{VALUE}}}",
-        )
+        if column in backtest.columns:
+            points = {"x": stamps, "y": joined(window[column].tolist() for window in windows)}
+            _add_line(figure, points, name, meta, style)
     return figure
+
+
+def _add_area(
+    figure: go.Figure, windows: list[pd.DataFrame], parts: list[list[Any]], alias: str, level: str
+) -> None:
+    """Add the interval of each window as an area of its own."""
+    low, high = f"{alias}-lo-{level}", f"{alias}-hi-{level}"
+    figure.add_scatter(
+        x=joined([*part, *part[::-1]] for part in parts),
+        y=joined([*window[high].tolist(), *window[low].tolist()[::-1]] for window in windows),
+        name=f"{level} % interval",
+        meta="band",
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=_shade(0, 1),
+        hoverinfo="skip",
+        legendrank=1010,
+    )
+
+
+def _add_line(
+    figure: go.Figure, points: dict[str, list[Any]], name: str, meta: str, style: dict[str, Any]
+) -> None:
+    """Add a line, or what is one point only as a point."""
+    mode = "lines" if len(points["x"]) > 1 else "markers"
+    hover = f"%{{y:{VALUE}}}"
+    figure.add_scatter(**points, name=plain(name), meta=meta, mode=mode, line=style, hovertemplate=hover)
 
 
 def _shade(place: int, count: int) -> str:
