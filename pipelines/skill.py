@@ -46,6 +46,8 @@ def skill_table(losses: Mapping[str, Losses], overlap: int = 1) -> pd.DataFrame:
     predictive ability on average over a panel, which holds however much the series move together: Akgun,
     Pirotte, Urga and Yang (2024), https://doi.org/10.1016/j.ijforecast.2023.02.001. With fewer windows
     nothing is tested: series of the same few weeks are no independent witnesses, however many there are.
+    Windows are counted from the end of each series. Where series that move together end at different times,
+    what they share falls into several windows, and the p-value may be too small.
 
     Args:
         losses: Name of a model to its errors.

@@ -140,18 +140,21 @@ def _evidence(scores: Scores, alias: str) -> list[str]:
     if math.isnan(gain):
         return []
     if math.isnan(p_value):
-        said = "The backtest has too few independent windows to test whether the difference is chance."
+        said = (
+            "The backtest has too few independent windows to test whether the difference to seasonal naive "
+            "is chance."
+        )
     else:
         size = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
         word = "is" if p_value < SIGNIFICANCE else "is not"
         said = (
-            f"The difference in mean absolute error {word} statistically significant "
+            f"The difference to seasonal naive {word} statistically significant "
             f"({scores.skill.loc[alias, 'test']} test over windows, {size})."
         )
     won = _skill(scores, alias, "series_won")
     if scores.counts.get("series", 1) > 1 and math.isfinite(won):
         together = ", which may all move together" if math.isnan(p_value) else ""
-        return [said, f"It has the smaller error on {percent(won, 0)} of the series{together}."]
+        return [said, f"It errs less than seasonal naive on {percent(won, 0)} of the series{together}."]
     return [said]
 
 
