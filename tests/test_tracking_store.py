@@ -355,7 +355,7 @@ def protected(existing: Path) -> Iterator[Path]:
 
 
 def test_a_database_that_cannot_be_written_to_is_refused_with_the_cure(protected: Path) -> None:
-    with pytest.raises(ConfigError, match=r"must be writable.*mlflow\.db.*--no-track") as caught:
+    with pytest.raises(ConfigError, match=r"must be writable.*mlflow\.db.*name another directory") as caught:
         Tracker(protected)
     assert caught.value.exit_code == 78
     assert "SQL" not in str(caught.value)

@@ -119,6 +119,6 @@ def store_error(database: Path, error: Exception) -> ForecastingError:
         )
     return ConfigError(
         "The database of a tracking store and its directory must be writable, on a disk with space. "
-        f"Received: {database} ({words.splitlines()[0]}); give yourself permission to write, name another "
-        "directory with --tracking-uri, or use --no-track."
+        f"Received: {database} ({words.splitlines()[0]}); give yourself permission to write, or name "
+        "another directory."
     )
