@@ -30,9 +30,8 @@ def write_bundle(
     Raises:
         BundleError: If the path is a file, or a directory that is not a bundle.
     """
+    check_replaceable(path)
     path = Path(path).resolve()  # a link to a bundle stays, what it leads to is replaced
-    if path.exists():
-        _check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
@@ -79,6 +78,28 @@ def read_bundle(path: Path) -> dict[str, Path]:
     return {name: path / name for name in sums}
 
 
+def check_replaceable(path: Path) -> None:
+    """Check that a bundle may be written to a path.
+
+    Args:
+        path: Directory, or a link to one. It may be missing, empty, or a bundle with nothing besides.
+
+    Raises:
+        BundleError: If it holds anything else.
+    """
+    path = Path(path).resolve()
+    if not path.exists():
+        return
+    found = {entry.name for entry in path.iterdir()} if path.is_dir() else {"a file"}
+    if MANIFEST in found:
+        found -= {MANIFEST, *_manifest(path)[1]}
+    if found:
+        raise BundleError(
+            "A bundle must be a directory of its own. Received: "
+            f"{path}, which holds something else ({min(found)}); choose another path."
+        )
+
+
 def checksum(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
@@ -99,18 +120,6 @@ def _manifest(path: Path) -> tuple[Any, dict[str, str]]:
             f"A bundle must have a readable {MANIFEST}. Received: {path / MANIFEST} ({error!r}); "
             "copy or save the bundle again."
         ) from None
-
-
-def _check_replaceable(path: Path) -> None:
-    """Only an empty directory, or a bundle with nothing besides, may be replaced."""
-    found = {entry.name for entry in path.iterdir()} if path.is_dir() else {"a file"}
-    if MANIFEST in found:
-        found -= {MANIFEST, *_manifest(path)[1]}
-    if found:
-        raise BundleError(
-            "A bundle must be a directory of its own. Received: "
-            f"{path}, which holds something else ({min(found)}); choose another path."
-        )
 
 
 def _swap(fresh: Path, path: Path) -> None:

@@ -94,6 +94,11 @@ def train(
     return history
 
 
+def find_devices() -> None:
+    """Let TensorFlow look for what it can compute on; it has words for not finding a GPU."""
+    tf.config.list_physical_devices()
+
+
 def learning_rates(peak: float, steps: int) -> npt.NDArray[np.float32]:
     """Linear warm-up, then half a cosine down to zero.
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from jobs_stand_in import StandIn, make_frame
 
-from pipelines.errors import BusyError, ConfigError, ForecastingError
+from pipelines.errors import BundleError, BusyError, ConfigError, ForecastingError
 from pipelines.jobs import Request, run_backtest, run_fit, run_forecast, run_plan, run_predict
 from pipelines.jobs import memory as memory_module
 from pipelines.jobs.results_folder import MANIFEST, digests
@@ -320,6 +320,19 @@ def test_a_plan_is_that_of_the_fit_and_needs_no_fit(request_for):
     task, plan, held = run_plan(request)
     assert StandIn.fitted_on is None
     assert plan.rows == task.panel.n_rows - 3 * held.rows
+
+
+def test_a_folder_of_others_is_no_place_for_a_bundle(tmp_path, request_for, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+
+    def no_fit(*arguments, **options):
+        raise AssertionError("must be refused before the fit")
+
+    monkeypatch.setattr("pipelines.jobs.model_jobs.fit", no_fit)
+    with pytest.raises(BundleError, match=r"holds something else \(thesis\.txt\)"):
+        run_fit(request_for(make_frame()), tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
 
 
 def test_a_fit_for_a_bundle_sees_all_rows(tmp_path, request_for):

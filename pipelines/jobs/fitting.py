@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pipelines.jobs.memory import check_memory
@@ -57,6 +56,10 @@ def load_tensorflow(stages: Stages) -> None:
         stages: Where to show and measure it.
     """
     with stages.loading("TensorFlow"):
-        import_module("pipelines.training")
-        # It looks for a GPU now or at the first sum, and has words for not finding one.
-        import_module("tensorflow").config.list_physical_devices()
+        _find_devices()
+
+
+def _find_devices() -> None:
+    from pipelines.training import find_devices
+
+    find_devices()

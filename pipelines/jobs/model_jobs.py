@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipelines.bundle import check_replaceable
 from pipelines.errors import ConfigError, PanelError
 from pipelines.forecaster import Forecaster
 from pipelines.frequency import Freq
@@ -102,6 +103,7 @@ def run_fit(request: Request, bundle: str | Path, progress: Progress | None = No
     """
     stages = Stages(progress)
     refuse_data(request.source, Path(bundle))
+    check_replaceable(Path(bundle))
     with stages("read the data"):
         task = Task.load(request)
         forecaster = task.forecaster()
