@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CLEAR: Final = 0.1
 """Share by which a baseline must beat the model for the model to count as worse without any test."""
+TIE: Final = 0.0005
+"""Share that is 0.0 % in words: whoever is ahead by no more is not ahead."""
 TOO_NARROW, TOO_WIDE = 1.5, 0.25
 """Values outside of an interval, as a multiple of those promised, from where on it is too narrow or too wide.
 For an interval of 80 % that is less than 70 % or more than 95 % inside."""
@@ -85,7 +87,7 @@ def _against_baselines(scores: Scores, alias: str) -> tuple[str, str, str]:
     else:
         tone, label, headline = _against_reference(scores, alias, gain)
     best, lead = _best_baseline(scores, alias, "mae")
-    if best == REFERENCE or not lead > 0:
+    if best == REFERENCE or not lead > TIE:
         return tone, label, f"{headline}."
     if tone == "bad" or lead >= CLEAR:
         tone, label = "bad", f"Worse than {best}"
@@ -160,7 +162,7 @@ def _evidence(scores: Scores, alias: str) -> list[str]:
 
 def _sharper(scores: Scores, alias: str) -> str:
     name, lead = _best_baseline(scores, alias, "wql")
-    if not lead > 0:
+    if not lead > TIE:
         return ""
     return f"By WQL, which judges the intervals too, {name} beats {alias} by {_share(lead)}."
 
