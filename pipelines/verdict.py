@@ -132,7 +132,7 @@ def _best_baseline(scores: Scores, alias: str, metric: str) -> tuple[str, float]
     ]
     if not found:
         return "", math.nan
-    score, _, name = min(found)
+    score, _, name = min(found, key=lambda one: one[:2])  # of equals seasonal naive, or the first
     return name, 1 - score / own if own > 0 else 0.0
 
 
