@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipelines.folds import BASELINES
 from pipelines.skill import REFERENCE, SIGNIFICANCE
-from pipelines.wording import percent
+from pipelines.wording import number, percent
 
 if TYPE_CHECKING:
     from pipelines.metrics import Scores
@@ -21,6 +21,7 @@ TIE: Final = 0.0005
 TOO_NARROW, TOO_WIDE = 1.5, 0.25
 """Values outside of an interval, as a multiple of those promised, from where on it is too narrow or too wide.
 For an interval of 80 % that is less than 70 % or more than 95 % inside."""
+_MANY: Final = 10.0  # times that read better than percent
 _STANDARD_ERRORS: Final = 2.0  # of independent values; those of a backtest are not, and vary even more
 
 
@@ -100,6 +101,9 @@ def _against_reference(scores: Scores, alias: str, gain: float) -> tuple[str, st
     p_value = _skill(scores, alias, "p_value")
     if gain == -math.inf:
         return "bad", "Worse", f"{alias} is worse than seasonal naive, which is exact here"
+    if gain < -_MANY:
+        times = number(1 - gain, 0) if gain > -1e6 else "over a million"
+        return "bad", "Worse", f"{alias} has {times} times the error of seasonal naive"
     if gain == 0:
         exact = float(scores.overall.loc[alias, "mae"]) == 0
         both = f"{alias} and seasonal naive "

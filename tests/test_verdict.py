@@ -80,6 +80,13 @@ def judge(*args: Any, **kwargs: Any) -> Verdict:
             "Worse",
             "TCN is worse than seasonal naive, which is exact here.",
         ),
+        ({"maes": {"SeasonalNaive": 0.05}}, "bad", "Worse", "TCN has 20 times the error of seasonal naive."),
+        (
+            {"maes": {"SeasonalNaive": 1e-16}},
+            "bad",
+            "Worse",
+            "TCN has over a million times the error of seasonal naive.",
+        ),
         (
             {"maes": {"SeasonalNaive": 0.0, "TCN": 0.0}, "p_value": 1.0},
             "fair",
@@ -115,7 +122,7 @@ def test_words(figures: dict[str, Any], tone: str, label: str, headline: str) ->
     assert judged.details[-1] == f"It {figures.get('shift', 'ok')}."
 
 
-sizes = st.floats(0.0, 3.0)
+sizes = st.floats(0.0, 3.0).map(lambda size: round(size, 6))
 
 
 @settings(max_examples=200)
