@@ -25,7 +25,7 @@ _WIDEN: Final = (0.3, 3.0)
 # What a weaker pull would gain is little, and very predictable series would lose by it: one percent of a wide
 # daily swing can be more than the error.
 _WORTH_SHRINKING: Final = 0.9
-_WIDEN_OF_ENSEMBLE: Final = (0.9, 3.0)
+_WIDEN_OF_ENSEMBLE: Final = (0.9, 2.0)
 
 
 class Samples(NamedTuple):
@@ -86,12 +86,13 @@ def ensemble_factors(samples: Samples, quantiles: Floats) -> Factors:
         least 0.9.
     """
     strange, single, ensemble = (best_factors(part, *samples[3:], quantiles) for part in samples[:3])
-    # Factors near 0 have no ratio to speak of.
+    # Factors near 0 have no ratio to speak of. What was held out lies further from what was learned than the
+    # next horizon does: half of the way, as ratios go, is enough.
     shrink, widen = (
         s * float(np.clip(e / max(o, 0.1), 0.5, 2.0))
         for s, e, o in zip(strange, ensemble, single, strict=True)
     )
-    return shrink if shrink < _WORTH_SHRINKING else 1.0, float(np.clip(widen, *_WIDEN_OF_ENSEMBLE))
+    return shrink if shrink < _WORTH_SHRINKING else 1.0, float(np.clip(widen**0.5, *_WIDEN_OF_ENSEMBLE))
 
 
 def best_factors(

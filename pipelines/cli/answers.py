@@ -50,7 +50,7 @@ def forecast_record(outcome: Outcome, store: str | Path | None) -> dict[str, Any
         "files": {path.name: str(path) for path in outcome.files},
         "tracking": None if store is None else {"store": _address(store), "run_id": outcome.run_id},
         "verdict": {"tone": judged.tone, "text": judged.headline},
-        "scores": scores_record(result.scores, outcome.reason),
+        "scores": scores_record(result.scores, result.reason),
         "n_windows": outcome.held.n_windows,
         "seconds": result.seconds,
     }
@@ -103,7 +103,7 @@ def show_forecast(console: Console, outcome: Outcome, store: str | Path | None) 
         store: Where its MLflow run is.
     """
     result = outcome.result
-    show_scores(console, result, outcome.held.n_windows, outcome.reason)
+    show_scores(console, result, outcome.held.n_windows, result.reason)
     files = {path.name: _near(path) for path in outcome.files}
     tables = [path for name, path in files.items() if name.startswith("forecasts.")]
     places = {"Forecasts": ", ".join(tables), "Report": files["report.html"], "Model": files["bundle"]}

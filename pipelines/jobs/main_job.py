@@ -36,14 +36,12 @@ class Outcome:
     Args:
         result: Forecast, backtest, scores and all that led to them.
         held: Rows that were held out of the training.
-        reason: Why there are no scores; empty if there are.
         files: Files and folders that were published.
         run_id: The MLflow run; None if none was kept.
     """
 
     result: ForecastResult
     held: HeldOut
-    reason: str
     files: Sequence[Path]
     run_id: str | None
 
@@ -110,11 +108,11 @@ def run_forecast(
         reason = _reason(scores, held)
         result = _result(task, forecaster, how, forecast, backtest, scores, reason, stages.seconds)
         with stages("write"):
-            _write(folder.draft, result, forecaster, reason, formats)
+            _write(folder.draft, result, forecaster, formats)
         with stages("track"):
             recorder.log_result(result, folder.draft / REPORT)
         files = _publish(folder, recorder, result, stages)
-    return Outcome(result, held, reason, files, recorder.run_id)
+    return Outcome(result, held, files, recorder.run_id)
 
 
 def _publish(
@@ -176,15 +174,13 @@ def _reason(scores: Scores | None, held: HeldOut) -> str:
     return held.reason or "There are no scores, for no value was observed in the held-out rows."
 
 
-def _write(
-    folder: Path, result: ForecastResult, forecaster: Forecaster, reason: str, formats: Sequence[str]
-) -> None:
+def _write(folder: Path, result: ForecastResult, forecaster: Forecaster, formats: Sequence[str]) -> None:
     from pipelines.report import write_report
 
     for suffix in formats:
         write_frame(result.forecast, folder / f"forecasts.{suffix}")
     if len(result.backtest):
         write_frame(result.backtest, folder / BACKTEST)
-    write_json(scores_record(result.scores, reason), folder / SCORES)
+    write_json(scores_record(result.scores, result.reason), folder / SCORES)
     write_report(result, folder / REPORT)
     forecaster.save(folder / BUNDLE)
