@@ -18,6 +18,8 @@ Factors = tuple[float, float]
 
 # Numbers that the forecasts of all members to calibrate on may hold.
 _BUDGET: Final = 6_000_000
+# Times that every origin is looked at, where there are few.
+_LOOKS: Final = 4
 # Where the best factors are looked for, and what the ensemble's may be. Intervals are narrowed by a tenth at
 # most: to promise too much is the worse mistake.
 _SHRINK: Final = (0.0, 1.5)
@@ -133,19 +135,19 @@ def _held_out(network: Any, table: SeriesTable, plan: Plan, seed: int) -> Sample
     @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def forecast(series: Any, newest: Any) -> tuple[Any, ...]:
         chunk = gatherer.gather(*(tf.repeat(chosen[None], members, axis=0) for chosen in (series, newest)))
-        weight = tf.where(chunk.known, chunk.weight[..., None, None], 0.0)
-        return network.forecast_members(chunk.inputs), chunk.held_out, chunk.target[0], weight[0]
+        weight = tf.where(chunk.known, chunk.weight[..., None, None], 0.0)[0]
+        location = tf.broadcast_to(chunk.inputs[0, :, network.context :, :1], tf.shape(weight))
+        return network.forecast_members(chunk.inputs), chunk.held_out, location, chunk.target[0], weight
 
-    size = members * plan.chunks * plan.origins_per_chunk * plan.horizon * len(network.quantiles)
-    draws = ChunkSampler(table, plan.origins_per_chunk).draw(
-        np.random.default_rng(seed), (-(-_BUDGET // size), plan.chunks)
-    )
+    origins = plan.chunks * plan.origins_per_chunk
+    size = members * origins * plan.horizon * len(network.quantiles)
+    batches = min(-(-_BUDGET // size), -(-_LOOKS * plan.origins // origins))
+    sampler = ChunkSampler(table, plan.origins_per_chunk)
+    draws = sampler.draw(np.random.default_rng(seed), (batches, plan.chunks))
+    _assign(network, 1.0, 1.0)
     parts: list[Samples] = []
     for chosen in zip(*draws, strict=True):
-        _assign(network, 0.0, 0.0)
-        location = forecast(*chosen)[0].numpy()[0, ..., 0]
-        _assign(network, 1.0, 1.0)
-        quantiles, held_out, target, weight = (tensor.numpy() for tensor in forecast(*chosen))
+        quantiles, held_out, location, target, weight = (part.numpy() for part in forecast(*chosen))
         some = held_out.any(axis=0) & (weight > 0)
         quantiles, held_out = quantiles[:, some], held_out[:, some]
         stranger = held_out.argmax(axis=0)

@@ -91,24 +91,27 @@ def test_factors_reach_the_network_and_are_those_of_the_fit():
     assert forecaster.calibration_["widen"] != 1.0
 
 
-def test_calibrating_again_changes_nothing():
-    forecaster = Forecaster(**SMALL).fit(training_frame())
-    table = SeriesTable.from_panel(forecaster.panel_, forecaster.plan_.season_length)
-    again = calibrate(forecaster.network_, table, forecaster.plan_, seed=0)
-    assert again == forecaster.calibration_
+@pytest.fixture(scope="module")
+def own():
+    """A forecaster that these tests may change."""
+    return Forecaster(**SMALL).fit(training_frame())
 
 
-def test_factors_move_forecasts_as_they_say():
-    forecaster = Forecaster(**SMALL).fit(training_frame())
-    network = forecaster.network_
-    last = forecaster.panel_.values[forecaster.panel_.indptr[1:] - 1].repeat(SMALL["horizon"])
+def test_calibrating_again_changes_nothing(own):
+    table = SeriesTable.from_panel(own.panel_, own.plan_.season_length)
+    assert calibrate(own.network_, table, own.plan_, seed=0) == own.calibration_
+
+
+def test_factors_move_forecasts_as_they_say(own):
+    network = own.network_
+    last = own.panel_.values[own.panel_.indptr[1:] - 1].repeat(SMALL["horizon"])
     columns = ["TCN", "TCN-lo-80", "TCN-hi-80"]
 
     def forecast(shrink, widen):
         network.shrink.assign(shrink)
         network.widen.assign(widen)
-        forecaster.nonnegative_ = False
-        return forecaster.predict(levels=[80])[columns].to_numpy()
+        own.nonnegative_ = False
+        return own.predict(levels=[80])[columns].to_numpy()
 
     plain, nearer, wider = forecast(1, 1), forecast(0.5, 1), forecast(1, 2)
     largest = np.abs(plain).max()
