@@ -1,6 +1,6 @@
 """Where origins may lie, what is gathered around them, and what the network is shown."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from pipelines.windows import (
     LARGEST,
     ChunkSampler,
     SeriesTable,
+    blocks,
     calendar_phase,
     eras,
     held_out_eras,
@@ -129,6 +130,18 @@ def test_the_usual_change_is_a_weighted_mean(series, season_length):
             weights = keep ** np.arange(len(changes))[::-1]
             expected = np.average(changes, weights=weights) if changes else 0.0
             assert found[indptr[i] + k] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_blocks_of_any_size_give_the_same_table(monkeypatch):
+    panel = panel_of([weekly(20), EXTREME["nothing"], EXTREME["gaps"], -weekly(9), EXTREME["late"]])
+    whole = SeriesTable.from_panel(panel, SEASON)
+    for rows in (1, 25, 60):
+        monkeypatch.setattr(blocks, "_ROWS", rows)
+        part = SeriesTable.from_panel(panel, SEASON)
+        for field in fields(SeriesTable):
+            np.testing.assert_array_equal(
+                getattr(part, field.name), getattr(whole, field.name), err_msg=field.name
+            )
 
 
 def test_the_panel_is_not_changed():

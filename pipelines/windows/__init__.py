@@ -1,0 +1,22 @@
+"""Where origins may lie, and what the network is shown of each series.
+
+Windows are never cut out and stored: a batch is a list of (series, newest origin) pairs, and the compiled
+step gathers each chunk from the one array of all rows.
+"""
+
+from pipelines.windows.calendar import calendar_phase
+from pipelines.windows.eras import eras, held_out_eras
+from pipelines.windows.sampler import ChunkSampler
+from pipelines.windows.scales import loss_weights, usual_change
+from pipelines.windows.table import LARGEST, SeriesTable
+
+__all__ = [
+    "LARGEST",
+    "ChunkSampler",
+    "SeriesTable",
+    "calendar_phase",
+    "eras",
+    "held_out_eras",
+    "loss_weights",
+    "usual_change",
+]
