@@ -304,7 +304,17 @@ def test_a_gap_of_any_length_is_forecast_from_the_last_value(gap, seen_after):
     change = np.abs(np.diff(y[:60])).mean()
     assert (forecast["TCN"] - last).abs().max() < 10 * change
     width = forecast["TCN-hi-95"] - forecast["TCN-lo-95"]
-    assert width.between(0.5 * change, 40 * change).all()
+    assert width.between(0.5 * change, 40 * change * np.sqrt(gap)).all()
+
+
+def test_a_longer_gap_makes_a_forecast_less_certain():
+    widths = []
+    for gap in (20, 50, 200, 1000):
+        y = np.r_[weekly(60, 3), np.full(gap, np.nan)]
+        forecast = fitted().predict(frame_of({"a": y}))
+        widths.append((forecast["TCN-hi-95"] - forecast["TCN-lo-95"]).mean())
+    assert widths == sorted(widths)
+    assert widths[-1] > 3 * widths[0]
 
 
 def test_a_window_without_change_is_not_forecast_as_certain():

@@ -15,7 +15,7 @@ from pipelines.config import Settings
 from pipelines.errors import ForecastingError
 from pipelines.plan import make_plan
 from pipelines.training import learning_rates, train
-from pipelines.windows import ChunkSampler, SeriesTable, held_out_eras
+from pipelines.windows import ChunkSampler, SeriesTable
 from tcn.models import ForkingTCN
 
 HORIZON, SEASON, MEMBERS, CHUNKS, ORIGINS, STEPS, SEED = 3, 7, 2, 8, 5, 20, 11
@@ -71,7 +71,7 @@ def loss_by_hand(network, table, plan):
                     )
     forecasts = network.forecast_members(windows).numpy().astype(float).reshape(-1, HORIZON, len(QUANTILES))
     total, count, too_early, kept_from = 0.0, 0, False, 0
-    bounds = held_out_eras(MEMBERS)
+    bounds = table.held_out(MEMBERS)
     for (m, i, origin), forecast in zip(places, forecasts, strict=True):
         first = table.indptr[i] + table.first_origin[i]
         too_early |= origin == first - 1

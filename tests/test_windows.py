@@ -100,14 +100,16 @@ def test_nothing_that_follows_changes_what_was_shown(series):
 
 
 @given(series_lists)
-def test_gaps_carry_the_last_value_and_change(series):
+def test_gaps_carry_the_last_value_and_a_change_that_grows(series):
     table = table_of(series)
     for i, y in enumerate(series):
-        value = change = 0.0
+        value, change, since = 0.0, 0.0, 0
         for row, seen in zip(range(table.indptr[i], table.indptr[i + 1]), ~np.isnan(y), strict=True):
+            since += 1
             if seen:
-                value, change = table.values[row], table.change[row]
-            assert (table.values[row], table.change[row]) == (value, change)
+                value, change, since = table.values[row], table.change[row], 0
+            assert table.values[row] == value
+            assert table.change[row] == pytest.approx(change * np.sqrt(1 + since), rel=1e-6)
 
 
 @given(
@@ -372,6 +374,28 @@ def test_members_are_kept_from_different_stretches(members):
         assert (end > begin).all()
         assert (begin[1:] == end[:-1]).all()
         assert end[-1] == 256
+
+
+def test_members_keep_most_of_what_can_be_learned():
+    long = table_of([weekly(90, seed) for seed in range(3)])
+    np.testing.assert_array_equal(long.held_out(6), held_out_eras(6))
+    # The only targets are the last values: to hold them out would leave a member nothing.
+    short = table_of([weekly(5, seed) for seed in range(30)])
+    assert (short.origins == 1).all()
+    begin, end = short.held_out(6).T
+    assert not ((begin <= short.era[-1]) & (short.era[-1] < end)).any()
+
+
+@given(series_lists, st.integers(1, 12))
+@settings(max_examples=50)
+def test_no_member_is_kept_from_almost_everything(series, members):
+    table = table_of(series)
+    owner = np.repeat(np.arange(len(series)), np.diff(table.indptr))
+    target = np.arange(len(owner)) > (table.indptr[:-1] + table.first_origin)[owner]
+    target &= table.observed
+    for begin, end in table.held_out(members):
+        held = target & (table.era >= begin) & (table.era < end)
+        assert held.sum() <= 0.4 * target.sum()
 
 
 def test_a_single_member_learns_from_everything():

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pipelines.network.gather import DeviceTable
 from pipelines.plan import Plan
-from pipelines.windows import SeriesTable, held_out_eras
+from pipelines.windows import SeriesTable
 from tcn.ops import frames
 
 
@@ -64,7 +64,7 @@ class ChunkGatherer:
             first=tf.constant((table.indptr[:-1] + table.first_origin).astype(np.int32)),
             weight=tf.constant(table.weight),
             era=tf.constant(table.era),
-            held_out=tf.constant(held_out_eras(plan.members), tf.int32),
+            held_out=tf.constant(table.held_out(plan.members), tf.int32),
             context=context,
             origins=plan.origins_per_chunk,
             horizon=plan.horizon,

@@ -11,13 +11,15 @@ import numpy.typing as npt
 from pipelines.panel import Panel
 from pipelines.windows.blocks import blocks_of_series
 from pipelines.windows.calendar import calendar_phase
-from pipelines.windows.eras import eras
+from pipelines.windows.eras import eras, held_out_eras
 from pipelines.windows.scales import loss_weights, usual_change
 
 Floats = npt.NDArray[np.float32]
 
 # Far inside float32's range, so that sums over a window stay finite.
 LARGEST: Final = 1e30
+# Share of all targets that a member may be kept from learning.
+_MOST_HELD_OUT: Final = 0.4
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class SeriesTable:
     Attributes:
         values: ``(rows,)`` conditioned values; where nothing was observed, the last one that was, or 0.
         observed: ``(rows,)`` whether a value was observed.
-        change: ``(rows,)`` usual size of a change between observed values so far, recent ones counting more.
+        change: ``(rows,)`` usual size of a change between observed values so far, recent ones counting more;
+            where nothing was observed, it grows with the root of the rows since the last value.
         phase: ``(rows,)`` calendar position of each row, from 0 to ``phases - 1``.
         phases: Number of calendar positions, 1 if there are none.
         indptr: ``(series + 1,)`` row pointers.
@@ -96,6 +99,27 @@ class SeriesTable:
         """``(series,)`` rows of each series that may be origins in training: a target follows each."""
         return np.maximum(np.diff(self.indptr) - 1 - self.first_origin, 0)
 
+    def held_out(self, members: int) -> npt.NDArray[np.int64]:
+        """Eras that each member of an ensemble must not learn the values of.
+
+        Args:
+            members: Size of the ensemble.
+
+        Returns:
+            ``(members, 2)`` first era held out, and one past the last. A member that would be left with too
+            little learns from everything: panels of short series have all that can be learned in one era.
+        """
+        bounds = held_out_eras(members)
+        targets = np.zeros(256, np.int64)
+        for some in blocks_of_series(self.indptr):
+            begin, end = self.indptr[some.start], self.indptr[some.stop]
+            first = (self.indptr[:-1] + self.first_origin)[some]
+            learned = np.arange(begin, end) > np.repeat(first, np.diff(self.indptr)[some])
+            targets += np.bincount(self.era[begin:end][learned & self.observed[begin:end]], minlength=256)
+        before = np.concatenate([[0], np.cumsum(targets)])
+        bounds[before[bounds[:, 1]] - before[bounds[:, 0]] > _MOST_HELD_OUT * before[-1]] = 0
+        return bounds
+
     @property
     def offset(self) -> Floats:
         """``(series,)`` what to add to a conditioned value to get the level in the same units."""
@@ -120,11 +144,12 @@ def _condition(panel: Panel, season_length: int) -> tuple[dict[str, Any], int]:
     lengths = panel.lengths
     last = _last_observed_row(observed, panel.indptr)
     change = usual_change(away, panel.indptr, season_length)
+    since = np.arange(panel.n_rows) - last
     fields = {
         "begin": panel.indptr[:-1],
         "values": np.where(last >= 0, away[last], 0.0).astype(np.float32),
         "observed": observed,
-        "change": np.where(last >= 0, change[last], 0.0).astype(np.float32),
+        "change": np.where(last >= 0, change[last] * np.sqrt(1 + since), 0.0).astype(np.float32),
         "phase": phase,
         "seen": seen,
         "moved": moved,
