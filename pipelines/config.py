@@ -119,7 +119,7 @@ def _levels(levels: Any) -> tuple[float, ...]:
     except (TypeError, ValueError):
         given, rounded = [], [0.0]
     if any(isinstance(level, (bool, str)) for level in given) or any(not 0 < x < 100 for x in rounded):
-        raise ValueError("must be numbers between 0 and 100, in percent")
+        raise ValueError("must be numbers between 0 and 100, in percent, with six digits at most")
     if len(set(rounded)) < len(rounded):
         raise ValueError("must differ from one another in their first six digits")
     return tuple(sorted(rounded))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from jobs_stand_in import StandIn, make_frame
 
-from pipelines.errors import BundleError, BusyError, ConfigError, ForecastingError
+from pipelines.errors import BundleError, BusyError, ConfigError, ForecastingError, PanelError
 from pipelines.jobs import Request, run_backtest, run_fit, run_forecast, run_plan, run_predict
 from pipelines.jobs import memory as memory_module
 from pipelines.jobs.results_folder import MANIFEST, digests
@@ -377,6 +377,16 @@ def test_rows_that_came_after_the_fit_are_an_honest_test(tmp_path, request_for, 
     bundle = bundle_of("fit", request_for(make_frame()), tmp_path)
     tested = run_backtest(request_for(make_frame((60 + extra,) * 3)), bundle=bundle, n_windows=1)
     assert tested.seen_in_training == 3 * max(HORIZON - extra, 0)
+
+
+def test_a_saved_network_is_tested_on_few_rows(tmp_path, request_for):
+    """It has nothing to learn from them: a season before the first window is enough."""
+    bundle = bundle_of("fit", request_for(make_frame()), tmp_path)
+    later = make_frame((60 + SEASON + HORIZON,) * 3).groupby("unique_id").tail(SEASON + HORIZON)
+    tested = run_backtest(request_for(later), bundle=bundle)
+    assert (tested.held.n_windows, tested.seen_in_training) == (1, 0)
+    with pytest.raises(PanelError, match=r"takes a series of 12 rows, and the longest has 11\. Add the rows"):
+        run_backtest(request_for(later.groupby("unique_id").tail(SEASON + HORIZON - 1)), bundle=bundle)
 
 
 @pytest.mark.parametrize(

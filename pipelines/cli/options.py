@@ -98,7 +98,7 @@ def parse_levels(text: str) -> tuple[float, ...]:
     """Read interval levels.
 
     Args:
-        text: Numbers with commas between them.
+        text: Numbers with commas between them; nothing for no intervals.
 
     Returns:
         The numbers, sorted.
@@ -112,7 +112,7 @@ def parse_levels(text: str) -> tuple[float, ...]:
         (80.0, 97.5)
     """
     try:
-        levels = tuple(float(part) for part in text.split(",") if part.strip())
+        levels = tuple(float(part) for part in text.split(",")) if text.strip() else ()
     except ValueError:
         raise typer.BadParameter(
             f"levels must be numbers with commas between them, such as 80,95. Received: {text!r}."

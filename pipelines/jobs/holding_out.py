@@ -48,7 +48,12 @@ class HeldOut:
 
 
 def hold_out(
-    panel: Panel, horizon: int, season_length: int, n_windows: int | None = None, step: int | None = None
+    panel: Panel,
+    horizon: int,
+    season_length: int,
+    n_windows: int | None = None,
+    step: int | None = None,
+    fitted: bool = False,
 ) -> HeldOut:
     """Decide which rows to hold out.
 
@@ -64,6 +69,8 @@ def hold_out(
         season_length: Steps in a season.
         n_windows: Number of origins instead.
         step: Rows between two origins instead.
+        fitted: Whether nothing is to be learned from these data: a season is then enough before the first
+            held-out row.
 
     Returns:
         The rows to hold out.
@@ -82,7 +89,7 @@ def hold_out(
             raise ConfigError(f"{name} must be a positive integer. Received: {value}.")
     spare = int(np.median(panel.lengths)) // SHARE
     step = step or (horizon if spare >= MIN_WINDOWS * horizon else max(1, horizon // 2))
-    keep = season_length + horizon
+    keep = season_length if fitted else season_length + horizon
     longest = int(panel.lengths.max())
     if longest < keep + horizon:
         reason = (
@@ -93,9 +100,9 @@ def hold_out(
     fitting = 1 + (longest - keep - horizon) // step
     if n_windows is not None and n_windows > fitting:
         raise ConfigError(
-            f"n_windows must leave {keep} rows to learn from in some series. Received: n_windows={n_windows} "
-            f"and step={step}, where the longest series has room for {fitting}; ask for fewer, or a smaller "
-            "step."
+            f"n_windows must leave {keep} rows before the first of them in some series. Received: "
+            f"n_windows={n_windows} and step={step}, where the longest series has room for {fitting}; ask for "
+            "fewer, or a smaller step."
         )
     n_windows = n_windows or min(max(1 + (spare - horizon) // step, 1), MAX_WINDOWS, fitting)
     return HeldOut(n_windows, step, horizon + (n_windows - 1) * step, keep)

@@ -195,9 +195,10 @@ def run_backtest(
         task = Task.load(request if saved is None else _as_in(saved, request))
         panel = task.panel
         _note_gaps(panel, stages)
-        held = hold_out(panel, task.horizon, task.season_length, n_windows, step)
+        held = hold_out(panel, task.horizon, task.season_length, n_windows, step, fitted=saved is not None)
         if held.reason:
-            raise PanelError(f"{held.reason} Choose a smaller horizon.")
+            cure = "Choose a smaller horizon." if saved is None else "Add the rows that came before."
+            raise PanelError(f"{held.reason} {cure}")
     forecaster = saved or task.forecaster()
     if saved is None:
         earlier = panel.before(held.rows)
