@@ -101,8 +101,8 @@ def hold_out(
     if n_windows is not None and n_windows > fitting:
         raise ConfigError(
             f"n_windows must leave {keep} rows before the first of them in some series. Received: "
-            f"n_windows={n_windows} and step={step}, where the longest series has room for {fitting}; ask for "
-            "fewer, or a smaller step."
+            f"n_windows={n_windows} and step={step}, where the longest series has room for {fitting}; ask "
+            "for fewer, or a smaller step."
         )
     n_windows = n_windows or min(max(1 + (spare - horizon) // step, 1), MAX_WINDOWS, fitting)
     return HeldOut(n_windows, step, horizon + (n_windows - 1) * step, keep)
