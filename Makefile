@@ -20,8 +20,8 @@ install: $(VENV)/.installed-dev ## .venv with the package (editable) and the dev
 forecast: $(VENV)/.installed ## fit, backtest and forecast a data set: make forecast DATASET=us_unemployment
 	$(FORECAST)
 
-test: $(VENV)/.installed-dev ## all tests and doctests, with warnings as errors
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed-dev ## all tests and doctests in two processes, with warnings as errors
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
