@@ -67,3 +67,20 @@ def percent(fraction: float, decimals: int = 1) -> str:
         '23.5 %'
     """
     return number(100 * fraction, decimals, " %")
+
+
+def counted(number: int, noun: str) -> str:
+    """Write how many there are of something.
+
+    Args:
+        number: How many.
+        noun: Their name in the singular.
+
+    Returns:
+        Text.
+
+    Example:
+        >>> counted(1, "row"), counted(1234, "row")
+        ('1 row', '1,234 rows')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"

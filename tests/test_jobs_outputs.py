@@ -37,9 +37,8 @@ def test_data_in_a_folder_that_is_replaced_are_the_output_too(data, tmp_path):
 def test_other_files_and_shipped_data_are_no_concern(data, tmp_path):
     other = tmp_path / "data.parquet"
     other.write_text("")
-    refuse_data(str(data), other, tmp_path / "new.csv")
-    refuse_data("bike_sharing", other)
-    refuse_data(None, data)
+    asked = [(str(data), other, tmp_path / "new.csv"), ("bike_sharing", other), (None, data)]
+    assert [refuse_data(*files) for files in asked] == [None, None, None]
 
 
 @pytest.mark.parametrize("name", ["forecasts.csv", MANIFEST])

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.jobs.files import scores_record
+from pipelines.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -166,7 +167,7 @@ def _show_table(console: Console, tested: ForecastResult | Tested, n_windows: in
             for place, heading in enumerate(scores.columns)
             if heading in _SHOWN or heading.startswith("Coverage ")
         ]
-        table = Table("Model", title=f"{escape(tested.name)}: {_count(n_windows, 'window')} of the past")
+        table = Table("Model", title=f"{escape(tested.name)}: {counted(n_windows, 'window')} of the past")
         for place in chosen:
             table.add_column(scores.columns[place], justify="right")
         for row in scores.rows:
@@ -189,8 +190,8 @@ def show_plan(console: Console, task: Task, plan: Plan, held: HeldOut) -> None:
     if held.n_windows:
         tested = held.tested(task.panel).n_series
         text = (
-            f"backtest: {_count(held.n_windows, 'window')}, {_count(held.step, 'row')} apart, on {tested:,} "
-            f"series; the last {_count(held.rows, 'row')} of each held out"
+            f"backtest: {counted(held.n_windows, 'window')}, {counted(held.step, 'row')} apart, on {tested:,} "
+            f"series; the last {counted(held.rows, 'row')} of each held out"
         )
     else:
         text = f"backtest: none. {held.reason}"
@@ -221,10 +222,6 @@ def show_checks(console: Console, checks: Iterable[Check]) -> None:
         mark = "[green]ok[/]  " if check.ok else "[bold red]bad[/] "
         console.print(f"{mark} [bold]{check.name}[/]: ", end="")
         console.print(check.text, soft_wrap=True, markup=False)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _near(path: Path) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.frequency import Freq, Ints, season_length_of
+from pipelines.wording import counted
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,14 @@ class PanelNotes:
 
     def __str__(self) -> str:
         """Return one line per fact."""
-        lines = [f"{_count(self.rows_in, 'row')} read"]
+        lines = [f"{counted(self.rows_in, 'row')} read"]
         if self.gaps:
             filled = (
                 "filled with rows without a value" if self.gaps > 1 else "filled with a row without a value"
             )
-            lines.append(f"{_count(self.gaps, 'stamp')} missing in {_listed(self.gappy)}: {filled}")
+            lines.append(f"{counted(self.gaps, 'stamp')} missing in {_listed(self.gappy)}: {filled}")
         if self.missing:
-            lines.append(f"{_count(self.missing, 'row')} without a value")
+            lines.append(f"{counted(self.missing, 'row')} without a value")
         for ids, fact in (
             (self.constant, "constant"),
             (self.all_nan, "without any value"),
@@ -92,10 +93,6 @@ class PanelNotes:
             if ids:
                 lines.append(f"{_listed(ids)} {fact}")
         return "\n".join(lines)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _listed(ids: tuple[Hashable, ...]) -> str:
