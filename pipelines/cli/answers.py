@@ -190,8 +190,8 @@ def show_plan(console: Console, task: Task, plan: Plan, held: HeldOut) -> None:
     if held.n_windows:
         tested = held.tested(task.panel).n_series
         text = (
-            f"backtest: {counted(held.n_windows, 'window')}, {counted(held.step, 'row')} apart, on {tested:,} "
-            f"series; the last {counted(held.rows, 'row')} of each held out"
+            f"backtest: {counted(held.n_windows, 'window')}, {counted(held.step, 'row')} apart, on "
+            f"{tested:,} series; the last {counted(held.rows, 'row')} of each held out"
         )
     else:
         text = f"backtest: none. {held.reason}"
