@@ -2,9 +2,9 @@
 
 A convolution of 3 taps from 32 channels to 64, as in the blocks of the default network, at dilations 1, 2, 4,
 8 and 16; GFLOP/s count multiplications and additions of matrix products alone. Shown are the convolution of
-``tcn.layers.GatedBlock`` (taps side by side, then ``MemberDense``), the whole block with its norm, gate and
-1x1 convolution, and ``keras.layers.Conv1D(padding="causal")`` with XLA and without: forward and backward over
-short chunks as in training, and forward over long series as in a one-pass backtest.
+``tcn.members.MemberGLUBlock`` (taps side by side, then ``MemberDense``), the whole block with its norm, gate
+and 1x1 convolution, and ``keras.layers.Conv1D(padding="causal")`` with XLA and without: forward and backward
+over short chunks as in training, and forward over long series as in a one-pass backtest.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def compare(batch: int, time: int, training: bool, side: int, rounds: int, repea
     import keras
     import tensorflow as tf
 
-    from tcn.layers import GatedBlock
+    from tcn.members import MemberGLUBlock
 
     keras.utils.set_random_seed(0)
-    blocks = [GatedBlock(FILTERS, TAPS, rate) for rate in DILATIONS]
+    blocks = [MemberGLUBlock(FILTERS, TAPS, rate) for rate in DILATIONS]
     causal = [
         keras.layers.Conv1D(2 * FILTERS, TAPS, padding="causal", dilation_rate=rate) for rate in DILATIONS
     ]
@@ -48,8 +48,8 @@ def compare(batch: int, time: int, training: bool, side: int, rounds: int, repea
     taps, mix = 2 * TAPS * FILTERS * 2 * FILTERS, 2 * FILTERS * FILTERS
     ways: dict[str, tuple[float, Callable[..., Any], Any, bool]] = {
         "matrix product": (2.0 * side**3 * len(DILATIONS), square_products, square, True),
-        "convolution of GatedBlock": (valid * taps, on_each(blocks, convolve), sequences[None], True),
-        "GatedBlock": (valid * (taps + mix), on_each(blocks, apply), sequences[None], True),
+        "convolution of MemberGLUBlock": (valid * taps, on_each(blocks, convolve), sequences[None], True),
+        "MemberGLUBlock": (valid * (taps + mix), on_each(blocks, apply), sequences[None], True),
         "Conv1D, XLA": (batch * time * taps * len(DILATIONS), on_each(causal, apply), sequences, True),
         "Conv1D": (batch * time * taps * len(DILATIONS), on_each(causal, apply), sequences, False),
     }

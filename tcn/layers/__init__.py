@@ -1,8 +1,5 @@
 """Keras layers of temporal convolutions."""
 
-from tcn.layers.dense import MemberDense
-from tcn.layers.gated import GatedBlock, MemberRMSNorm
-from tcn.layers.origin import OriginView, OriginWindow
-from tcn.layers.position import PositionFeatures
+from tcn.layers.causal import CausalConv1D
 
-__all__ = ["GatedBlock", "MemberDense", "MemberRMSNorm", "OriginView", "OriginWindow", "PositionFeatures"]
+__all__ = ["CausalConv1D"]

@@ -7,8 +7,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from tcn.heads import QuantileHead
-from tcn.layers import GatedBlock, MemberDense, MemberRMSNorm, OriginWindow, PositionFeatures
+from tcn.members import (
+    MemberDense,
+    MemberGLUBlock,
+    MemberQuantileHead,
+    MemberRMSNorm,
+    OriginWindow,
+    PositionFeatures,
+)
+from tcn.memory import extend
 from tcn.receptive_field import receptive_field
 
 __all__ = ["ForkingTCN"]
@@ -53,8 +60,8 @@ class ForkingTCN(keras.Model):
         >>> from tcn.models import ForkingTCN
         >>> quantiles = (0.1, 0.5, 0.9)
         >>> network = ForkingTCN(horizon=3, quantiles=quantiles, lookback=8, dilations=(1, 2), members=2)
-        >>> network(np.ones((1, 20, 5), "float32")).shape
-        TensorShape([1, 20, 3, 3])
+        >>> tuple(network(np.ones((1, 20, 5), "float32")).shape)
+        (1, 20, 3, 3)
 
     Reference:
         van den Oord et al. (2016), WaveNet; Wen et al. (2017), A Multi-Horizon Quantile Recurrent Forecaster,
@@ -99,14 +106,14 @@ class ForkingTCN(keras.Model):
         self.long_kernel = MemberDense(width, members, seed=next(seeds), name="long_kernel")
         self.stem = MemberDense(filters, members, seed=next(seeds), name="stem")
         self.blocks = [
-            GatedBlock(filters, kernel_size, rate, members, seed=next(seeds) // 2, name=f"block_{i}")
+            MemberGLUBlock(filters, kernel_size, rate, members, seed=next(seeds) // 2, name=f"block_{i}")
             for i, rate in enumerate(self.dilations)
         ]
         self.norm = MemberRMSNorm(members, name="norm")
         self.project = MemberDense(width, members, seed=next(seeds), name="project")
         self.describe = MemberDense(width, members, seed=next(seeds), name="describe")
         self.embed = MemberDense(width, members, use_bias=False, scale=0.3, seed=next(seeds), name="embed")
-        self.head = QuantileHead(
+        self.head = MemberQuantileHead(
             horizon, quantiles, hidden, dropout=dropout, members=members, seed=next(seeds) // 16, name="head"
         )
 
@@ -146,7 +153,7 @@ class ForkingTCN(keras.Model):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Forecast from every step, those without a full window included."""
-        padded = ops.pad(inputs, ((0, 0), (self.context, 0), (0, 0)))
+        padded = extend(self, inputs, self.context)
         return ops.mean(self.forecast_members(padded[None], training=training), axis=0)
 
     def forecast_members(self, inputs: Any, stride: int = 1, training: bool = False) -> Any:

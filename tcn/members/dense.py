@@ -5,25 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["MemberDense", "known_channels"]
+from tcn.layers.checks import known_channels
 
-
-def known_channels(shape: tuple[int | None, ...]) -> int:
-    """Size of the last axis, which weights are made for.
-
-    Args:
-        shape: Shape of an input.
-
-    Returns:
-        The size.
-
-    Raises:
-        ValueError: If it is not known.
-    """
-    channels = shape[-1]
-    if channels is None:
-        raise ValueError(f"The last axis of the input must have a known size. Received: shape {shape}")
-    return channels
+__all__ = ["MemberDense"]
 
 
 @keras.saving.register_keras_serializable(package="tcn")
@@ -48,9 +32,9 @@ class MemberDense(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.layers import MemberDense
-        >>> MemberDense(4, members=3, seed=0)(np.ones((1, 5, 2), "float32")).shape
-        TensorShape([3, 5, 4])
+        >>> from tcn.members import MemberDense
+        >>> tuple(MemberDense(4, members=3, seed=0)(np.ones((1, 5, 2), "float32")).shape)
+        (3, 5, 4)
     """
 
     def __init__(

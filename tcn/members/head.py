@@ -6,17 +6,18 @@ from typing import Any
 import keras
 from keras import ops
 
-from tcn.layers import MemberDense, MemberRMSNorm
-from tcn.layers.dense import known_channels
+from tcn.layers.checks import known_channels
+from tcn.members.dense import MemberDense
+from tcn.members.gated import MemberRMSNorm
 
-__all__ = ["QuantileHead"]
+__all__ = ["MemberQuantileHead"]
 
 # softplus(-1.5) is 0.2: neighboring deciles start about as far apart as those of noise of the window's scale.
 SPREAD_BIAS = 1.5
 
 
 @keras.saving.register_keras_serializable(package="tcn")
-class QuantileHead(keras.layers.Layer):
+class MemberQuantileHead(keras.layers.Layer):
     """Residual feed-forward blocks, then a median and non-negative spreads to both sides of it.
 
     Quantiles are the median plus cumulative sums of spreads, so they can never cross.

@@ -6,8 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layer_oracles import check_layer, origin_window, position_features
 
-from tcn.heads import SPREAD_BIAS, QuantileHead
-from tcn.layers import GatedBlock, MemberDense, MemberRMSNorm, OriginWindow, PositionFeatures
+from tcn.members import (
+    MemberDense,
+    MemberGLUBlock,
+    MemberQuantileHead,
+    MemberRMSNorm,
+    OriginWindow,
+    PositionFeatures,
+)
+from tcn.members.head import SPREAD_BIAS
 
 DECILES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
@@ -123,10 +130,10 @@ def convolution_of(block, member, padding):
     return apply, conv.kernel.value, dense.kernel.value
 
 
-class TestGatedBlock:
+class TestMemberGLUBlock:
     def test_contract(self, tmp_path):
         arguments = {"filters": 4, "kernel_size": 3, "dilation_rate": 2, "members": 2, "seed": 5}
-        layer = check_layer(tmp_path, GatedBlock, arguments, random(2, 3, 9, 4))
+        layer = check_layer(tmp_path, MemberGLUBlock, arguments, random(2, 3, 9, 4))
         assert layer.compute_output_shape((2, None, None, 4)) == (2, None, None, 4)
         assert layer.compute_output_shape((2, 3, 9, 4)) == (2, 3, 5, 4)
 
@@ -136,7 +143,7 @@ class TestGatedBlock:
         members, filters, steps = 2, 6, 24
         context = (kernel_size - 1) * dilation_rate
         x = tf.constant(random(members, 3, steps, filters))
-        block = GatedBlock(filters, kernel_size, dilation_rate, members, seed=0)
+        block = MemberGLUBlock(filters, kernel_size, dilation_rate, members, seed=0)
         block.build(x.shape)
         vary(block)
         weights = random(members, 3, steps - context if padding == "valid" else steps, filters, seed=1)
@@ -164,7 +171,7 @@ class TestGatedBlock:
     def test_a_step_knows_its_taps_and_nothing_else(self, kernel_size, dilation_rate, more):
         context = (kernel_size - 1) * dilation_rate
         x = random(1, 1, context + more + 1, 3)
-        block = GatedBlock(3, kernel_size, dilation_rate, seed=0)
+        block = MemberGLUBlock(3, kernel_size, dilation_rate, seed=0)
         with tf.GradientTape() as tape:
             newest = tf.constant(x)
             tape.watch(newest)
@@ -178,11 +185,11 @@ class TestGatedBlock:
     @pytest.mark.parametrize("name", ["filters", "kernel_size", "dilation_rate"])
     def test_sizes_are_positive(self, name):
         with pytest.raises(ValueError, match=f"must be positive.*{name}=0"):
-            GatedBlock(**{"filters": 2, name: 0})
+            MemberGLUBlock(**{"filters": 2, name: 0})
 
     def test_channels_must_be_the_filters(self):
         with pytest.raises(ValueError, match=r"filters=4 channels. Received: shape \(1, 2, 9, 3\)"):
-            GatedBlock(4).build((1, 2, 9, 3))
+            MemberGLUBlock(4).build((1, 2, 9, 3))
 
 
 class TestOriginWindow:
@@ -254,12 +261,12 @@ class TestPositionFeatures:
 
 
 def head(**arguments):
-    layer = QuantileHead(horizon=3, quantiles=DECILES, hidden=8, members=2, **arguments)
+    layer = MemberQuantileHead(horizon=3, quantiles=DECILES, hidden=8, members=2, **arguments)
     layer.build((2, None, None, 6))
     return vary(layer)
 
 
-class TestQuantileHead:
+class TestMemberQuantileHead:
     def test_contract(self, tmp_path):
         arguments = {
             "horizon": 3,
@@ -269,7 +276,7 @@ class TestQuantileHead:
             "members": 2,
             "seed": 3,
         }
-        check_layer(tmp_path, QuantileHead, arguments, random(2, 3, 4, 6), random(2, 3, 4, 3))
+        check_layer(tmp_path, MemberQuantileHead, arguments, random(2, 3, 4, 6), random(2, 3, 4, 3))
 
     def test_equals_a_loop_over_members(self):
         layer, state, baseline = head(blocks=2), random(2, 3, 4, 6), random(2, 3, 4, 3, seed=1)
@@ -298,7 +305,7 @@ class TestQuantileHead:
 
     @given(st.integers(0, 1000), st.sampled_from([0.0, 1e-6, 1.0, 1e3, 1e12]))
     def test_quantiles_do_not_cross_whatever_the_weights(self, seed, size):
-        layer = QuantileHead(horizon=3, quantiles=DECILES, hidden=8, members=2, seed=seed)
+        layer = MemberQuantileHead(horizon=3, quantiles=DECILES, hidden=8, members=2, seed=seed)
         layer.build((2, None, None, 6))
         rng = np.random.default_rng(seed)
         layer.set_weights([size * rng.normal(size=w.shape) for w in layer.get_weights()])
@@ -324,8 +331,8 @@ class TestQuantileHead:
     )
     def test_quantiles_increase_around_the_median(self, quantiles):
         with pytest.raises(ValueError, match=r"strictly inside \(0, 1\) with 0.5 in the middle. Received"):
-            QuantileHead(3, quantiles)
+            MemberQuantileHead(3, quantiles)
 
     def test_a_horizon_has_a_step(self):
         with pytest.raises(ValueError, match=r"at least 1\. Received: horizon=0"):
-            QuantileHead(0, DECILES)
+            MemberQuantileHead(0, DECILES)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tcn.layers.origin import ABSOLUTE_FLOOR, RELATIVE_FLOOR
+from tcn.members.origin import ABSOLUTE_FLOOR, RELATIVE_FLOOR
 from tcn.ops import rolling_sum
 
 __all__ = ["PositionFeatures"]

@@ -5,13 +5,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from tcn.layers.dense import MemberDense
+from tcn.members.dense import MemberDense
 
-__all__ = ["GatedBlock"]
+__all__ = ["MemberGLUBlock"]
 
 
 @keras.saving.register_keras_serializable(package="tcn")
-class GatedBlock(keras.layers.Layer):
+class MemberGLUBlock(keras.layers.Layer):
     """Pre-normalized residual block: RMS norm, dilated causal convolution, GLU, 1x1 convolution.
 
     The convolution is "valid": it consumes `(kernel_size - 1) * dilation_rate` steps of context instead of
@@ -32,9 +32,10 @@ class GatedBlock(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.layers import GatedBlock
-        >>> GatedBlock(8, kernel_size=3, dilation_rate=2, members=2)(np.ones((2, 1, 10, 8), "float32")).shape
-        TensorShape([2, 1, 6, 8])
+        >>> from tcn.members import MemberGLUBlock
+        >>> block = MemberGLUBlock(8, kernel_size=3, dilation_rate=2, members=2)
+        >>> tuple(block(np.ones((2, 1, 10, 8), "float32")).shape)
+        (2, 1, 6, 8)
 
     Reference:
         van den Oord et al. (2016), WaveNet; Dauphin et al. (2017), Language Modeling with Gated Convolutional

@@ -1,0 +1,17 @@
+"""Layers that compute the members of an ensemble side by side: the first axis counts members."""
+
+from tcn.members.dense import MemberDense
+from tcn.members.gated import MemberGLUBlock, MemberRMSNorm
+from tcn.members.head import MemberQuantileHead
+from tcn.members.origin import OriginView, OriginWindow
+from tcn.members.position import PositionFeatures
+
+__all__ = [
+    "MemberDense",
+    "MemberGLUBlock",
+    "MemberQuantileHead",
+    "MemberRMSNorm",
+    "OriginView",
+    "OriginWindow",
+    "PositionFeatures",
+]
