@@ -1,19 +1,21 @@
 # make forecast   a .venv, the package and the main job on real data
 # make test       the same .venv with the development extras, and all tests
+# make test-jax   the tests of tcn on JAX
 # make help       all targets
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DATASET := bike_sharing
 OUTPUT := output
 FORECAST := $(BIN)/tcn forecast $(DATASET) --output $(OUTPUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install forecast test lint docs bench clean
+.PHONY: help install forecast test test-jax lint docs bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed-dev ## .venv with the package (editable) and the development extras
 
@@ -22,6 +24,9 @@ forecast: $(VENV)/.installed ## fit, backtest and forecast a data set: make fore
 
 test: $(VENV)/.installed-dev ## all tests and doctests in two processes, with warnings as errors
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-jax: $(VENV)/.installed-jax ## the tests and doctests of tcn with JAX under Keras instead of TensorFlow
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile tests/networks tcn
 
 lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
@@ -38,16 +43,23 @@ bench: $(VENV)/.installed ## the benchmarks; each prints its ratios
 clean: ## remove what make and the tools produced, but not .venv and not forecasts
 	rm -rf site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-# The stamps are written last, so an interrupted installation is taken up again. The development stamp follows the
-# other one: two pip runs in one .venv at a time would disturb each other.
+# The stamps are written last, so an interrupted installation is taken up again. Each follows the one before: two pip
+# runs in one .venv at a time would disturb each other. keras-tcn, whose results ours are compared with, has the same
+# import name as this package: it gets a folder of its own, which only those tests look into.
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed. Received: " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into $(VENV): one to two minutes the first time"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(PIP) --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing the development extras"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) --editable '.[dev]'
+	@$(PIP) --no-deps --upgrade --target $(VENV)/keras-tcn keras-tcn==3.5.7
+	@touch $@
+
+$(VENV)/.installed-jax: $(VENV)/.installed-dev
+	@echo "Installing JAX"
+	@$(PIP) --editable '.[dev,jax]'
 	@touch $@
