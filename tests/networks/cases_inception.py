@@ -1,0 +1,32 @@
+"""Inception blocks and stacks that the contract is checked for."""
+
+from contract import Case
+
+from tcn.layers.inception import InceptionBlock
+from tcn.models.inception_time import InceptionTime
+
+
+def block(**arguments):
+    return InceptionBlock(3, kernel_sizes=(2, 5), bottleneck=2, seed=0, **arguments)
+
+
+CASES = [
+    Case("inception", lambda **kw: block(dilation_rate=2, **kw)),
+    Case("inception-batch", lambda **kw: block(normalization="batch", activation="gelu", **kw)),
+    Case("inception-plain", lambda **kw: InceptionBlock(3, (1, 4), None, normalization=None, seed=1, **kw)),
+    Case("inception-centered", lambda **kw: block(padding="same", **kw), causal=False, hop=None),
+    Case(
+        "inception-time",
+        lambda **kw: InceptionTime(
+            2, depth=4, kernel_sizes=(2, 4), bottleneck=2, dilations=(1, 2), seed=0, **kw
+        ),
+    ),
+    Case(
+        "inception-time-centered",
+        lambda **kw: InceptionTime(
+            2, 3, (3, 4), bottleneck=4, padding="same", normalization="batch", seed=1, **kw
+        ),
+        causal=False,
+        hop=None,
+    ),
+]
