@@ -1,0 +1,81 @@
+"""What Keras has no neutral form of: compiled functions and gradients.
+
+The only module of the package that knows the backends; one is imported when it is first needed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["compiled", "gradient"]
+
+Tensor = Any
+
+
+def compiled(
+    function: Callable[..., Any], variables: Sequence[Any], examples: Sequence[Tensor], jit: bool = True
+) -> Callable[..., Any]:
+    """Compile a function for inputs of certain shapes.
+
+    Keras' own way, `predict_on_batch`, takes 1.5 ms for a step that takes 0.2 ms here: it converts and checks
+    what a stream converts and checks once.
+
+    Args:
+        function: Takes tensors and returns a nest of tensors, without side effects.
+        variables: Keras variables that it reads. It reads their values of the time when it is called.
+        examples: Arrays with the shapes and types of its inputs.
+        jit: Whether XLA can compile it; TensorFlow has a slower way.
+
+    Returns:
+        The compiled function. It takes arrays of NumPy and of the backend and returns those of the backend.
+        With backends other than TensorFlow and JAX it is the function itself.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        specs = [tf.TensorSpec(array.shape, array.dtype) for array in examples]
+        traced = tf.function(function, jit_compile=jit, autograph=False)
+        # For these shapes alone, which halves what a call costs.
+        program = traced.get_concrete_function(*specs)
+        return lambda *arrays: program(*(tf.constant(a) if isinstance(a, np.ndarray) else a for a in arrays))
+    if backend == "jax":
+        import jax
+
+        def with_values(values: list[Tensor], *arrays: Tensor) -> Any:
+            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+                return function(*arrays)
+
+        fast = jax.jit(with_values)
+        return lambda *arrays: fast([v.value for v in variables], *arrays)
+    return function
+
+
+def gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> np.ndarray:
+    """Gradient of a number with respect to the input that it is computed from.
+
+    Args:
+        function: Takes a tensor and returns one number.
+        x: Its input.
+
+    Returns:
+        Array of the shape of `x`.
+    """
+    x = keras.ops.convert_to_tensor(x)
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            value = function(x)
+        slope = tape.gradient(value, x, unconnected_gradients="zero")
+    elif backend == "jax":
+        import jax
+
+        slope = jax.jit(jax.grad(function))(x)
+    else:
+        raise NotImplementedError(f"Gradients need TensorFlow or JAX. Received: KERAS_BACKEND={backend}")
+    return np.asarray(keras.ops.convert_to_numpy(slope))
