@@ -71,10 +71,9 @@ class GatedBlock(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        skip_filters = filters if skip_filters is None else skip_filters
-        check_positive(
-            filters=filters, kernel_size=kernel_size, dilation_rate=dilation_rate, skip_filters=skip_filters
-        )
+        check_positive(filters=filters, kernel_size=kernel_size, dilation_rate=dilation_rate)
+        if skip_filters is not None:
+            check_positive(skip_filters=skip_filters)
         check_rate(dropout=dropout)
         self.filters = filters
         self.kernel_size = kernel_size
@@ -101,7 +100,7 @@ class GatedBlock(keras.layers.Layer):
             "conv", 2 * self.filters, self.kernel_size, seeds[1], dilation_rate=self.dilation_rate
         )
         self.conv.build(inputs_shape)
-        self.skip = self._convolution("skip", self.skip_filters, 1, seeds[2])
+        self.skip = self._convolution("skip", self.skip_filters or self.filters, 1, seeds[2])
         self.skip.build(inner_shape)
         self.residual: Any = None
         if self.use_residual:
@@ -161,7 +160,7 @@ class GatedBlock(keras.layers.Layer):
         self, inputs_shape: tuple[int | None, ...], condition_shape: tuple[int | None, ...] | None = None
     ) -> Any:
         """Return the input's shape, and that with `skip_filters` channels."""
-        skip = (*inputs_shape[:-1], self.skip_filters)
+        skip = (*inputs_shape[:-1], self.skip_filters or self.filters)
         return (tuple(inputs_shape), skip) if self.use_residual else skip
 
     def get_config(self) -> dict[str, Any]:

@@ -68,9 +68,10 @@ class WaveNet(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        skip_filters = filters if skip_filters is None else skip_filters
-        check_positive(filters=filters, kernel_size=kernel_size, cycles=cycles, skip_filters=skip_filters)
+        check_positive(filters=filters, kernel_size=kernel_size, cycles=cycles)
         check_each_positive(dilations=dilations)
+        if skip_filters is not None:
+            check_positive(skip_filters=skip_filters)
         check_rate(dropout=dropout)
         if output_filters is not None:
             check_positive(output_filters=output_filters)
@@ -117,14 +118,15 @@ class WaveNet(keras.layers.Layer):
         ]
         for block in self.blocks:
             block.build(inner_shape, condition_shape)
+        skip_size = self.skip_filters or self.filters
         self.final: list[CausalConv1D] = []
         if self.output_filters is not None:
             self.final = [
-                self._convolution("hidden", self.skip_filters, 1, hidden_seed),
+                self._convolution("hidden", skip_size, 1, hidden_seed),
                 self._convolution("output", self.output_filters, 1, output_seed),
             ]
         for layer in self.final:
-            layer.build((*inputs_shape[:-1], self.skip_filters))
+            layer.build((*inputs_shape[:-1], skip_size))
 
     def _convolution(self, name: str, filters: int, kernel_size: int, seed: int | None) -> CausalConv1D:
         return CausalConv1D(
@@ -169,7 +171,7 @@ class WaveNet(keras.layers.Layer):
         self, inputs_shape: tuple[int | None, ...], condition_shape: tuple[int | None, ...] | None = None
     ) -> tuple[int | None, ...]:
         """Return the input's shape with the channels of the output."""
-        return (*inputs_shape[:-1], self.output_filters or self.skip_filters)
+        return (*inputs_shape[:-1], self.output_filters or self.skip_filters or self.filters)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
