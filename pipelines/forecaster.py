@@ -416,7 +416,12 @@ class Forecaster:
 def _read(df: Any, settings: Settings, freq: Any) -> Panel:
     """A frame as a panel; a panel as it is, if its frequency is the one that is asked for."""
     if not isinstance(df, Panel):
-        return Panel.from_frame(df, freq, settings.id_col, settings.time_col, settings.target_col)
+        import pyarrow as pa
+
+        panel = Panel.from_frame(df, freq, settings.id_col, settings.time_col, settings.target_col)
+        # Arrow holds on to memory that reading and filtering frames needed: for large ones, more than the frame.
+        pa.default_memory_pool().release_unused()
+        return panel
     if freq is not None and df.freq != Freq.parse(freq):
         raise PanelError(
             f"The panel must have the forecaster's freq={Freq.parse(freq).text!r}. "
