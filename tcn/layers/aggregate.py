@@ -1,15 +1,16 @@
 """What the steps up to each step amount to: over a window of them, or over all so far."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from keras import ops
 
 from tcn.memory import extend, keep, recall
 
-__all__ = ["aggregate", "total"]
+__all__ = ["add_exactly", "aggregate", "total"]
 
-Tensors = Sequence[Any]
+Tensors = list[Any]
 Combine = Callable[[Tensors, Tensors], Tensors]
 
 # The work of a scan grows with the number of doublings in a block; five levels reach 16 ** 6 steps.
@@ -53,8 +54,8 @@ def aggregate(
         longer = [extend(layer, v, window - 1, fill) for v, fill in zip(values, empty, strict=True)]
         return _rolling(longer, window, combine)
     begin = [
-        recall(layer, "so_far", lambda v=v, fill=fill: ops.full_like(v[:, :1], fill))
-        for v, fill in zip(values, empty, strict=True)
+        recall(layer, "so_far", partial(ops.full_like, value[:, :1], fill))
+        for value, fill in zip(values, empty, strict=True)
     ]
     results = combine([before for _, before in begin], _scan(values, combine, empty, LEVELS))
     for (key, _), result in zip(begin, results, strict=True):
@@ -77,12 +78,20 @@ def total(layer: Any, values: Any, window: int | None = None) -> Any:
     """
     if window is not None:
         return aggregate(layer, [values], lambda a, b: [a[0] + b[0]], [0.0], window)[0]
-    main, rest = aggregate(layer, [values, ops.zeros_like(values)], _add, [0.0, 0.0])
+    main, rest = aggregate(layer, [values, ops.zeros_like(values)], add_exactly, [0.0, 0.0])
     return main + rest
 
 
-def _add(older: Tensors, newer: Tensors) -> Tensors:
-    """Add sums that consist of a number and what its rounding left (Knuth's two-sum)."""
+def add_exactly(older: Tensors, newer: Tensors) -> Tensors:
+    """Add sums that consist of a number and of what its rounding left over (Knuth's two-sum).
+
+    Args:
+        older: Number and rest.
+        newer: Number and rest.
+
+    Returns:
+        Number and rest of the sum.
+    """
     a, b = older[0], newer[0]
     both = a + b
     part = both - a
@@ -93,17 +102,17 @@ def _add(older: Tensors, newer: Tensors) -> Tensors:
 def _rolling(values: Tensors, window: int, combine: Combine) -> Tensors:
     """Aggregate of each `window` neighboring steps, from those of 1, 2, 4, ... steps."""
     result: Tensors = []
-    covered, width, partial = 0, 1, values
+    covered, width, parts = 0, 1, values
     while True:
         if window & width:
             # The steps that are not covered yet, nearest to the present.
             begin, end = window - covered - width, -covered or None
-            piece = [p[:, begin:end] for p in partial]
+            piece = [p[:, begin:end] for p in parts]
             result = combine(piece, result) if result else piece
             covered += width
         if covered == window:
             return result
-        partial = combine([p[:, :-width] for p in partial], [p[:, width:] for p in partial])
+        parts = combine([p[:, :-width] for p in parts], [p[:, width:] for p in parts])
         width *= 2
 
 

@@ -157,8 +157,8 @@ class CausalUpsampling1D(_Resampling1D):
     """Transposed convolution: `factor` outputs for every step, the first of them at the step's own time.
 
     `y[t] = b + sum_j kernel[t - j * factor] x[j]` over the taps that exist: output `t` sees the coarse steps
-    up to `t // factor`. If these were made by `CausalDownsampling1D` of the same factor, it depends on nothing
-    after step `t`. With longer kernels neighboring outputs share coarse steps and are smoother; a
+    up to `t // factor`. If these were made by `CausalDownsampling1D` of the same factor, it depends on
+    nothing after step `t`. With longer kernels neighboring outputs share coarse steps and are smoother; a
     multiple of `factor` gives all outputs the same number of them.
 
     With a mask, sums are made up for the coarse steps that were not observed, and an output counts as
