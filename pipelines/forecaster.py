@@ -419,7 +419,7 @@ def _read(df: Any, settings: Settings, freq: Any) -> Panel:
         import pyarrow as pa
 
         panel = Panel.from_frame(df, freq, settings.id_col, settings.time_col, settings.target_col)
-        # Arrow holds on to memory that reading and filtering frames needed: for large ones, more than the frame.
+        # Arrow holds on to what reading and filtering a frame needed: for a large one, more than the frame.
         pa.default_memory_pool().release_unused()
         return panel
     if freq is not None and df.freq != Freq.parse(freq):
