@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["compiled", "gradient"]
+__all__ = ["compiled", "gradient", "is_eager"]
 
 Tensor = Any
 
@@ -41,16 +41,23 @@ def compiled(
         # For these shapes alone, which halves what a call costs.
         program = traced.get_concrete_function(*specs)
         return lambda *arrays: program(*(tf.constant(a) if isinstance(a, np.ndarray) else a for a in arrays))
-    if backend == "jax":
-        import jax
+    return _compiled_by_jax(function, variables) if backend == "jax" else function
 
-        def with_values(values: list[Tensor], *arrays: Tensor) -> Any:
-            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
-                return function(*arrays)
 
-        fast = jax.jit(with_values)
-        return lambda *arrays: fast([v.value for v in variables], *arrays)
-    return function
+def is_eager() -> bool:
+    """Whether single operations run at once; JAX compiles each of them for each shape."""
+    return bool(keras.backend.backend() != "jax")
+
+
+def _compiled_by_jax(function: Callable[..., Any], variables: Sequence[Any]) -> Callable[..., Any]:
+    import jax
+
+    def with_values(values: list[Tensor], *arrays: Tensor) -> Any:
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return function(*arrays)
+
+    fast = jax.jit(with_values)
+    return lambda *arrays: fast([v.value for v in variables], *arrays)
 
 
 def gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> np.ndarray:

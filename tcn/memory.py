@@ -33,7 +33,8 @@ class Memory:
     Attributes:
         first: What the pass started from: `state`, or the initial values.
         next: What the next pass starts from.
-        dilated: Taps before the present one, and steps between them, of what `extend_dilated` remembers.
+        dilated: What `extend_dilated` remembered of single steps: taps before the present one, and steps
+            between them.
 
     Raises:
         RuntimeError: When it is entered again.
@@ -97,7 +98,8 @@ class Memory:
         self, layer: Any, inputs: Tensor, kernel_size: int, dilation_rate: int, fill: float, name: str
     ) -> tuple[Tensor, int]:
         """See `tcn.memory.extend_dilated`."""
-        self.dilated[self._key(layer, name)] = kernel_size - 1, dilation_rate
+        if inputs.shape[1] == 1:
+            self.dilated[self._key(layer, name)] = kernel_size - 1, dilation_rate
         return extend(layer, inputs, (kernel_size - 1) * dilation_rate, fill, name), dilation_rate
 
     def _key(self, layer: Any, name: str) -> str:

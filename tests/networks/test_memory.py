@@ -106,13 +106,20 @@ def test_dilated_taps_are_those_of_the_whole_past(kernel_size, dilation):
     assert (to_numpy(longer)[:, :steps] == 7).all()
     with Memory({}) as first:
         extend_dilated(None, x[:, :9], kernel_size, dilation, fill=7.0)
-    with Memory(first.next) as memory:
+    with Memory(first.next):
         longer, rate = extend_dilated(None, x[:, 9:], kernel_size, dilation, fill=7.0)
     assert rate == dilation
     np.testing.assert_array_equal(to_numpy(longer)[:, steps:], x[:, 9:])
-    if steps:
-        np.testing.assert_array_equal(to_numpy(longer)[:, :steps], x[:, 9 - steps : 9])
-        assert memory.dilated == {"000_NoneType_past": (kernel_size - 1, dilation)}
+    np.testing.assert_array_equal(to_numpy(longer)[:, :steps], x[:, 9 - steps : 9])
+
+
+def test_what_single_steps_need_is_noted():
+    with Memory({}) as memory:
+        extend_dilated(None, values(steps=1), 3, 4)
+        extend_dilated(None, values(steps=2), 3, 4)
+        extend_dilated(None, values(steps=1), 1, 4)
+        extend(None, values(steps=1), 4)
+    assert memory.dilated == {"000_NoneType_past": (2, 4)}
 
 
 @pytest.mark.parametrize(("dtype", "fill"), [("int32", -1), ("bool", True), ("float32", -np.inf)])
