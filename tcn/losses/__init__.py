@@ -1,0 +1,29 @@
+"""Losses for forecasts over a horizon."""
+
+from tcn.losses.base import ForecastLoss
+from tcn.losses.functions import (
+    crps_from_quantiles,
+    crps_from_samples,
+    mase_scale,
+    pinball,
+    symmetric_error,
+    with_scale,
+)
+from tcn.losses.point import MASELoss, Masked, SMAPELoss
+from tcn.losses.probabilistic import CRPSLoss, NegativeLogLikelihood, QuantileLoss
+
+__all__ = [
+    "CRPSLoss",
+    "ForecastLoss",
+    "MASELoss",
+    "Masked",
+    "NegativeLogLikelihood",
+    "QuantileLoss",
+    "SMAPELoss",
+    "crps_from_quantiles",
+    "crps_from_samples",
+    "mase_scale",
+    "pinball",
+    "symmetric_error",
+    "with_scale",
+]
