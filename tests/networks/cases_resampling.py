@@ -17,6 +17,7 @@ from tcn.layers.fixed import (
 )
 from tcn.layers.pooling import CausalAveragePooling1D, CausalMaxPooling1D
 from tcn.layers.resampling import CausalDownsampling1D, CausalUpsampling1D
+from tcn.models.multirate import MultiRateTCN
 
 
 def rising(rng, batch, steps, channels):
@@ -45,4 +46,17 @@ CASES = [
     Case("moving-average-kernel", started(MovingAverageKernel())),
     Case("difference-kernel", started(DifferenceKernel(2))),
     Case("seasonal-difference-kernel", started(SeasonalDifferenceKernel(4))),
+    Case(
+        "multirate",
+        lambda **kw: MultiRateTCN(4, (2, 2), 2, (1, 2), activation="elu", dropout=0.2, seed=0, **kw),
+        steps=40,
+        hop=4,
+    ),
+    Case(
+        "multirate-concatenate",
+        lambda **kw: MultiRateTCN(
+            4, (3,), 2, (1,), merge="concatenate", normalization="layer", activation="elu", seed=0, **kw
+        ),
+        hop=3,
+    ),
 ]

@@ -60,11 +60,6 @@ class Scaled(keras.Model):
         window, field = self.scaling.receptive_field, self.network.receptive_field
         return None if window is None or field is None else int(field) + window - 1
 
-    @property
-    def hop(self) -> int:
-        """Steps that pieces of a stream have a multiple of."""
-        return int(getattr(self.network, "hop", 1))
-
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights."""
         if input_shape[-1] is not None and self.target >= input_shape[-1]:
