@@ -60,29 +60,33 @@ def _compiled_by_jax(function: Callable[..., Any], variables: Sequence[Any]) -> 
     return lambda *arrays: fast([v.value for v in variables], *arrays)
 
 
-def gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> np.ndarray:
-    """Gradient of a number with respect to the input that it is computed from.
+def gradient(function: Callable[..., Tensor]) -> Callable[..., np.ndarray]:
+    """Gradient of a number with respect to the first of the tensors that it is computed from.
 
     Args:
-        function: Takes a tensor and returns one number.
-        x: Its input.
+        function: Takes tensors and returns one number.
 
     Returns:
-        Array of the shape of `x`.
+        Function of the same arguments that returns an array of the shape of the first one.
+
+    Raises:
+        NotImplementedError: With backends other than TensorFlow and JAX.
     """
-    x = keras.ops.convert_to_tensor(x)
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(x)
-            value = function(x)
-        slope = tape.gradient(value, x, unconnected_gradients="zero")
+        def slope(x: Tensor, *others: Tensor) -> Tensor:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(x)
+                value = function(x, *others)
+            return tape.gradient(value, x, unconnected_gradients="zero")
+
     elif backend == "jax":
         import jax
 
-        slope = jax.jit(jax.grad(function))(x)
+        slope = jax.jit(jax.grad(function))
     else:
         raise NotImplementedError(f"Gradients need TensorFlow or JAX. Received: KERAS_BACKEND={backend}")
-    return np.asarray(keras.ops.convert_to_numpy(slope))
+
+    return lambda *arrays: np.asarray(slope(*(keras.ops.convert_to_tensor(array) for array in arrays)))
