@@ -96,7 +96,7 @@ class TestLongSequences:
     def test_the_mean_so_far_does_not_drift_where_plain_sums_do(self):
         x = self.series()
         plain = np.cumsum(x, axis=1, dtype="float32") / np.arange(1, self.steps + 1, dtype="float32")[:, None]
-        assert np.abs(plain / self.exact(x) - 1).max() > 1e-5
+        assert np.abs(plain / self.exact(x) - 1).max() > 1e-4
         np.testing.assert_allclose(compiled(CausalAveragePooling1D(), x), self.exact(x), rtol=3e-7)
 
     def test_nor_does_it_in_a_stream(self):
