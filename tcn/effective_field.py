@@ -96,10 +96,10 @@ def measured_receptive_field(model: Any, inputs: Any, seed: int = 0) -> int:
 
     It is what a `receptive_field` says if that is right: the steps from the oldest one with an influence on
     the output to the output's own, or to the newest one if that is later. Of `hop` outputs in the middle of
-    the sequence the one that sees most counts.
+    the sequence the one that sees most counts. Outputs without steps are those of the newest one they see.
 
     Args:
-        model: Built Keras model or layer, `(batch, time, channels)` to `(batch, time, ...)`.
+        model: Built Keras model or layer of one input.
         inputs: Sequences of random numbers, `(batch, time, channels)`, more than twice as long as the field.
             Where a rectifier shuts a path for one sequence, it is open for another: a dozen are enough.
         seed: Integer that fixes how outputs are combined.
@@ -108,7 +108,7 @@ def measured_receptive_field(model: Any, inputs: Any, seed: int = 0) -> int:
         The number of steps.
 
     Raises:
-        ValueError: If the outputs have no steps, no input has an influence, or the sequences are too short.
+        ValueError: If outputs differ in length, no input has an influence, or the sequences are too short.
 
     Example:
         >>> import numpy as np
@@ -124,27 +124,29 @@ def measured_receptive_field(model: Any, inputs: Any, seed: int = 0) -> int:
     hop = getattr(model, "hop", 1)
     inputs = inputs[:, inputs.shape[1] % hop :]
     batch, steps, _ = inputs.shape
-    shapes = {tuple(y.shape) for y in _outputs(model, inputs)}
-    lengths = {shape[1] for shape in shapes if len(shape) > 2}
-    if len(lengths) != 1 or len(shapes) != len(lengths):
-        raise ValueError(f"The outputs must be (batch, time, ...), of one rate. Received: {sorted(shapes)}")
+    lengths = {y.shape[1] if len(y.shape) > 2 else None for y in _outputs(model, inputs)}
+    if len(lengths) != 1:
+        raise ValueError(f"All outputs must have the same number of steps. Received: {lengths}")
     length = lengths.pop()
     slope = gradient(_combination(model))
     weights = np.random.default_rng(seed).normal(size=(batch, _count(model, inputs))).astype("float32")
     fields = []
-    for position in range(length // 2, length // 2 - (-hop * length // steps)):
-        matters = np.flatnonzero((slope(inputs, weights, length - 1 - position) != 0).any(axis=(0, 2)))
+    middle = range(1) if length is None else range(length // 2, length // 2 - (-hop * length // steps))
+    for position in middle:
+        back = 0 if length is None else length - 1 - position
+        matters = np.flatnonzero((slope(inputs, weights, back) != 0).any(axis=(0, 2)))
         if len(matters) == 0:
             raise ValueError(
                 "The inputs must have an influence on the outputs. Received: a model without any."
             )
-        if matters[0] == 0 or matters[-1] == steps - 1:
+        oldest, newest = matters[0], matters[-1]
+        if oldest == 0 or (length is not None and newest == steps - 1):
             raise ValueError(
                 "The sequences must be more than twice as long as the receptive field. "
                 f"Received: {steps} steps, of which the outermost has an influence."
             )
-        time = position * steps // length
-        fields.append(max(matters[-1], time) - matters[0] + 1)
+        time = newest if length is None else position * steps // length
+        fields.append(max(newest, time) - oldest + 1)
     return int(max(fields))
 
 

@@ -171,16 +171,24 @@ class Sum(keras.layers.Layer):
         return sums
 
 
+def test_the_last_step_has_the_field_of_every_step():
+    x = keras.Input((None, 2))
+    stack = CausalConv1D(3, 3, dilation_rate=4)(CausalConv1D(3, 2)(x))
+    two = keras.Model(x, [stack, keras.layers.Dense(5)(stack)])
+    last = keras.Model(x, stack[:, -1])
+    assert measured_receptive_field(two, noise()) == measured_receptive_field(last, noise()) == 10
+
+
 def test_what_cannot_be_measured_is_refused():
     x = noise(steps=16)
-    summed, pooled, constant = Sum(), keras.layers.GlobalAveragePooling1D(), keras.layers.Rescaling(0.0)
-    with pytest.raises(
-        ValueError, match=r"more than twice as long as the receptive field. Received: 16 steps"
-    ):
-        measured_receptive_field(summed, x)
-    with pytest.raises(
-        ValueError, match=r"outputs must be \(batch, time, ...\), of one rate. Received: \[\(8, 2\)\]"
-    ):
-        measured_receptive_field(pooled, x)
+    for layer in (Sum(), keras.layers.GlobalAveragePooling1D()):
+        with pytest.raises(
+            ValueError, match=r"more than twice as long as the receptive field. Received: 16 st"
+        ):
+            measured_receptive_field(layer, x)
     with pytest.raises(ValueError, match=r"influence on the outputs. Received: a model without any"):
-        measured_receptive_field(constant, x)
+        measured_receptive_field(keras.layers.Rescaling(0.0), x)
+    inputs = keras.Input((None, 2))
+    two = keras.Model(inputs, [inputs, inputs[:, ::2]])
+    with pytest.raises(ValueError, match=r"must have the same number of steps. Received: {(8, 16|16, 8)}"):
+        measured_receptive_field(two, x)
