@@ -68,10 +68,8 @@ def mu_law_decode(indices: Tensor, classes: int = 256) -> Tensor:
         [-1.0, 0.101, 1.0]
     """
     mu = _mu(classes)
-    index = ops.cast(indices, "float32")
-    companded = 2.0 * index / mu - 1.0
-    values = ops.sign(companded) * ops.expm1(ops.abs(companded) * np.log1p(mu)) / mu
-    return ops.where(index < 0, np.nan, values)
+    companded = 2.0 * np.arange(classes) / mu - 1.0
+    return _looked_up(indices, np.sign(companded) * np.expm1(np.abs(companded) * np.log1p(mu)) / mu)
 
 
 def uniform_edges(low: float, high: float, classes: int) -> np.ndarray:
@@ -172,9 +170,14 @@ def bin_decode(indices: Tensor, edges: Any) -> Tensor:
         [0.25, 0.75]
     """
     edges = _increasing(edges)
-    middles = ops.convert_to_tensor((edges[1:] + edges[:-1]) / 2, "float32")
+    return _looked_up(indices, (edges[1:] + edges[:-1]) / 2)
+
+
+def _looked_up(indices: Tensor, values: np.ndarray) -> Tensor:
+    """Values by their index, NaN for -1; exact on every backend, and so is what a model reads."""
     index = ops.cast(indices, "int32")
-    return ops.where(index < 0, np.nan, ops.take(middles, ops.maximum(index, 0), axis=0))
+    found = ops.take(ops.convert_to_tensor(values, "float32"), ops.maximum(index, 0), axis=0)
+    return ops.where(index < 0, np.nan, found)
 
 
 def _mu(classes: object) -> float:

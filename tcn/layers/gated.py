@@ -31,6 +31,7 @@ class GatedBlock(keras.layers.Layer):
         dilation_rate: Steps between taps.
         skip_filters: Channels of the skip output; by default `filters`.
         dropout: Share of the channels of `x` that the convolution does not see in training.
+        weight_norm: Whether to learn length and direction of each kernel apart.
         use_residual: Whether there is a residual output; the last block of a stack needs none.
         seed: Integer that fixes the initial weights and dropout.
 
@@ -65,6 +66,7 @@ class GatedBlock(keras.layers.Layer):
         dilation_rate: int = 1,
         skip_filters: int | None = None,
         dropout: float = 0.0,
+        weight_norm: bool = False,
         use_residual: bool = True,
         seed: int | None = None,
         **kwargs: Any,
@@ -80,6 +82,7 @@ class GatedBlock(keras.layers.Layer):
         self.dilation_rate = dilation_rate
         self.skip_filters = skip_filters
         self.dropout = dropout
+        self.weight_norm = weight_norm
         self.use_residual = use_residual
         self.seed = seed
 
@@ -119,6 +122,7 @@ class GatedBlock(keras.layers.Layer):
         return CausalConv1D(
             filters,
             kernel_size,
+            weight_norm=self.weight_norm,
             kernel_initializer=keras.initializers.GlorotUniform(seed),
             dtype=self.dtype_policy,
             name=name,
@@ -172,6 +176,7 @@ class GatedBlock(keras.layers.Layer):
             "dilation_rate": self.dilation_rate,
             "skip_filters": self.skip_filters,
             "dropout": self.dropout,
+            "weight_norm": self.weight_norm,
             "use_residual": self.use_residual,
             "seed": self.seed,
         }

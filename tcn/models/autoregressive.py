@@ -7,8 +7,9 @@ import numpy as np
 from keras import ops
 
 from tcn.layers.checks import check_positive
-from tcn.memory import Memory, extend, observed_before
+from tcn.memory import extend, observed_before
 from tcn.models.wavenet import WaveNet
+from tcn.streaming import Streaming
 
 __all__ = ["AutoregressiveWaveNet"]
 
@@ -32,6 +33,7 @@ class AutoregressiveWaveNet(keras.Model):
         cycles: How often the dilations are gone through.
         skip_filters: Channels of the skip outputs; by default `filters`.
         dropout: Share of the channels that the convolution of a block does not see in training.
+        weight_norm: Whether to learn length and direction of each kernel apart.
         seed: Integer that fixes the initial weights and dropout.
 
     Input shape:
@@ -68,6 +70,7 @@ class AutoregressiveWaveNet(keras.Model):
         cycles: int = 1,
         skip_filters: int | None = None,
         dropout: float = 0.0,
+        weight_norm: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -85,10 +88,12 @@ class AutoregressiveWaveNet(keras.Model):
             skip_filters=skip_filters,
             output_filters=classes,
             dropout=dropout,
+            weight_norm=weight_norm,
             seed=seed,
             dtype=self.dtype_policy,
             name="network",
         )
+        self._streams: dict[int, Streaming] = {}
 
     @property
     def receptive_field(self) -> int:
@@ -184,19 +189,41 @@ class AutoregressiveWaveNet(keras.Model):
         series = context.reshape(context.shape[:2]).astype("int32")
         if series.size and series.max() >= self.classes:
             raise ValueError(f"'context' must hold classes below {self.classes}. Received: {series.max()}")
+        length = series.shape[1]
+        if np.ndim(condition) == 3 and np.shape(condition)[1] != length + steps:
+            raise ValueError(
+                f"A condition of each step must have those of context and those to draw, {length} + {steps}. "
+                f"Received: {np.shape(condition)[1]} steps"
+            )
         begin = np.full((len(series), 1), UNKNOWN, "int32")
         piece = np.concatenate([begin, series], axis=1)[:, -self.receptive_field :]
         rng = np.random.default_rng(seed)
+        stream = self._stream(condition)
+        state = stream.initial_state(len(series))
         drawn: list[np.ndarray] = []
-        state: dict[str, Any] = {}
-        for end in range(series.shape[1] + 1, series.shape[1] + 1 + steps):
-            h = condition[:, end - piece.shape[1] : end] if np.ndim(condition) == 3 else condition
-            with Memory(state) as memory:
-                log_p = self._next(piece, h)
-            state = memory.next
-            piece = _draw(ops.convert_to_numpy(log_p[:, -1]) / temperature, top_k, rng)
+        for end in range(length + 1, length + 1 + steps):
+            scores, state = stream.step(self._seen(piece, condition, end), state)
+            piece = _draw(scores[:, -1], temperature, top_k or self.classes, rng)
             drawn.append(piece)
         return np.concatenate(drawn, axis=1).reshape(len(series), steps, *context.shape[2:])
+
+    def _stream(self, condition: Any) -> Streaming:
+        """The network as it is streamed, with a condition of this rank or without; compiled once."""
+        rank = np.ndim(condition)
+        if rank not in self._streams:
+            inputs = [keras.Input((None, self.classes))]
+            if condition is not None:
+                inputs.append(keras.Input((*[None] * (rank - 2), np.shape(condition)[-1])))
+            self._streams[rank] = Streaming(keras.Model(inputs, self.network(*inputs)))
+        return self._streams[rank]
+
+    def _seen(self, piece: np.ndarray, condition: Any, end: int) -> list[np.ndarray]:
+        """Inputs of the network for the values before the steps up to `end`, counted from 1."""
+        one_hot = (piece[..., None] == np.arange(self.classes)).astype("float32")
+        if condition is None:
+            return [one_hot]
+        h = np.asarray(condition, "float32")
+        return [one_hot, h[:, end - piece.shape[1] : end] if h.ndim == 3 else h]
 
     def compute_output_shape(
         self, inputs_shape: tuple[int | None, ...], condition_shape: tuple[int | None, ...] | None = None
@@ -215,9 +242,11 @@ def _series(inputs: Any) -> Any:
     return ops.cast(inputs[..., 0] if len(inputs.shape) == 3 else inputs, "int32")
 
 
-def _draw(scores: np.ndarray, top_k: int | None, rng: np.random.Generator) -> np.ndarray:
-    """One class a row, `(batch, 1)`, with probabilities proportional to `exp(scores)`."""
-    best = np.argsort(scores, axis=-1)[:, -(top_k or 0) :]
+def _draw(scores: Any, temperature: float, top_k: int, rng: np.random.Generator) -> np.ndarray:
+    """One class a row, `(batch, 1)`, with probabilities proportional to `exp(scores / temperature)`."""
+    scores = np.asarray(ops.convert_to_numpy(ops.cast(scores, "float32")), "float64") / temperature
+    best = np.argsort(scores, axis=-1)[:, -top_k:]
     kept = np.take_along_axis(scores, best, axis=-1)
+    # The largest of scores with Gumbel noise is a draw from their softmax.
     choice = np.argmax(kept + rng.gumbel(size=kept.shape), axis=-1, keepdims=True)
     return np.take_along_axis(best, choice, axis=-1).astype("int32")

@@ -30,6 +30,7 @@ class WaveNet(keras.layers.Layer):
         skip_filters: Channels of the skip outputs; by default `filters`.
         output_filters: Channels of the output; None for the sum of the skip outputs.
         dropout: Share of the channels that the convolution of a block does not see in training.
+        weight_norm: Whether to learn length and direction of each kernel apart.
         seed: Integer that fixes the initial weights and dropout.
 
     Input shape:
@@ -63,6 +64,7 @@ class WaveNet(keras.layers.Layer):
         skip_filters: int | None = None,
         output_filters: int | None = None,
         dropout: float = 0.0,
+        weight_norm: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -82,6 +84,7 @@ class WaveNet(keras.layers.Layer):
         self.skip_filters = skip_filters
         self.output_filters = output_filters
         self.dropout = dropout
+        self.weight_norm = weight_norm
         self.seed = seed
 
     @property
@@ -109,6 +112,7 @@ class WaveNet(keras.layers.Layer):
                 rate,
                 self.skip_filters,
                 dropout=self.dropout,
+                weight_norm=self.weight_norm,
                 use_residual=i + 1 < len(self.rates),
                 seed=seeds[i],
                 dtype=self.dtype_policy,
@@ -132,6 +136,7 @@ class WaveNet(keras.layers.Layer):
         return CausalConv1D(
             filters,
             kernel_size,
+            weight_norm=self.weight_norm,
             kernel_initializer=keras.initializers.GlorotUniform(seed),
             dtype=self.dtype_policy,
             name=name,
@@ -145,7 +150,7 @@ class WaveNet(keras.layers.Layer):
         return outputs
 
     def skips(self, inputs: Any, condition: Any = None, mask: Any = None) -> Any:
-        """What each block adds to the sum; the network has been built.
+        """What each block adds to the sum.
 
         `rates` has the dilation of each. For outputs `sum_i s_i W + b` of a linear layer on the sum, `s_i W`
         is what block `i` contributes.
@@ -157,7 +162,12 @@ class WaveNet(keras.layers.Layer):
 
         Returns:
             `(batch, time, blocks, skip_filters)`.
+
+        Raises:
+            ValueError: If the network has no weights yet.
         """
+        if not self.built:
+            raise ValueError("The network has no weights yet: build it, or call it once.")
         return ops.stack(list(self._skips(inputs, condition, mask)), axis=-2)
 
     def _skips(self, inputs: Any, condition: Any, mask: Any) -> Iterator[Any]:
@@ -184,5 +194,6 @@ class WaveNet(keras.layers.Layer):
             "skip_filters": self.skip_filters,
             "output_filters": self.output_filters,
             "dropout": self.dropout,
+            "weight_norm": self.weight_norm,
             "seed": self.seed,
         }

@@ -9,18 +9,17 @@ from hypothesis.extra import numpy as st_np
 
 from tcn.mu_law import bin_decode, bin_encode, mu_law_decode, mu_law_encode, quantile_edges, uniform_edges
 
-VALUES = st_np.arrays("float32", st.integers(1, 20), elements=st.floats(-1, 1, width=32))
+VALUES = st_np.arrays("float32", (2, 8), elements=st.floats(-1, 1, width=32))
 
 
-@settings(deadline=None, max_examples=20)
-@given(st.integers(2, 1024))
+@pytest.mark.parametrize("classes", [2, 3, 16, 255, 256, 1024])
 def test_a_class_is_what_its_value_is_encoded_as(classes):
     every = np.arange(classes)
     values = to_numpy(mu_law_decode(every, classes))
     np.testing.assert_array_equal(to_numpy(mu_law_encode(values, classes)), every)
     assert (np.diff(values) > 0).all()
-    np.testing.assert_allclose(values, -values[::-1], atol=1e-6)
-    assert values[-1] == pytest.approx(1.0, abs=1e-6)
+    np.testing.assert_array_equal(values, -values[::-1])
+    assert values[-1] == 1.0
 
 
 @settings(deadline=None, max_examples=20)
@@ -45,7 +44,7 @@ def test_values_beyond_one_count_as_one_and_missing_ones_stay_missing():
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.integers(1, 40), st.floats(-50, 50), st.floats(0.5, 100), st.integers(0, 9))
+@given(st.sampled_from([1, 7, 40]), st.floats(-50, 50), st.floats(0.5, 100), st.integers(0, 9))
 def test_a_value_lies_between_the_edges_of_its_bin(classes, low, span, seed):
     edges = uniform_edges(low, low + span, classes)
     np.testing.assert_allclose(np.diff(edges), span / classes, rtol=1e-6)

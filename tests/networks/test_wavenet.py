@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 from backends import gradients, to_numpy
 from cases_wavenet import CASES
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from keras import ops
 
 from tcn.layers.gated import GatedBlock
@@ -82,8 +80,9 @@ def test_network_is_the_formula(shape):
     np.testing.assert_allclose(to_numpy(network(x, condition=condition)), total, rtol=1e-4, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=15)
-@given(st.integers(1, 4), st.lists(st.integers(1, 6), min_size=1, max_size=3), st.integers(1, 2))
+@pytest.mark.parametrize(
+    ("kernel_size", "dilations", "cycles"), [(2, (1, 2, 4), 2), (3, (5, 1), 1), (4, (2,), 2), (1, (3, 6), 1)]
+)
 def test_receptive_field_is_what_moves_the_output(kernel_size, dilations, cycles):
     network = WaveNet(3, kernel_size, dilations, cycles, seed=0)
     assert network.receptive_field == 1 + (kernel_size - 1) * (1 + cycles * sum(dilations))
@@ -105,6 +104,8 @@ def test_receptive_field_of_the_paper():
 def test_skip_outputs_are_an_exact_attribution():
     x, mask = normal(2, 24, 3), np.random.default_rng(1).random((2, 24)) < 0.8
     network = WaveNet(4, dilations=(1, 2, 4), cycles=2, skip_filters=6)
+    with pytest.raises(ValueError, match="no weights yet"):
+        network.skips(x)
     readout = keras.layers.Dense(1)
     for observed in (None, ops.convert_to_tensor(mask)):
         outputs = to_numpy(readout(network(x, mask=observed)))
@@ -139,6 +140,8 @@ def test_condition_is_settled_by_the_first_call():
         plain(x, condition=condition)
     with pytest.raises(ValueError, match="call without a condition to 'block_0', which was built with"):
         conditioned(x)
+    with pytest.raises(ValueError, match="expected axis -1 of input shape to have value 4"):
+        conditioned(x, condition=condition[:, :3])
 
 
 @pytest.mark.parametrize("make", [GatedBlock, WaveNet])
@@ -229,6 +232,21 @@ def test_seed_fixes_all_weights_and_no_two_kernels_are_alike():
     kernels = [w for w in one.get_weights() if w.ndim == 3]
     for i, a in enumerate(kernels):
         assert all(a.shape != b.shape or np.abs(a - b).max() > 0.01 for b in kernels[:i])
+
+
+def test_weight_norm_starts_as_the_same_function_and_learns_lengths_apart():
+    x, condition = normal(1, 8, 4), normal(1, 2)
+    plain, normed = (
+        WaveNet(4, dilations=(1, 2), output_filters=2, weight_norm=flag, seed=1) for flag in (False, True)
+    )
+    wanted = to_numpy(plain(x, condition=condition))
+    np.testing.assert_allclose(to_numpy(normed(x, condition=condition)), wanted, rtol=1e-5, atol=1e-6)
+    kernels = [w for w in normed.trainable_variables if w.path.endswith("kernel")]
+    gains = [w for w in normed.trainable_variables if w.path.endswith("gain")]
+    assert len(gains) == len(kernels) == len([w for w in plain.get_weights() if w.ndim == 3])
+    for kernel in kernels:
+        kernel.assign(3.0 * to_numpy(kernel.value))
+    np.testing.assert_allclose(to_numpy(normed(x, condition=condition)), wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_dropout_acts_in_training_only_and_follows_the_seed():
