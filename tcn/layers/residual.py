@@ -52,7 +52,7 @@ class ResidualBlock(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.layers.residual import ResidualBlock
+        >>> from tcn.layers import ResidualBlock
         >>> block = ResidualBlock(8, kernel_size=3, dilation_rate=4, normalization="weight", dropout=0.1)
         >>> tuple(block(np.ones((1, 10, 2), "float32")).shape)
         (1, 10, 8)

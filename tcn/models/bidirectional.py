@@ -36,8 +36,7 @@ class BidirectionalTCN(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.models.bidirectional import BidirectionalTCN
-        >>> from tcn.models.tcn import TCN
+        >>> from tcn import TCN, BidirectionalTCN
         >>> layer = BidirectionalTCN(TCN(8, dilations=(1, 2, 4), return_sequences=True))
         >>> tuple(layer(np.ones((1, 50, 2), "float32")).shape)
         (1, 50, 16)

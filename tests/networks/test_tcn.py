@@ -13,6 +13,7 @@ from tcn.layers.residual import ResidualBlock
 from tcn.memory import Memory
 from tcn.models.bidirectional import BidirectionalTCN
 from tcn.models.tcn import TCN
+from tcn.streaming import Streaming
 
 ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0), "linear": lambda x: x}
 
@@ -300,6 +301,13 @@ def test_a_masked_stream_gives_what_one_pass_gives():
             pieces.append(masked(layer, x[:, begin:end], mask[:, begin:end]))
         state = memory.next
     np.testing.assert_allclose(np.concatenate(pieces, axis=1), whole, rtol=1e-5, atol=1e-5)
+
+
+def test_what_looks_ahead_is_no_stream():
+    assert Streaming(shaken(small(return_sequences=True))).hop == 1
+    for arguments in ({"padding": "same", "kernel_size": 3}, {"go_backwards": True}):
+        with pytest.raises(ValueError, match="A stream needs "):
+            Streaming(shaken(small(return_sequences=True, **arguments)))
 
 
 @pytest.mark.parametrize(
