@@ -41,7 +41,7 @@ def aggregate(
         >>> import keras
         >>> import numpy as np
         >>> from tcn.layers.aggregate import aggregate
-        >>> x = np.array([[[1.0], [4.0], [2.0], [3.0]]])
+        >>> x = np.array([[[1.0], [4.0], [2.0], [3.0]]], "float32")
         >>> def largest(older, newer):
         ...     return [keras.ops.maximum(older[0], newer[0])]
         >>> for window in (2, None):

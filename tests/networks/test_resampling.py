@@ -177,7 +177,7 @@ class TestDownAndUp:
         np.testing.assert_allclose(to_numpy(model(padded))[:, 8:], to_numpy(model(x)), rtol=1e-4, atol=1e-5)
 
     @settings(deadline=None, max_examples=10)
-    @given(st.integers(2, 3), st.sampled_from([(1, 1), (2, 1, 3), (1, 4)]), st.booleans())
+    @given(st.integers(2, 3), st.sampled_from([(1, 1), (2, 1, 3)]), st.booleans())
     def test_pieces_of_whole_blocks_give_what_one_pass_gives(self, factor, blocks, masked):
         x = random(2, factor * sum(blocks), 3)
         if masked:

@@ -18,7 +18,8 @@ class Scaled(keras.Model):
 
     Args:
         network: Layer or model from `(batch, time, channels)` to `(batch, time, horizon, ...)`, causal if the
-            whole is to be. It gets the mask of the inputs as Keras passes it on.
+            whole is to be. Its outputs are values, such as points or quantiles, not parameters of
+            distributions. It gets the mask of the inputs as Keras passes it on.
         scaling: A `CausalScaling`.
         target: Channel that is forecast: its location and scale turn the outputs back.
 
