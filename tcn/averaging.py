@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tcn.ensemble import outputs_belong_to_steps
+from tcn.ensemble import call_with, outputs_belong_to_steps
 from tcn.layers.checks import check_positive
 
 __all__ = ["AverageOverLookbacks", "AverageOverSigns"]
@@ -24,10 +24,6 @@ class _Around(keras.layers.Layer):
         """Create the model's weights."""
         if not self.model.built:
             self.model.build(input_shape)
-
-    def outputs_of(self, inputs: Any, mask: Any) -> Any:
-        """What the model makes of an input."""
-        return self.model(inputs) if mask is None else self.model(inputs, mask=mask)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
@@ -78,12 +74,13 @@ class AverageOverLookbacks(_Around):
             check_positive(lookbacks=steps)
         self.lookbacks = tuple(lookbacks)
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """Average the last forecasts."""
         each_step = outputs_belong_to_steps(self.model, inputs.shape)
         total = 0.0
         for steps in self.lookbacks:
-            outputs = self.outputs_of(inputs[:, -steps:], None if mask is None else mask[:, -steps:])
+            seen = None if mask is None else mask[:, -steps:]
+            outputs = call_with(self.model, inputs[:, -steps:], mask=seen, training=training)
             total = total + (outputs[:, -1] if each_step else outputs)
         return total / len(self.lookbacks)
 
@@ -143,12 +140,13 @@ class AverageOverSigns(_Around):
         self.channels = None if channels is None else tuple(channels)
         self.quantile_axis = quantile_axis
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """Average over both signs."""
-        mirrored = self.outputs_of(inputs * self._signs(inputs), mask)
+        mirrored = call_with(self.model, inputs * self._signs(inputs), mask=mask, training=training)
         if self.quantile_axis is not None:
             mirrored = ops.flip(mirrored, axis=self.quantile_axis)
-        return (self.outputs_of(inputs, mask) - mirrored) / 2
+        outputs = call_with(self.model, inputs, mask=mask, training=training)
+        return (outputs - mirrored) / 2
 
     def _signs(self, inputs: Any) -> Any:
         count = inputs.shape[-1]

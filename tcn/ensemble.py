@@ -1,12 +1,13 @@
 """Members trained side by side in one model, whose outputs are averaged."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-__all__ = ["Ensemble", "outputs_belong_to_steps"]
+__all__ = ["Ensemble", "call_with", "outputs_belong_to_steps"]
 
 
 @keras.saving.register_keras_serializable(package="tcn")
@@ -77,10 +78,7 @@ class Ensemble(keras.Model):
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """Average the outputs; in a step of `fit`, return them one by one."""
-        # Keras hands `training` on to the members.
-        masked = any(part is not None for part in keras.tree.flatten(mask))
-        arguments = {"mask": mask} if masked else {}
-        outputs = [member(inputs, **arguments) for member in self.members]
+        outputs = [call_with(member, inputs, mask=mask, training=training) for member in self.members]
         return outputs if self._one_by_one else _mean(outputs)
 
     def train_step(self, *arguments: Any) -> Any:
@@ -137,6 +135,32 @@ class Ensemble(keras.Model):
             for member in config["members"]
         ]
         return cls(**{**config, "members": members})
+
+
+def call_with(model: Any, inputs: Any, **arguments: Any) -> Any:
+    """Call a model with those arguments that are known and that it takes.
+
+    Keras would pass them on by itself, but not from a model that JAX trains.
+
+    Args:
+        model: A model or layer.
+        inputs: Its inputs.
+        **arguments: Arguments by name; None, or a structure of None, for what is not known.
+
+    Example:
+        >>> import keras
+        >>> from tcn.ensemble import call_with
+        >>> import numpy as np
+        >>> tuple(call_with(keras.layers.Dense(4), np.ones((1, 3)), training=True, mask=None).shape)
+        (1, 4)
+    """
+    taken = inspect.signature(model.call).parameters
+    known = {
+        name: value
+        for name, value in arguments.items()
+        if name in taken and any(part is not None for part in keras.tree.flatten(value))
+    }
+    return model(inputs, **known)
 
 
 def outputs_belong_to_steps(model: Any, input_shape: Sequence[int | None]) -> bool:

@@ -191,11 +191,11 @@ OPTIMIZERS = {
 }
 
 
-def fitted(optimizer, epochs=3, model=None, run_eagerly=True, **arguments):
+def fitted(optimizer, epochs=3, model=None, batch_size=4, run_eagerly=True, **arguments):
     model = dense() if model is None else model
     model.compile(optimizer, loss="mse", run_eagerly=run_eagerly, jit_compile=False)
     x, y = batches()
-    model.fit(x, y, batch_size=4, epochs=epochs, shuffle=False, verbose=0, **arguments)
+    model.fit(x, y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0, **arguments)
     return model
 
 
@@ -232,13 +232,13 @@ def test_a_weight_at_zero_stays_bit_for_bit():
 
 def test_averages_the_weights_after_scaling():
     multipliers = [0.0, 0.3, 1.0, 1.0, 0.5, 1.0]
-    steps = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: path.append(weights_of(model))
-    )
+    steps = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: path.append(weights_of(model)))
     path, model = [], dense()
     start = weights_of(model)
-    fitted(LayerwiseLearningRates("sgd", multipliers), model=model, callbacks=[steps])
-    averaged = fitted(LayerwiseLearningRates("sgd", multipliers, use_ema=True, ema_momentum=0.5))
+    fitted(LayerwiseLearningRates("sgd", multipliers), model=model, batch_size=12, callbacks=[steps])
+    averaged = fitted(
+        LayerwiseLearningRates("sgd", multipliers, use_ema=True, ema_momentum=0.5), batch_size=12
+    )
     wanted = path[0]
     for weights in path[1:]:
         wanted = [0.5 * a + 0.5 * b for a, b in zip(wanted, weights, strict=True)]
