@@ -104,7 +104,8 @@ class InceptionBlock(keras.layers.Layer):
         channels = known_channels(input_shape)
         squeezes = self.bottleneck is not None and channels > self.bottleneck
         first, last, *seeds = derived_seeds(self.seed, 2 + len(self.kernel_sizes))
-        free = self.normalization is None  # a normalization has a bias of its own
+        # Statistics of a batch take a bias away again. Those of a step do not: with it the step's scale is felt.
+        free = self.normalization != "batch"
         self.squeeze = self._conv("squeeze", self.bottleneck, 1, False, first) if squeezes else None
         self.convs = [
             self._conv(f"conv_{i}", self.filters, size, free, seed)

@@ -109,7 +109,7 @@ class InceptionTime(keras.layers.Layer):
             CausalConv1D(
                 filters * (len(self.kernel_sizes) + 1),
                 1,
-                use_bias=normalization is None,
+                use_bias=normalization != "batch",
                 kernel_initializer=keras.initializers.GlorotUniform(child),
                 name=f"shortcut_{i}",
                 dtype=self.dtype_policy,
