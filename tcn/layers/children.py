@@ -94,11 +94,13 @@ def check_rate(**values: float) -> None:
             raise ValueError(f"'{name}' must be at least 0 and below 1. Received: {name}={value!r}")
 
 
-def make_normalization(normalization: str | None, **arguments: Any) -> Any:
+def make_normalization(normalization: str | None, momentum: float = 0.99, **arguments: Any) -> Any:
     """A layer that normalizes channels.
 
     Args:
         normalization: As `check_normalization` takes it.
+        momentum: Of the moving statistics of batches. With Keras' 0.99 they are of use after some hundreds of
+            training steps, with 0.9 after some tens.
         **arguments: `name` and `dtype` of the layer.
 
     Returns:
@@ -106,8 +108,9 @@ def make_normalization(normalization: str | None, **arguments: Any) -> Any:
     """
     if normalization is None:
         return None
-    layers = {"layer": keras.layers.LayerNormalization, "batch": keras.layers.BatchNormalization}
-    return layers[normalization](**arguments)
+    if normalization == "layer":
+        return keras.layers.LayerNormalization(**arguments)
+    return keras.layers.BatchNormalization(momentum=momentum, **arguments)
 
 
 def apply_normalization(norm: Any, inputs: Any, mask: Any, training: bool | None) -> Any:

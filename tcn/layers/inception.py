@@ -37,8 +37,9 @@ class InceptionBlock(keras.layers.Layer):
             of them, is not squeezed.
         dilation_rate: Steps between taps.
         padding: "causal", or "same" (as in the paper: kernels centered on their step, which see the future).
-        normalization: "layer" (over channels: causal in training too), "batch" (as in the paper; in training,
-            its statistics span time and batch) or None.
+        normalization: "batch" (in training, its statistics span batch and time, the future too), "layer"
+            (over the channels of each step: hides the size of the input, but is causal in training too) or
+            None.
         activation: Name of a Keras activation or a function.
         seed: Integer that fixes the initial weights.
 
@@ -72,7 +73,7 @@ class InceptionBlock(keras.layers.Layer):
         bottleneck: int | None = 32,
         dilation_rate: int = 1,
         padding: str = "causal",
-        normalization: str | None = "layer",
+        normalization: str | None = "batch",
         activation: Any = "relu",
         seed: int | None = None,
         **kwargs: Any,
@@ -104,7 +105,7 @@ class InceptionBlock(keras.layers.Layer):
         channels = known_channels(input_shape)
         squeezes = self.bottleneck is not None and channels > self.bottleneck
         first, last, *seeds = derived_seeds(self.seed, 2 + len(self.kernel_sizes))
-        # Statistics of a batch take a bias away again. Those of a step do not: with it the step's scale is felt.
+        # Statistics of a batch take a bias away again. Those of a step do not: with it, size is not all lost.
         free = self.normalization != "batch"
         self.squeeze = self._conv("squeeze", self.bottleneck, 1, False, first) if squeezes else None
         self.convs = [
@@ -113,7 +114,7 @@ class InceptionBlock(keras.layers.Layer):
         ]
         self.pool = CausalMaxPooling1D(POOL_SIZE, name="pool", dtype=self.dtype_policy)
         self.mix = self._conv("mix", self.filters, 1, free, last)
-        self.norm = make_normalization(self.normalization, name="norm", dtype=self.dtype_policy)
+        self.norm = make_normalization(self.normalization, momentum=0.9, name="norm", dtype=self.dtype_policy)
         if self.squeeze is not None:
             self.squeeze.build(input_shape)
         for conv in self.convs:

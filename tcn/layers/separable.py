@@ -96,7 +96,7 @@ class SeparableBlock(keras.layers.Layer):
             name="depthwise",
             **own,
         )
-        self.norm = make_normalization(normalization, name="norm", **own)
+        self.norm = make_normalization(normalization, momentum=0.9, name="norm", **own)
         self.up = self._pointwise("up", expansion * filters, seeds[1], activation)
         self.drop = keras.layers.SpatialDropout1D(dropout, seed=seeds[2], name="drop", **own)
         self.down = self._pointwise("down", filters, seeds[3])

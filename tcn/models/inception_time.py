@@ -35,8 +35,9 @@ class InceptionTime(keras.layers.Layer):
         bottleneck: Channels that the input of these convolutions is squeezed to, or None.
         dilations: Dilation rates of the blocks, repeated from the first where there are fewer than blocks.
         padding: "causal", or "same" (as in the paper: kernels centered on their step, which see the future).
-        normalization: "layer" (over channels: causal in training too), "batch" (as in the paper; in training,
-            its statistics span time and batch) or None.
+        normalization: "batch" (in training, its statistics span batch and time, the future too), "layer"
+            (over the channels of each step: hides the size of the input, but is causal in training too) or
+            None.
         activation: Name of a Keras activation or a function.
         seed: Integer that fixes the initial weights.
 
@@ -71,7 +72,7 @@ class InceptionTime(keras.layers.Layer):
         bottleneck: int | None = 32,
         dilations: Sequence[int] = (1,),
         padding: str = "causal",
-        normalization: str | None = "layer",
+        normalization: str | None = "batch",
         activation: Any = "relu",
         seed: int | None = None,
         **kwargs: Any,
@@ -117,7 +118,7 @@ class InceptionTime(keras.layers.Layer):
             for i, child in enumerate(seeds)
         ]
         self.norms = [
-            make_normalization(normalization, name=f"norm_{i}", dtype=self.dtype_policy)
+            make_normalization(normalization, momentum=0.9, name=f"norm_{i}", dtype=self.dtype_policy)
             for i in range(len(self.shortcuts))
         ]
 

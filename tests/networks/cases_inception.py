@@ -11,8 +11,8 @@ def block(**arguments):
 
 
 CASES = [
-    Case("inception", lambda **kw: block(dilation_rate=2, **kw)),
-    Case("inception-batch", lambda **kw: block(normalization="batch", activation="gelu", **kw)),
+    Case("inception", lambda **kw: block(dilation_rate=2, normalization="layer", **kw)),
+    Case("inception-batch", lambda **kw: block(activation="gelu", **kw)),
     Case("inception-plain", lambda **kw: InceptionBlock(3, (1, 4), None, normalization=None, seed=1, **kw)),
     Case("inception-centered", lambda **kw: block(padding="same", **kw), causal=False, hop=None),
     Case(
@@ -24,7 +24,7 @@ CASES = [
     Case(
         "inception-time-centered",
         lambda **kw: InceptionTime(
-            2, 3, (3, 4), bottleneck=4, padding="same", normalization="batch", seed=1, **kw
+            2, 3, (3, 4), bottleneck=4, padding="same", normalization="layer", seed=1, **kw
         ),
         causal=False,
         hop=None,

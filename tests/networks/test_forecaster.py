@@ -81,13 +81,14 @@ def test_it_learns_to_forecast_waves():
     rng = np.random.default_rng(0)
     turns = np.arange(120) / 12 + rng.uniform(0, 1, (48, 1))
     y = (np.sin(2 * np.pi * turns) * rng.uniform(0.5, 2, (48, 1))).astype("float32")
-    model = SequenceForecaster(InceptionTime(4, 3, (3, 9), seed=0), PointHead(6))
+    head = PointHead(6, kernel_initializer=keras.initializers.GlorotUniform(0))
+    model = SequenceForecaster(InceptionTime(4, 3, (3, 9), seed=0), head)
     model.compile(keras.optimizers.Adam(0.01), Masked("mse"))
     model.fit(y[:32, :, None], y[:32], batch_size=16, epochs=20, shuffle=False, verbose=0)
     forecast = to_numpy(model(y[32:, :, None]))[:, 40:, :, 0]
     truth = to_numpy(targets(y[32:], 6))[:, 40:]
     naive = y[32:, 40:, None]
-    assert np.nanmean((forecast - truth) ** 2) < 0.05 * np.nanmean((naive - truth) ** 2)
+    assert np.nanmean((forecast - truth) ** 2) < 0.02 * np.nanmean((naive - truth) ** 2)
 
 
 def test_it_comes_back_with_both_parts(tmp_path):

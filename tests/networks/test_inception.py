@@ -55,7 +55,7 @@ def test_a_block_is_its_formula(kernel_sizes, bottleneck, dilation, padding, nor
 
 
 def test_every_third_block_has_a_shortcut():
-    net = shaken(InceptionTime(2, depth=4, kernel_sizes=(2, 3), bottleneck=4, activation="tanh"))
+    net = shaken(InceptionTime(2, 4, (2, 3), bottleneck=4, normalization="layer", activation="tanh"))
     x = series()
     h = x[0].astype("float64")
     for block in net.blocks[:3]:
@@ -99,16 +99,18 @@ def test_pooling_sees_three_steps():
     assert block.receptive_field == 3
 
 
+@pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("padding", ["causal", "same"])
 @pytest.mark.parametrize("before", [0, 5])
-def test_masked_padding_changes_nothing(padding, before):
+def test_masked_padding_changes_nothing(padding, before, training):
     net = shaken(InceptionTime(2, 3, (3, 6), 2, padding=padding))
     x = series(12)
     padded = np.concatenate([np.full((1, before, 3), np.nan), x, np.full((1, 7, 3), np.nan)], axis=1)
     mask = np.zeros((1, before + 12 + 7), bool)
     mask[:, before : before + 12] = True
-    y = net(padded.astype("float32"), mask=ops.convert_to_tensor(mask))
-    np.testing.assert_allclose(to_numpy(y)[:, before : before + 12], to_numpy(net(x)), rtol=1e-5, atol=1e-5)
+    y = net(padded.astype("float32"), mask=ops.convert_to_tensor(mask), training=training)
+    alone = to_numpy(net(x, training=training))
+    np.testing.assert_allclose(to_numpy(y)[:, before : before + 12], alone, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("normalization", "holds"), [("layer", True), (None, True), ("batch", False)])
