@@ -30,7 +30,7 @@ class Distribution:
 
     Attributes:
         names: Names of the parameters, in the order of the last axis.
-        discrete: Whether all values are integers.
+        discrete: Whether all values are counts: 0, 1, 2, ...
     """
 
     names: tuple[str, ...]

@@ -77,17 +77,15 @@ class NegativeBinomial(Distribution):
         value = value + ops.zeros_like(mean)
         count = ops.floor(ops.clip(value, 0.0, LARGEST_COUNT))
         odds = alpha * mean
-        log_front = (
-            self.log_prob(parameters, count) + ops.log(mean) + ops.log1p(alpha * count) - ops.log1p(odds)
+        x, y = 1.0 / (1.0 + odds), odds / (1.0 + odds)
+        # I_x(r, k + 1) with r = 1 / alpha, by way of r + 1: what r gives more is a term like a probability.
+        log_more = (
+            self.log_prob(parameters, count) + ops.log(odds) + ops.log1p(alpha * count) - ops.log1p(odds)
         )
-        below = beta_cdf(
-            a=1.0 / alpha + ops.zeros_like(count),
-            b=count + 1.0,
-            x=1.0 / (1.0 + odds) + ops.zeros_like(count),
-            y=odds / (1.0 + odds) + ops.zeros_like(count),
-            excess=(mean - count - 1.0) / (1.0 + odds),
-            front=ops.exp(log_front),
-        )
+        log_front = log_more - ops.log1p(odds) + ops.log1p(alpha * (count + 1.0)) - ops.log(alpha)
+        excess = (mean * (1.0 + alpha) - count - 1.0) / (1.0 + odds)
+        below = beta_cdf(1.0 + 1.0 / alpha, count + 1.0, x, y, excess, ops.exp(log_front))
+        below = below + ops.exp(log_more)
         return ops.where(value < 0.0, 0.0, ops.clip(below, 0.0, 1.0))
 
     def inverse_cdf(self, parameters: Tensor, probabilities: Any) -> Tensor:

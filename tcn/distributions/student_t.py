@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tcn.distributions.beta import beta_cdf_by_fraction
+from tcn.distributions.beta import beta_cdf
 from tcn.distributions.invert import invert, with_slope
 from tcn.distributions.location_scale import LocationScale
 from tcn.distributions.special import log_gamma_half_step, positive
@@ -109,5 +109,4 @@ def _tail(z: Tensor, df: Tensor) -> Tensor:
     # x^a y^b / B(a, b) with a = df / 2 and b = 1/2.
     power = ops.exp(log_gamma_half_step(0.5 * df) - 0.5 * df * ops.log1p(square / df))
     front = power * z / ops.sqrt(math.pi * (df + square))
-    half = ops.full_like(front, 0.5)
-    return 0.5 * beta_cdf_by_fraction(0.5 * df + 0.0 * z, half, x, y, 0.5 * (df * y - x), front)
+    return 0.5 * beta_cdf(0.5 * df, 0.5, x, y, 0.5 * (df * y - x), front)

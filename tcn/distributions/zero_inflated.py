@@ -32,8 +32,8 @@ class ZeroInflated(Distribution):
         >>> from tcn.distributions import ZeroInflated
         >>> demand = ZeroInflated("negative_binomial")
         >>> parameters = np.array([0.0, 10.0, 0.1], "float32")  # half of the days without demand
-        >>> np.asarray(demand.quantile(parameters, [0.25, 0.5, 0.75])).tolist()
-        [0.0, 0.0, 10.0]
+        >>> np.asarray(demand.quantile(parameters, [0.25, 0.5, 0.9])).tolist()
+        [0.0, 0.0, 14.0]
 
     Reference:
         Lambert (1992), Zero-Inflated Poisson Regression.
@@ -104,7 +104,9 @@ class ZeroInflated(Distribution):
         """Half of the expected absolute difference of two values."""
         zero, other = _chances(parameters)
         rest = parameters[..., 1:]
-        from_zero = self.distribution.distance(rest, ops.zeros_like(zero))
+        # Counts are as far from 0 as they are large.
+        counts = self.distribution.discrete
+        from_zero = self.distribution.mean(rest) if counts else self.distribution.distance(rest, 0.0 * zero)
         return other * (zero * from_zero + other * self.distribution.spread(rest))
 
     def rescale(self, parameters: Tensor, scale: Tensor, shift: Tensor | None = None) -> Tensor:

@@ -9,12 +9,13 @@ from tcn.losses.functions import (
     symmetric_error,
     with_scale,
 )
-from tcn.losses.point import MASELoss, Masked, SMAPELoss
+from tcn.losses.point import HuberForecastLoss, MASELoss, Masked, SMAPELoss
 from tcn.losses.probabilistic import CRPSLoss, NegativeLogLikelihood, QuantileLoss
 
 __all__ = [
     "CRPSLoss",
     "ForecastLoss",
+    "HuberForecastLoss",
     "MASELoss",
     "Masked",
     "NegativeLogLikelihood",

@@ -21,7 +21,7 @@ class _MaskReader(keras.layers.Layer):
     """Returns the mask that comes with its input, which Keras hands to layers and to nothing else."""
 
     def __init__(self) -> None:
-        super().__init__(autocast=False)
+        super().__init__(autocast=False, name="mask_reader")
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         return ops.ones((), "bool") if mask is None else ops.cast(mask, "bool")

@@ -9,12 +9,12 @@ from tcn.losses.base import ForecastLoss
 from tcn.losses.counted import divided_by_scale
 from tcn.losses.functions import symmetric_error
 
-__all__ = ["MASELoss", "Masked", "SMAPELoss"]
+__all__ = ["HuberForecastLoss", "MASELoss", "Masked", "SMAPELoss"]
 
 
 @keras.saving.register_keras_serializable(package="tcn")
 class Masked(ForecastLoss):
-    """A loss of Keras, over what counts: `Masked("mse")`, `Masked(keras.losses.Huber(2.0))`.
+    """A loss of Keras, over what counts: `Masked("mse")`, `Masked("mae")`, `Masked(keras.losses.Poisson())`.
 
     Args:
         loss: Loss of Keras or its name, for point forecasts or for classes.
@@ -42,6 +42,49 @@ class Masked(ForecastLoss):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return {**super().get_config(), "loss": keras.losses.serialize(self.loss)}
+
+
+@keras.saving.register_keras_serializable(package="tcn")
+class HuberForecastLoss(ForecastLoss):
+    """Squared near the target and absolute beyond: not led by outliers, and smooth where it is small.
+
+    Formula: `e^2 / 2` for an absolute error `e` up to `delta`, `delta (e - delta / 2)` above. That of Keras,
+    over what counts; and `delta` is saved with the model, which `keras.losses.Huber` does not do.
+
+    Args:
+        delta: Where the one becomes the other, in the units of the target.
+        reduction: As of `ForecastLoss`.
+        name: Name of the loss.
+
+    Raises:
+        ValueError: If `delta` is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.losses import HuberForecastLoss
+        >>> target = np.array([[1.0, np.nan, 5.0]])
+        >>> float(HuberForecastLoss(delta=2.0)(target, np.zeros((1, 3, 1))))  # of 0.5 and 8
+        4.25
+
+    Reference:
+        Huber (1964), Robust Estimation of a Location Parameter.
+    """
+
+    outputs = 1
+
+    def __init__(self, delta: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not delta > 0:
+            raise ValueError(f"'delta' must be positive. Received: delta={delta!r}")
+        self.delta = float(delta)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Losses of all elements."""
+        return keras.losses.huber(ops.expand_dims(y_true, -1), y_pred, self.delta)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {**super().get_config(), "delta": self.delta}
 
 
 @keras.saving.register_keras_serializable(package="tcn")

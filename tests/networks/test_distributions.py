@@ -382,7 +382,7 @@ def test_parts_of_the_gamma_function_are_those_of_scipy(seed):
 @seeds
 def test_the_incomplete_beta_function_is_that_of_scipy(seed):
     rng = np.random.default_rng(seed)
-    a, b = (10.0 ** rng.uniform(-2, 7, size=(2, 500))).astype("float32").astype("float64")
+    a, b = (10.0 ** rng.uniform(-0.3, 7, size=(2, 500))).astype("float32").astype("float64")
     probability = rng.uniform(0.001, 0.999, size=500)
     x, y = special.betaincinv(a, b, probability), special.betaincinv(b, a, 1 - probability)
     log_front = special.xlogy(a, x) + special.xlogy(b, y) - special.betaln(a, b)
@@ -391,7 +391,7 @@ def test_the_incomplete_beta_function_is_that_of_scipy(seed):
     known = np.where(x < 0.5, special.betainc(a, b, x), 1 - special.betainc(b, a, y))
     representable = (x > 1e-35) & (y > 1e-35)
     assert representable.sum() > 300
-    np.testing.assert_allclose(got[representable], known[representable], rtol=0, atol=2e-5)
+    np.testing.assert_allclose(got[representable], known[representable], rtol=0, atol=1e-5)
 
 
 def test_far_values_are_cut_where_they_would_overflow():
