@@ -115,8 +115,9 @@ def _numbers(outputs: Any, batch: int, output: Callable[[Any], Any] | None) -> n
         return chosen
     if not isinstance(outputs, np.ndarray):
         raise ValueError(
-            f"The model must have one output, or 'output' has to choose. Received: a {type(outputs).__name__} "
-            "of outputs; pass output=lambda y: y[0][:, -1, 0], or y['name'] for a dict."
+            "The model must have one output, or 'output' has to choose. Received: a "
+            f"{type(outputs).__name__} of outputs; pass output=lambda y: y[0][:, -1, 0], or y['name'] for a "
+            "dict."
         )
     last = outputs[:, -1] if outputs.ndim > 2 else outputs
     if last.size != batch:

@@ -92,12 +92,12 @@ def check_mask(mask: Any, inputs: np.ndarray) -> np.ndarray | None:
     """
     if mask is None:
         return None
-    mask = np.asarray(mask, dtype=bool)
-    if mask.shape != inputs.shape[:2]:
+    array: np.ndarray = np.asarray(mask, dtype=bool)
+    if array.shape != inputs.shape[:2]:
         raise ValueError(
-            f"A mask must be (batch, time). Received: shape {mask.shape} for inputs of shape {inputs.shape}"
+            f"A mask must be (batch, time). Received: shape {array.shape} for inputs of shape {inputs.shape}"
         )
-    return mask
+    return array
 
 
 def pieces(count: int, batch_size: int) -> Iterator[slice]:
