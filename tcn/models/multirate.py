@@ -38,8 +38,9 @@ class MultiRateTCN(keras.layers.Layer):
         kernel_size: Taps of the convolutions in the residual blocks.
         dilations: Dilation rate of each block of a stack.
         merge: "add" to add what comes back to what was there, "concatenate" to put them side by side.
-        normalization: "weight" (of the kernels), "layer" (over the channels of each step), "batch" (over
-            batch and time: in training, its statistics see the future) or None.
+        normalization: "layer" (over the channels of each step), "weight" (of the kernels), "batch" (over
+            batch and time: in training, its statistics see the future) or None, which lets the outputs of
+            many blocks start large.
         dropout: Rate at which whole channels are dropped in training, after each convolution.
         activation: Name of a Keras activation or a function.
         seed: Integer that fixes initial weights and dropout.
@@ -75,7 +76,7 @@ class MultiRateTCN(keras.layers.Layer):
         kernel_size: int = 3,
         dilations: Sequence[int] = (1, 2),
         merge: str = "add",
-        normalization: str | None = None,
+        normalization: str | None = "layer",
         dropout: float = 0.0,
         activation: Any = "relu",
         seed: int | None = None,

@@ -55,7 +55,7 @@ CASES = [
     Case(
         "multirate-concatenate",
         lambda **kw: MultiRateTCN(
-            4, (3,), 2, (1,), merge="concatenate", normalization="layer", activation="elu", seed=0, **kw
+            4, (3,), 2, (1,), merge="concatenate", normalization="weight", activation="elu", seed=0, **kw
         ),
         hop=3,
     ),
