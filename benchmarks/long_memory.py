@@ -38,13 +38,14 @@ def trained(
     """Receptive field, number of weights, error on other noise, and seconds of training."""
     import keras
 
-    from tcn.models.wavenet import WaveNet
+    from tcn import WaveNet
 
     network = WaveNet(16, dilations=dilations, cycles=cycles, output_filters=1, seed=seed)
     inputs = keras.Input((None, 1))
     # The first steps have no target.
     model = keras.Model(inputs, network(inputs)[:, lag:])
-    model.compile(keras.optimizers.Adam(3e-3), loss="mse")
+    rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)
+    model.compile(keras.optimizers.Adam(rate), loss="mse")
     began = time.perf_counter()
     model.fit(noise(lag, length, seed), steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
     seconds = time.perf_counter() - began

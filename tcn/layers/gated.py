@@ -48,7 +48,7 @@ class GatedBlock(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.layers.gated import GatedBlock
+        >>> from tcn.layers import GatedBlock
         >>> block = GatedBlock(8, dilation_rate=4, skip_filters=16)
         >>> x, speaker = np.ones((1, 10, 3), "float32"), np.ones((1, 2), "float32")
         >>> residual, skip = block(x, condition=speaker)

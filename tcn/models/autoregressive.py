@@ -48,7 +48,7 @@ class AutoregressiveWaveNet(keras.Model):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.models.autoregressive import AutoregressiveWaveNet
+        >>> from tcn.models import AutoregressiveWaveNet
         >>> model = AutoregressiveWaveNet(classes=3, filters=8, dilations=(1, 2, 4), seed=0)
         >>> series = np.tile([0, 1, 2], 20)[None]
         >>> tuple(model(series).shape), tuple(model.log_likelihood(series).shape)

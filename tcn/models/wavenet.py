@@ -44,7 +44,7 @@ class WaveNet(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.models.wavenet import WaveNet
+        >>> from tcn.models import WaveNet
         >>> network = WaveNet(filters=8, dilations=(1, 2, 4, 8), cycles=2, output_filters=1)
         >>> tuple(network(np.ones((2, 50, 3), "float32")).shape)
         (2, 50, 1)
