@@ -4,7 +4,25 @@ Everything here takes a model as it is, leaves it as it is, and returns arrays.
 """
 
 from tcn.inspection.contributions import Contributions, contributions
+from tcn.inspection.embeddings import Neighbors, embeddings, nearest
+from tcn.inspection.filters import Filters, FrequencyResponse, first_layer_filters, frequency_response
 from tcn.inspection.occlusion import occlusion
 from tcn.inspection.recording import activations, layers_by_path
+from tcn.inspection.stretches import Stretches, top_stretches
 
-__all__ = ["Contributions", "activations", "contributions", "layers_by_path", "occlusion"]
+__all__ = [
+    "Contributions",
+    "Filters",
+    "FrequencyResponse",
+    "Neighbors",
+    "Stretches",
+    "activations",
+    "contributions",
+    "embeddings",
+    "first_layer_filters",
+    "frequency_response",
+    "layers_by_path",
+    "nearest",
+    "occlusion",
+    "top_stretches",
+]

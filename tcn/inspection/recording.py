@@ -142,3 +142,41 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
         number += 1
         free = f"{name}:{number}"
     return free
+
+
+class Part:
+    """A layer inside a model as a model of its own: the model's inputs, the layer's output.
+
+    Args:
+        model: A built model.
+        path: Of the layer, as in `layers_by_path`.
+
+    Raises:
+        ValueError: If there is no such layer.
+    """
+
+    def __init__(self, model: Any, path: str) -> None:
+        layers = layers_by_path(model)
+        if path not in layers:
+            raise ValueError(f"'layer' must be one of {', '.join(layers)}. Received: layer={path!r}")
+        self.model = model
+        self.path = path
+        self.layer = layers[path]
+
+    def __call__(self, inputs: Any, mask: Any = None) -> Any:
+        """Compute the layer's output, at its first call."""
+        with recorded({self.path: self.layer}) as calls:
+            run(self.model, inputs, mask)
+        if self.path not in calls:
+            raise ValueError(
+                f"'layer' must be called by the model. Received: layer={self.path!r}, which is not"
+            )
+        output = calls[self.path].outputs
+        if isinstance(output, dict | list | tuple):
+            raise ValueError(
+                f"'layer' must have one output. Received: layer={self.path!r} with {len(output)}; "
+                "choose a layer inside it or after it."
+            )
+        return output
+
+    call = __call__

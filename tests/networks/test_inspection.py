@@ -3,13 +3,31 @@
 import keras
 import numpy as np
 import pytest
+import scipy.signal
+import scipy.spatial
 from backends import to_numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tcn.heads.point import PointHead
-from tcn.inspection import activations, contributions, layers_by_path, occlusion
+from tcn.inspection import (
+    activations,
+    contributions,
+    embeddings,
+    first_layer_filters,
+    frequency_response,
+    layers_by_path,
+    nearest,
+    occlusion,
+    top_stretches,
+)
 from tcn.layers.causal import CausalConv1D
+from tcn.layers.fixed import MovingAverage
 from tcn.layers.gated import GatedBlock
+from tcn.layers.weight_norm import WeightNormalization
+from tcn.models.classifier import SequenceClassifier
 from tcn.models.forecaster import SequenceForecaster
+from tcn.models.inception_time import InceptionTime
 from tcn.models.tcn import TCN
 from tcn.models.wavenet import WaveNet
 
@@ -332,3 +350,252 @@ class TestActivations:
         assert paths["composite"] is model
         assert {id(paths["conv"]), id(paths["conv:2"])} == {id(model.twice), id(model.last)}
         assert paths["gated/skip"] is model.gated.skip
+
+
+class TestFilters:
+    @given(taps=st.integers(1, 9), dilation_rate=st.integers(1, 5), points=st.integers(2, 40))
+    @settings(deadline=None, max_examples=20)
+    def test_the_response_is_that_of_scipy(self, taps, dilation_rate, points):
+        kernel = np.random.default_rng(taps).normal(size=(taps, 2, 3))
+        found = frequency_response(kernel, dilation_rate, points)
+        assert found.response.shape == (points, 2, 3)
+        for c in range(2):
+            for f in range(3):
+                spread = np.zeros((taps - 1) * dilation_rate + 1)
+                spread[::dilation_rate] = kernel[::-1, c, f]
+                w, expected = scipy.signal.freqz(spread, worN=points, include_nyquist=True)
+                np.testing.assert_allclose(found.frequencies, w / (2 * np.pi), atol=1e-12)
+                np.testing.assert_allclose(found.response[:, c, f], expected, atol=1e-9)
+
+    def test_the_response_is_the_fourier_transform_of_the_padded_kernel(self):
+        kernel = RNG.normal(size=(7, 4))
+        padded = np.concatenate([kernel[::-1], np.zeros((57, 4))])
+        found = frequency_response(kernel, points=33)
+        expected = np.fft.rfft(padded, axis=0)
+        np.testing.assert_allclose(found.magnitude, np.abs(expected), atol=1e-12)
+        np.testing.assert_allclose(np.cos(found.phase), np.cos(np.angle(expected)), atol=1e-9)
+        np.testing.assert_allclose(np.sin(found.phase), np.sin(np.angle(expected)), atol=1e-9)
+
+    @pytest.mark.parametrize("taps", [2, 5, 24])
+    def test_a_moving_average_is_a_dirichlet_kernel_and_delays_by_half_its_length(self, taps):
+        found = frequency_response(np.full(taps, 1 / taps), points=200)
+        f = found.frequencies[1:]
+        expected = np.abs(np.sin(np.pi * f * taps) / (taps * np.sin(np.pi * f)))
+        np.testing.assert_allclose(found.magnitude, [1, *expected], atol=1e-9)
+        early = f < 0.9 / taps
+        np.testing.assert_allclose(found.phase[1:][early], -np.pi * f[early] * (taps - 1), atol=1e-9)
+
+    def test_a_seasonal_difference_lets_nothing_of_the_season_through(self):
+        found = frequency_response([-1.0, 1.0], dilation_rate=12, points=25)
+        np.testing.assert_allclose(
+            found.magnitude, 2 * np.abs(np.sin(np.pi * 12 * found.frequencies)), atol=1e-9
+        )
+        assert found.frequencies[4] == pytest.approx(1 / 12)
+        assert found.magnitude[4] < 1e-12
+
+    def test_a_wave_comes_out_as_the_response_says(self):
+        layer = convolution(RNG.normal(size=(4, 1, 1)).astype("float32"), dilation_rate=3)
+        found = first_layer_filters(layer)
+        response = frequency_response(found.kernel, found.dilation_rate, points=11)
+        t = np.arange(60)
+        for i, f in enumerate(response.frequencies):
+            wave = np.cos(2 * np.pi * f * t)
+            shifted = np.cos(2 * np.pi * f * t + response.phase[i, 0, 0]) * response.magnitude[i, 0, 0]
+            came_out = to_numpy(layer(wave[None, :, None].astype("float32")))[0, :, 0]
+            np.testing.assert_allclose(came_out[9:], shifted[9:], atol=1e-4)
+
+    @pytest.mark.parametrize(
+        ("model", "path", "rate"),
+        [
+            (lambda: WaveNet(4, 3, dilations=(2,)), "first", 1),
+            (lambda: SequenceForecaster(TCN(4, 3, return_sequences=True), PointHead(2)), None, 1),
+            (lambda: keras.layers.Conv1D(4, 3, dilation_rate=5, name="c"), "c", 5),
+            (lambda: keras.layers.DepthwiseConv1D(3, name="c"), "c", 1),
+            (lambda: InceptionTime(2, depth=1, kernel_sizes=(3, 5), bottleneck=1), "blocks/conv_0", 1),
+            (lambda: keras.Sequential([CausalConv1D(3, 1), CausalConv1D(2, 3, 4, name="c")]), "c", 4),
+            (lambda: keras.Sequential([MovingAverage(5), CausalConv1D(2, 3, name="c")]), "c", 1),
+        ],
+    )
+    def test_the_first_convolution_over_time_is_found(self, model, path, rate):
+        model = model()
+        model.build((None, None, 2))
+        found = first_layer_filters(model)
+        layer = layers_by_path(model)[found.path]
+        if path is None:
+            assert layer is model.backbone.residual_blocks[0].conv1D_0
+        else:
+            assert found.path.split("/")[-1] == path.split("/")[-1]
+        np.testing.assert_array_equal(found.kernel, layer.kernel)
+        assert (found.kernel.shape[0], found.dilation_rate) == (3, rate)
+
+    def test_of_a_normalized_layer_the_kernel_that_is_applied_is_found(self):
+        for layer in (
+            WeightNormalization(keras.layers.Conv1D(1, 3)),
+            CausalConv1D(1, 3, weight_norm=True),
+        ):
+            layer.build((None, None, 1))
+            layer.gain.assign([2.0])
+            pulse = np.zeros((1, 5, 1), "float32")
+            pulse[0, 2] = 1
+            found = first_layer_filters(layer).kernel[:, 0, 0]
+            assert np.linalg.norm(found) == pytest.approx(2)
+            out = to_numpy(layer(pulse))[0, -3:, 0]
+            np.testing.assert_allclose(out, found[::-1], atol=1e-6)
+
+    def test_errors_name_the_cause(self):
+        dense = keras.layers.Dense(2, name="dense")
+        dense.build((None, 3))
+        with pytest.raises(ValueError, match=r"of more than one tap. Received: 'dense' without any"):
+            first_layer_filters(dense)
+        with pytest.raises(ValueError, match=r"at least 2 points.*shape \(\), points=257"):
+            frequency_response(1.0)
+        with pytest.raises(ValueError, match=r"at least 2 points.*points=1"):
+            frequency_response([1.0], points=1)
+        with pytest.raises(ValueError, match="'dilation_rate' must be a positive integer"):
+            frequency_response([1.0], dilation_rate=0)
+
+
+def slow_stretches(values, length, count):
+    """Sort everything, and take what does not overlap with what was taken."""
+    order = sorted(np.ndindex(values.shape), key=lambda place: -values[place])
+    taken = []
+    for series, end in order:
+        free = all(series != s or abs(end - e) >= length for s, e in taken)
+        if free and np.isfinite(values[series, end]) and len(taken) < count:
+            taken.append((series, end))
+    return taken
+
+
+class TestStretches:
+    @given(seed=st.integers(0, 1000), length=st.integers(1, 25), count=st.integers(1, 40))
+    @settings(deadline=None, max_examples=20)
+    def test_they_are_what_sorting_finds(self, seed, length, count):
+        x = np.random.default_rng(seed).normal(size=(3, 20, 2)).astype("float32")
+        layer = convolution(np.array([[[0.5, 1], [-1, 2]], [[1.0, 2], [1, 0.3]]], "float32"))
+        found = top_stretches(layer, x, layer.name, 1, count, length, batch_size=2)
+        expected = slow_stretches(to_numpy(layer(x))[..., 1], length, count)
+        assert list(zip(found.series.tolist(), found.end.tolist(), strict=True)) == expected
+        for (series, end), value, stretch in zip(expected, found.value, found.inputs, strict=True):
+            assert value == pytest.approx(float(to_numpy(layer(x))[series, end, 1]), abs=1e-6)
+            known = min(length, end + 1)
+            np.testing.assert_array_equal(stretch[length - known :], x[series, end + 1 - known : end + 1])
+            assert np.isnan(stretch[: length - known]).all()
+
+    def test_a_matched_filter_finds_its_pattern(self):
+        pattern = np.array([1.0, -2, 3, 1], "float32")
+        x = 0.05 * noise(4, 30, 1)
+        for series, begin in ((1, 5), (3, 0), (3, 20)):
+            x[series, begin : begin + 4, 0] += pattern
+        network = keras.Sequential([keras.Input((None, 1)), convolution(pattern[:, None, None], name="f")])
+        found = top_stretches(network, x, "f", unit=0, count=3, length=4)
+        assert {*zip(found.series.tolist(), found.end.tolist(), strict=True)} == {(1, 8), (3, 3), (3, 23)}
+        np.testing.assert_allclose(found.inputs[..., 0], [pattern] * 3, atol=0.3)
+        assert (np.diff(found.value) <= 0).all()
+
+    def test_a_stretch_is_as_long_as_what_the_layer_sees(self):
+        network = lively(WaveNet(4, 3, dilations=(1, 2, 4), output_filters=1))
+        lengths = {
+            path: top_stretches(network, noise(), path, 0, 1).inputs.shape[1]
+            for path in ("first", "block_0/conv", "block_1/skip", "block_2/conv", network.name)
+        }
+        assert list(lengths.values()) == [3, 5, 9, 17, 17]
+        assert network.receptive_field == 17
+
+    def test_masked_steps_are_not_chosen(self):
+        layer, x = convolution(np.ones((1, 2, 1), "float32"), name="f"), noise()
+        mask = RNG.random((3, 20)) < 0.5
+        found = top_stretches(layer, x, "f", 0, 100, length=1, mask=mask)
+        assert len(found.series) == mask.sum()
+        assert mask[found.series, found.end].all()
+        with pytest.raises(ValueError, match="need a step at which the unit has a value"):
+            top_stretches(layer, x, "f", 0, mask=np.zeros((3, 20)))
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"layer": "nothing"}, "'layer' must be one of .*tcn.*residual_block_0/conv1D_0.*'nothing'"),
+            ({"layer": "tcn/residual_block_0"}, "must have one output. .* with 2; choose a layer inside it"),
+            ({"layer": "tcn"}, r"a step for each of the inputs. .* with outputs of shape \(3, 4\)|units"),
+            ({"unit": 4}, "'unit' must be from 0 to 3. Received: unit=4"),
+            ({"count": 0}, "'count' must be a positive integer"),
+            ({"length": None}, "must have a 'receptive_field', .*; pass length="),
+        ],
+    )
+    def test_errors_name_the_cure(self, arguments, message):
+        model = keras.Sequential([keras.Input((None, 2)), TCN(4, 2, dilations=(1, 2), name="tcn")])
+        arguments = {"layer": "tcn/residual_block_0/conv1D_0", "unit": 0, "length": 3, **arguments}
+        with pytest.raises(ValueError, match=message):
+            top_stretches(model, noise(), **arguments)
+
+
+class TestEmbeddings:
+    @pytest.mark.parametrize("pooling", ["average", "max", "last"])
+    @pytest.mark.parametrize("masked", [False, True])
+    def test_they_are_a_loop_over_series_and_observed_steps(self, pooling, masked):
+        network = lively(TCN(4, 2, dilations=(1, 2), return_sequences=True))
+        x = noise(7)
+        mask = RNG.random((7, 20)) < 0.6 if masked else None
+        found = embeddings(network, x, pooling=pooling, mask=mask, batch_size=3)
+        features = to_numpy(network(x, mask=mask) if masked else network(x))
+        for i, row in enumerate(found):
+            seen = features[i] if mask is None else features[i, mask[i]]
+            expected = {"average": seen.mean(axis=0), "max": seen.max(axis=0), "last": seen[-1]}[pooling]
+            np.testing.assert_allclose(row, expected, rtol=1e-5, atol=1e-5)
+
+    def test_a_classifier_is_embedded_by_its_backbone(self):
+        model = SequenceClassifier(InceptionTime(2, depth=2, kernel_sizes=(3, 5)), classes=3)
+        model.build((None, None, 2))
+        x = noise()
+        np.testing.assert_allclose(embeddings(model, x), model.embed(x), atol=1e-5)
+        probabilities = embeddings(model, x, layer=model.name)
+        np.testing.assert_allclose(probabilities, model(x), atol=1e-6)
+
+    @given(
+        seed=st.integers(0, 1000), count=st.integers(1, 30), metric=st.sampled_from(["euclidean", "cosine"])
+    )
+    @settings(deadline=None, max_examples=20)
+    def test_the_nearest_are_those_of_scipy(self, seed, count, metric):
+        rng = np.random.default_rng(seed)
+        points, queries = rng.normal(size=(20, 3)), rng.normal(size=(4, 3))
+        found = nearest(points, queries, count, metric)
+        distances = scipy.spatial.distance.cdist(queries, points, metric)
+        expected = np.argsort(distances, axis=1)[:, :count]
+        np.testing.assert_array_equal(found.rows, expected)
+        np.testing.assert_allclose(
+            found.distances, np.take_along_axis(distances, expected, axis=1), atol=1e-12
+        )
+
+    def test_each_is_its_own_nearest_neighbor_and_size_does_not_turn_directions(self):
+        points = RNG.normal(size=(50, 4)) + 1e6
+        rows, distances = nearest(points, points, count=1)
+        np.testing.assert_array_equal(rows[:, 0], np.arange(50))
+        assert (distances == 0).all()
+        rows, distances = nearest([[1.0, 0], [0, 1], [-1, 0]], [[5.0, 0]], 3, "cosine")
+        np.testing.assert_array_equal(rows, [[0, 1, 2]])
+        np.testing.assert_allclose(distances, [[0, 1, 2]], atol=1e-12)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"query": np.ones(2)}, r"shapes \(3, 2\) and \(2,\); pass a single vector as query\[None\]"),
+            ({"query": np.ones((1, 3))}, r"shapes \(3, 2\) and \(1, 3\)"),
+            ({"query": [[np.nan, 0]]}, "must be finite"),
+            ({"query": [[0, 0]], "metric": "cosine"}, "zeros in row 0; use metric='euclidean'"),
+            ({"metric": "manhattan"}, "'metric' must be one of .*Received: metric='manhattan'"),
+            ({"count": 0}, "'count' must be a positive integer"),
+        ],
+    )
+    def test_errors_of_nearest(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            nearest(**{"embeddings": np.eye(3, 2) + 1, "query": np.ones((1, 2)), **arguments})
+
+    def test_errors_of_embeddings(self):
+        layer = convolution(np.ones((2, 2, 1), "float32"), name="f")
+        with pytest.raises(ValueError, match=r"'pooling' must be one of .* Received: pooling='sum'"):
+            embeddings(layer, noise(), pooling="sum")
+        with pytest.raises(ValueError, match="without any for the series in row 1"):
+            embeddings(layer, noise(), mask=np.ones((3, 20)) * [[1], [0], [1]])
+        forecaster = SequenceForecaster(CausalConv1D(2, 2, name="b"), PointHead(2, name="h"))
+        forecaster.build((None, None, 2))
+        with pytest.raises(ValueError, match=r"layer='h' with outputs of shape \(3, 20, 2, 1\)"):
+            embeddings(forecaster, noise(), layer="h")
