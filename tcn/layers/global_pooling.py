@@ -33,7 +33,7 @@ class GlobalPooling1D(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.layers.global_pooling import GlobalPooling1D
+        >>> from tcn.layers import GlobalPooling1D
         >>> x = np.array([[[1.0], [5.0], [3.0], [99.0]]], "float32")
         >>> mask = np.array([[True, True, True, False]])
         >>> [float(GlobalPooling1D(p)(x, mask=mask)[0, 0]) for p in ("average", "max", "last")]

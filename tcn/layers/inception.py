@@ -55,7 +55,7 @@ class InceptionBlock(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.layers.inception import InceptionBlock
+        >>> from tcn.layers import InceptionBlock
         >>> block = InceptionBlock(8, kernel_sizes=(3, 5, 9))
         >>> tuple(block(np.ones((1, 20, 2), "float32")).shape)
         (1, 20, 32)

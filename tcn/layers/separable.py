@@ -48,7 +48,7 @@ class SeparableBlock(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.layers.separable import SeparableBlock
+        >>> from tcn.layers import SeparableBlock
         >>> block = SeparableBlock(8, kernel_size=25, dilation_rate=2)
         >>> tuple(block(np.ones((1, 60, 8), "float32")).shape)
         (1, 60, 8)

@@ -44,8 +44,7 @@ class SequenceClassifier(TaskModel):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.models.classifier import SequenceClassifier
-        >>> from tcn.models.inception_time import InceptionTime
+        >>> from tcn.models import InceptionTime, SequenceClassifier
         >>> model = SequenceClassifier(InceptionTime(8, depth=3, kernel_sizes=(3, 5)), classes=4)
         >>> probabilities = np.asarray(model(np.ones((2, 100, 1), "float32")))
         >>> probabilities.shape, round(float(probabilities[0].sum()), 3)

@@ -36,8 +36,7 @@ class SequenceForecaster(TaskModel):
     Example:
         >>> import keras
         >>> import numpy as np
-        >>> from tcn.models.forecaster import SequenceForecaster
-        >>> from tcn.models.separable import SeparableTCN
+        >>> from tcn.models import SeparableTCN, SequenceForecaster
         >>> model = SequenceForecaster(SeparableTCN(8, depth=2), head=keras.layers.Dense(24))
         >>> tuple(model(np.ones((2, 100, 3), "float32")).shape)
         (2, 100, 24)
@@ -118,7 +117,7 @@ def targets(y: Any, horizon: int) -> Any:
 
     Example:
         >>> import numpy as np
-        >>> from tcn.models.forecaster import targets
+        >>> from tcn.models import targets
         >>> np.asarray(targets(np.array([[1.0, 2.0, 3.0]]), horizon=2))[0].tolist()
         [[2.0, 3.0], [3.0, nan], [nan, nan]]
     """

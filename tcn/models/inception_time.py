@@ -53,7 +53,7 @@ class InceptionTime(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.models.inception_time import InceptionTime
+        >>> from tcn.models import InceptionTime
         >>> backbone = InceptionTime(filters=4, depth=3, kernel_sizes=(3, 5, 9))
         >>> tuple(backbone(np.ones((1, 50, 2), "float32")).shape)
         (1, 50, 16)

@@ -45,7 +45,7 @@ class SeparableTCN(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> from tcn.models.separable import SeparableTCN
+        >>> from tcn.models import SeparableTCN
         >>> backbone = SeparableTCN(8, depth=3, kernel_size=25, dilations=(1, 2))
         >>> tuple(backbone(np.ones((1, 50, 2), "float32")).shape)
         (1, 50, 8)

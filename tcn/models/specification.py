@@ -59,7 +59,7 @@ def build(specification: Mapping[str, Any]) -> SequenceForecaster | SequenceClas
         ValueError: If a name or an argument does not exist, or one is missing.
 
     Example:
-        >>> from tcn.models.specification import build, specification_of
+        >>> from tcn.models import build, specification_of
         >>> specification = {
         ...     "backbone": {"name": "separable", "filters": 16, "depth": 3},
         ...     "head": {"name": "classes", "classes": 5, "pooling": "max"},
