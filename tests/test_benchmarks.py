@@ -15,7 +15,17 @@ SCRIPTS = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if not path
 
 def test_there_is_one_for_each_claim():
     names = {script.stem for script in SCRIPTS}
-    assert names == {"backtest_onepass", "convolution_gflops", "panel_memory", "training_origins"}
+    assert names == {
+        "backtest_onepass",
+        "causal_conv1d",
+        "convolution_gflops",
+        "long_memory",
+        "panel_memory",
+        "recurrent",
+        "streaming_step",
+        "training_origins",
+        "transfer",
+    }
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)

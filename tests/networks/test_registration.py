@@ -1,4 +1,4 @@
-"""Keras knows the package's classes in whichever order things are imported, and Keras waits until it is needed."""
+"""Keras knows the classes in whichever order things are imported, and is not imported before it is needed."""
 
 import subprocess
 import sys
