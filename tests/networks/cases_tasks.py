@@ -11,7 +11,7 @@ from tcn.models.separable import SeparableTCN
 
 
 def classifier(pooling, multi_label=False, padding="causal", **kw):
-    backbone = InceptionTime(2, 2, (2, 4), bottleneck=2, padding=padding, seed=0, **kw)
+    backbone = InceptionTime(2, 2, (2, 4), 2, padding=padding, activation="gelu", seed=0, **kw)
     return SequenceClassifier(backbone, 3, multi_label, pooling, dropout=0.1, seed=0, **kw)
 
 
