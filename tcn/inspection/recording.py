@@ -12,6 +12,9 @@ from tcn.inspection.running import as_array, run
 
 __all__ = ["Call", "activations", "layers_by_path", "recorded"]
 
+# Backends run what these hold in loops that they compile.
+_STEP_BY_STEP = (keras.layers.RNN, keras.layers.TimeDistributed)
+
 
 class Call(NamedTuple):
     """A layer's call.
@@ -34,7 +37,7 @@ def layers_by_path(model: Any) -> dict[str, Any]:
     Returns:
         The layers by the names on the way to them, "backbone/block_0/conv"; before them the model itself, by
         its own name. Of layers with the same path, the second is "path:2". A layer that is held twice is
-        there once.
+        there once. What a recurrent or a `TimeDistributed` layer holds computes single steps and is left out.
 
     Raises:
         ValueError: If the model is not built.
@@ -60,9 +63,11 @@ def layers_by_path(model: Any) -> dict[str, Any]:
                 seen.add(id(child))
                 path = _free(prefix + child.name, found)
                 found[path] = child
-                walk(child, path + "/")
+                if not isinstance(child, _STEP_BY_STEP):
+                    walk(child, path + "/")
 
-    walk(model, "")
+    if not isinstance(model, _STEP_BY_STEP):
+        walk(model, "")
     return found
 
 
@@ -77,6 +82,7 @@ def recorded(layers: Mapping[str, Any]) -> Iterator[dict[str, Call]]:
         Their calls by name, in the order in which they end; the second call of a layer is "name:2".
     """
     calls: dict[str, Call] = {}
+    own = [(layer, layer.__dict__["call"]) for layer in layers.values() if "call" in layer.__dict__]
     try:
         for name, layer in layers.items():
             # On the instance, and past Keras' bookkeeping of attributes: nothing else sees the difference.
@@ -85,6 +91,8 @@ def recorded(layers: Mapping[str, Any]) -> Iterator[dict[str, Call]]:
     finally:
         for layer in layers.values():
             layer.__dict__.pop("call", None)
+        for layer, call in own:
+            object.__setattr__(layer, "call", call)
 
 
 def activations(model: Any, inputs: Any, mask: Any = None) -> dict[str, Any]:

@@ -343,6 +343,26 @@ class TestActivations:
                 assert a.dtype == np.float32
                 np.testing.assert_array_equal(a[mask], b[mask])
 
+    def test_a_layer_with_a_call_of_its_own_keeps_it(self):
+        layer = convolution(np.ones((1, 2, 1), "float32"), name="f")
+        object.__setattr__(layer, "call", lambda inputs, mask=None: 2 * inputs)
+        kept, x = layer.__dict__["call"], noise()
+        np.testing.assert_allclose(activations(layer, x)["f"], 2 * x)
+        assert layer.__dict__["call"] is kept
+
+    def test_what_runs_step_by_step_inside_a_layer_is_left_out(self):
+        recurrent = keras.layers.Bidirectional(
+            keras.layers.GRU(2, return_sequences=True, name="gru"), name="b"
+        )
+        each = keras.layers.TimeDistributed(keras.layers.Dense(1), name="each")
+        model = keras.Sequential([keras.Input((5, 2)), recurrent, each], name="model")
+        x = noise(steps=5)
+        found = activations(model, x)
+        assert list(found) == ["b/forward_gru", "b/backward_gru", "b", "each", "model"]
+        np.testing.assert_allclose(found["each"], model(x), atol=1e-6)
+        np.testing.assert_allclose(found["b/forward_gru"], found["b"][..., :2], atol=1e-6)
+        assert list(activations(each, found["b"])) == ["each"]
+
     def test_paths_tell_layers_apart(self):
         model = Composite()
         model.build((None, None, 2))
