@@ -112,7 +112,7 @@ class CausalConvolution(keras.layers.Layer):
         if mask is not None:
             outputs = outputs * ops.cast(self._share(mask), outputs.dtype)
         if self.bias is not None:
-            outputs = outputs + self.bias
+            outputs = ops.add(outputs, self.bias)  # not `+`: Keras makes of it TensorFlow's faster BiasAdd
         return self.activation(outputs)
 
     def _share(self, mask: Any) -> Any:

@@ -36,18 +36,23 @@ def convolve(inputs: Tensor, kernel: Tensor, dilation_rate: int = 1) -> Tensor:
     time = None if inputs.shape[1] is None else inputs.shape[1] - (taps - 1) * rate
     if time is not None and (time < rate or time == 1):
         return _of_few_steps(inputs, kernel, rate, time)
-    if time is not None and _folding_pays(time, rate):
+    if time is not None and _folding_pays(kernel.shape, rate, time):
         return _folded(inputs, kernel, rate, time)
     return ops.conv(inputs, kernel, padding="valid", data_format="channels_last", dilation_rate=rate)
 
 
-def _folding_pays(time: int, rate: int) -> bool:
+def _folding_pays(shape: tuple[int, int, int], rate: int, time: int) -> bool:
     """As measured by benchmarks/causal_conv1d.py.
 
-    TensorFlow moves the steps of a dilated convolution to other places and back, which folding saves; JAX
-    does not. Rows that are shorter, or have to be filled up first, cost more than that.
+    TensorFlow moves all steps of a dilated convolution, those before the input too, to other places and back,
+    which folding saves; JAX does not. In return the products of short rows are slower, and rows may have to
+    be filled up.
     """
-    return keras.backend.backend() == "tensorflow" and rate >= (16 if time % rate else 8)
+    if keras.backend.backend() != "tensorflow" or rate < (16 if time % rate else 8):
+        return False
+    taps, channels, filters = shape
+    products_per_move = 2 * taps * channels * filters / (channels + filters)
+    return products_per_move <= 300 * (1 + 4 * (taps - 1) * rate / time)
 
 
 def _of_few_steps(inputs: Tensor, kernel: Tensor, rate: int, time: int) -> Tensor:
