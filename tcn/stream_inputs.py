@@ -112,7 +112,7 @@ class _Input(NamedTuple):
     moves: bool
 
     @property
-    def rest(self) -> tuple[int | None, ...]:
+    def rest(self) -> tuple[Any, ...]:
         return self.shape[1:] if self.moves else self.shape
 
     def steps(self, shape: tuple[int, ...]) -> int | None:

@@ -13,7 +13,6 @@ from tcn.memory import Memory
 __all__ = ["Layout", "SingleStep", "State"]
 
 Tensor = Any
-Queue = tuple[np.ndarray, ...]
 
 
 class SingleStep(Memory):
@@ -46,6 +45,36 @@ class _Line(NamedTuple):
         return prod(self.shape)
 
 
+class Queue:
+    """The last so many inputs of a convolution, oldest first. Not changed: adding one gives another queue.
+
+    Both share a list that grows, so that adding costs the same however long the queue is.
+
+    Args:
+        entries: A list whose entries up to `end` belong to this queue, and which others may add to.
+        end: Number of entries.
+        size: How many of them, the newest, are remembered.
+    """
+
+    __slots__ = ("end", "entries", "size")
+
+    def __init__(self, entries: list[np.ndarray], end: int, size: int) -> None:
+        self.entries, self.end, self.size = entries, end, size
+
+    def every(self, rate: int = 1) -> list[np.ndarray]:
+        """The oldest entry and each `rate` steps after one."""
+        return self.entries[self.end - self.size : self.end : rate]
+
+    def with_newest(self, entry: np.ndarray) -> "Queue":
+        """The queue one step later."""
+        if self.end == len(self.entries) < 2 * self.size:
+            self.entries.append(entry)
+            # Not so if another thread went on from the same queue just now.
+            if self.entries[self.end] is entry:
+                return Queue(self.entries, self.end + 1, self.size)
+        return Queue([*self.every()[1:], entry], self.size, self.size)
+
+
 class Layout:
     """How a state is stored between single steps: past inputs as queues, all else as arrays.
 
@@ -76,7 +105,7 @@ class Layout:
     def read(self, queues: Sequence[Queue]) -> list[np.ndarray]:
         """What a step reads of the queues, an array for each type of numbers."""
         return [
-            np.concatenate([tap for i in group for tap in queues[i][:: self.lines[i].rate]], axis=1)
+            np.concatenate([tap for i in group for tap in queues[i].every(self.lines[i].rate)], axis=1)
             for group in self.groups
         ]
 
@@ -91,13 +120,13 @@ class Layout:
                 begin = end
         return state
 
-    def pack(self, kept: Mapping[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """What a single step adds to the queues, and what it carries on, within the compiled function."""
+    def pack(self, kept: Mapping[str, Tensor]) -> list[Tensor]:
+        """What a single step adds to the queues and then what it carries on, within the compiled function."""
         added = [
             ops.concatenate([ops.reshape(kept[self.lines[i].key], (self.batch, -1)) for i in group], axis=1)
             for group in self.groups
         ]
-        return added, [kept[key] for key in self.carried]
+        return [*added, *(kept[key] for key in self.carried)]
 
     def add(self, queues: Sequence[Queue], packs: Sequence[Tensor]) -> list[Queue]:
         """Queues after a step."""
@@ -107,7 +136,7 @@ class Layout:
             for i in group:
                 end = begin + self.lines[i].size
                 # A copy, or every queue would keep alive what was added to all of them.
-                moved[i] = (*queues[i][1:], newest[:, begin:end].copy())
+                moved[i] = queues[i].with_newest(newest[:, begin:end].copy())
                 begin = end
         return moved
 
@@ -132,7 +161,7 @@ class State(Mapping[str, Tensor]):
         if key not in self._arrays and self._queues is not None:
             for line, queue in zip(self.layout.lines, self._queues, strict=True):
                 if line.key == key:
-                    return np.stack(queue, axis=1).reshape(self.layout.batch, len(queue), *line.shape)
+                    return np.stack(queue.every(), axis=1).reshape(self.layout.batch, queue.size, *line.shape)
         return self._arrays[key]
 
     def __iter__(self) -> Iterator[str]:
@@ -162,4 +191,4 @@ def dtype_of(value: Tensor) -> str:
 def _queue(array: np.ndarray) -> Queue:
     batch, steps = array.shape[:2]
     flat = array.reshape(batch, steps, -1)
-    return tuple(np.ascontiguousarray(flat[:, i]) for i in range(steps))
+    return Queue([np.ascontiguousarray(flat[:, i]) for i in range(steps)], steps, steps)

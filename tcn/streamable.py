@@ -14,7 +14,7 @@ from tcn.memory import Memory
 __all__ = ["find_hop", "refuse_by_name"]
 
 # Reads a piece after a state, and returns the outputs and the next state; without a state it reads a whole.
-Read = Callable[[Any, dict[str, Any] | None], tuple[Any, dict[str, Any]]]
+Read = Callable[[Any, dict[str, Any] | None], tuple[list[Any], dict[str, Any]]]
 Cut = Callable[[int, int], Any]
 
 _CONVOLUTIONS = (
@@ -127,11 +127,11 @@ def compare(cut: Cut, read: Read, hop: int, tolerance: float) -> list[bool]:
             raise DiffersError(
                 f"pieces of {end - begin} steps raise {type(error).__name__}: {error}"
             ) from error
-        pieces.append(_flat(outputs))
+        pieces.append(_exact(outputs))
         remembered = sum(value.shape[1] for value in state.values() if len(value.shape) > 2)
         longer = min(max(_SHORTEST, remembered), _LONGEST)
         begin, end = end, end + (hop if len(pieces) == 1 else hop * -(-longer // hop))
-    whole = _flat(read(cut(0, begin), None)[0])
+    whole = _exact(read(cut(0, begin), None)[0])
     timed = [y.shape != last.shape for y, last in zip(whole, pieces[-1], strict=True)]
     for i, (y, *parts) in enumerate(zip(whole, *pieces, strict=True)):
         if not _agree(y, np.concatenate(parts, axis=1) if timed[i] else parts[-1], tolerance):
@@ -146,8 +146,8 @@ def _agree(whole: np.ndarray, joined: np.ndarray, tolerance: float) -> bool:
     )
 
 
-def _flat(outputs: Any) -> list[np.ndarray]:
-    exact = [ops.cast(o, "float32") for o in keras.tree.flatten(outputs)]
+def _exact(outputs: list[Any]) -> list[np.ndarray]:
+    exact = [ops.cast(o, "float32") for o in outputs]
     return [np.asarray(ops.convert_to_numpy(o)) for o in exact]
 
 
@@ -194,11 +194,11 @@ def _first_wrong_layer(model: Any, cut: Cut, hop: int, tolerance: float) -> str:
 
 
 def _reader(model: Any) -> Read:
-    def read(inputs: Any, state: dict[str, Any] | None) -> tuple[Any, dict[str, Any]]:
+    def read(inputs: Any, state: dict[str, Any] | None) -> tuple[list[Any], dict[str, Any]]:
         if state is None:
-            return model(inputs, training=False), {}
+            return keras.tree.flatten(model(inputs, training=False)), {}
         with Memory(state) as memory:
             outputs = model(inputs, training=False)
-        return outputs, memory.next
+        return keras.tree.flatten(outputs), memory.next
 
     return read

@@ -158,29 +158,32 @@ class Streaming:
         """Read `hop` steps; `single` if the arrays have no axis of time."""
         count, groups = len(arrays), len(layout.groups)
 
-        def advance(*tensors: Tensor) -> Any:
+        def advance(*tensors: Tensor) -> list[Tensor]:
             packs, carried = tensors[count : count + groups], tensors[count + groups :]
             given = self._inputs.with_time(tensors[:count]) if single else tensors[:count]
             with SingleStep(layout.unpack(packs, carried)) as memory:
                 outputs = self._call(given)
-            return self._without_time(outputs) if single else outputs, *layout.pack(memory.next)
+            if single:
+                outputs = [y[:, 0] if timed else y for y, timed in zip(outputs, self._timed, strict=True)]
+            return [*outputs, *layout.pack(memory.next)]
 
         parts = [*arrays, *layout.read(state.queues), *state.carried]
         key = (layout, single, *(a.dtype for a in arrays))
         if key not in self._programs:
             self._programs[key] = compiled(advance, self.model.variables, parts, self._jit)
-        outputs, added, carried = self._programs[key](*parts)
+        results = self._programs[key](*parts)
+        end = len(self._timed)
+        added, carried = results[end : end + groups], results[end + groups :]
         kept = dict(zip(layout.carried, carried, strict=True))
-        return outputs, State(layout, kept, layout.add(state.queues, added))
+        return self._assembled(results[:end]), State(layout, kept, layout.add(state.queues, added))
 
     def _piece(self, layout: Layout, state: State, arrays: list[Tensor]) -> tuple[Any, State]:
         """Read more than `hop` steps."""
-        count = len(arrays)
 
-        def advance(*tensors: Tensor) -> Any:
-            with Memory(dict(zip(layout.initial, tensors[count:], strict=True))) as memory:
-                outputs = self._call(tensors[:count])
-            return outputs, [memory.next[key] for key in layout.initial]
+        def advance(*tensors: Tensor) -> list[Tensor]:
+            with Memory(dict(zip(layout.initial, tensors[len(arrays) :], strict=True))) as memory:
+                outputs = self._call(tensors[: len(arrays)])
+            return [*outputs, *(memory.next[key] for key in layout.initial)]
 
         parts = [*arrays, *state.values()]
         key = (layout, *((tuple(a.shape), a.dtype) for a in arrays))
@@ -188,43 +191,50 @@ class Streaming:
         if comes_again and key not in self._programs and len(self._programs) < _PROGRAMS:
             self._programs[key] = compiled(advance, self.model.variables, parts, self._jit)
         self._seen.add(key)
-        run: Callable[..., Any] = self._programs.get(key, advance)
-        outputs, kept = run(*parts)
-        return outputs, State(layout, dict(zip(layout.initial, kept, strict=True)))
+        results = self._programs.get(key, advance)(*parts)
+        end = len(self._timed)
+        return self._assembled(results[:end]), State(
+            layout, dict(zip(layout.initial, results[end:], strict=True))
+        )
 
-    def _call(self, arrays: Sequence[Tensor]) -> Any:
-        """Apply the model to its inputs; in a masked stream the mask follows them."""
+    def _call(self, arrays: Sequence[Tensor]) -> list[Tensor]:
+        """Apply the model to its inputs, which the mask follows in a masked stream."""
         tensors = [ops.convert_to_tensor(array) for array in arrays]
         inputs, mask = tensors[: len(self._inputs)], tensors[len(self._inputs) :]
         options: dict[str, Any] = {"training": False} if self._has_mode else {}
-        if not mask:
-            return self.model(self._inputs.assembled(inputs), **options)
-        # Graphs of layers hand on a mask, but warn that they do not when they are called as a layer is.
-        graph = isinstance(self.model, keras.Sequential) or hasattr(self.model, "operations")
-        call = self.model.call if graph else self.model
-        return call(self._inputs.assembled(inputs), mask=self._inputs.masks(mask[0]), **options)
+        call = self.model
+        if mask:
+            options["mask"] = self._inputs.masks(mask[0])
+            # Graphs of layers hand on a mask, but warn that they do not when they are called as a layer is.
+            if isinstance(self.model, keras.Sequential) or hasattr(self.model, "operations"):
+                call = self.model.call
+        outputs = call(self._inputs.assembled(inputs), **options)
+        self._outputs = keras.tree.map_structure(lambda y: None, outputs)
+        return list(keras.tree.flatten(outputs))
+
+    def _assembled(self, outputs: list[Tensor]) -> Any:
+        """Outputs in the structure in which the model returns them."""
+        return outputs[0] if self._outputs is None else keras.tree.pack_sequence_as(self._outputs, outputs)
 
     def _read(self, arrays: list[Tensor], state: dict[str, Tensor] | None) -> Any:
         """Outputs and next state of a piece; of a whole sequence if there is no state."""
+        keys: list[str] = []
 
-        def read(*tensors: Tensor) -> Any:
+        def read(*tensors: Tensor) -> list[Tensor]:
             if state is None:
-                return self._call(tensors), {}
+                return self._call(tensors)
             with Memory(dict(zip(state, tensors[len(arrays) :], strict=True))) as memory:
                 outputs = self._call(tensors[: len(arrays)])
-            return outputs, memory.next
+            keys[:] = memory.next
+            return [*outputs, *memory.next.values()]
 
-        return self._run(read, [*arrays, *(state or {}).values()])
+        results = self._run(read, [*arrays, *(state or {}).values()])
+        end = len(results) - len(keys)
+        return results[:end], dict(zip(keys, results[end:], strict=True))
 
-    def _run(self, function: Callable[..., Any], arrays: list[Tensor]) -> Any:
+    def _run(self, function: Callable[..., list[Tensor]], arrays: list[Tensor]) -> list[Tensor]:
         """Call a function once, in the way that takes the least time for one call."""
         return (function if is_eager() else compiled(function, self.model.variables, arrays))(*arrays)
-
-    def _without_time(self, outputs: Any) -> Any:
-        flat = keras.tree.flatten(outputs)
-        return keras.tree.pack_sequence_as(
-            outputs, [y[:, 0] if timed else y for y, timed in zip(flat, self._timed, strict=True)]
-        )
 
     def _layout(self, batch: int, masked: bool) -> Layout:
         if (batch, masked) not in self._layouts:
@@ -233,12 +243,13 @@ class Streaming:
                 arrays.append(np.ones((batch, self.hop), "bool"))
             memory = Memory({})
 
-            def start(*tensors: Tensor) -> dict[str, Tensor]:
+            def start(*tensors: Tensor) -> list[Tensor]:
                 with memory:
                     self._call(tensors)
-                return memory.first
+                return list(memory.first.values())
 
-            initial = self._run(start, arrays)
+            values = self._run(start, arrays)
+            initial = dict(zip(memory.first, values, strict=True))
             self._layouts[batch, masked] = Layout(initial, memory.dilated, batch, masked)
         return self._layouts[batch, masked]
 

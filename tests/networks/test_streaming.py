@@ -16,6 +16,7 @@ from keras import ops
 from tcn import streaming
 from tcn.layers.causal import CausalConv1D
 from tcn.memory import extend, extend_dilated, keep, recall
+from tcn.stream_state import Queue
 from tcn.streaming import Streaming
 
 CASES = [
@@ -300,8 +301,32 @@ def test_a_step_copies_nothing_of_the_past():
     _, before = stream.step(np.ones((1, 3), "float32"), stream.initial_state())
     _, after = stream.step(np.ones((1, 3), "float32"), before)
     (old,), (moved,) = before.queues, after.queues
-    assert len(old) == len(moved) == 50
-    assert all(a is b for a, b in zip(old[1:], moved[:-1], strict=True))
+    assert len(old.every()) == len(moved.every()) == 50
+    assert all(a is b for a, b in zip(old.every()[1:], moved.every()[:-1], strict=True))
+    assert old.entries is moved.entries
+
+
+def test_queues_of_one_past_do_not_disturb_each_other():
+    queue = start = Queue(list(range(3)), 3, 3)
+    for entry in range(3, 100):
+        other = queue.with_newest(-entry)
+        queue = queue.with_newest(entry)
+        assert queue.every() == [entry - 2, entry - 1, entry]
+        assert other.every() == [entry - 2, entry - 1, -entry]
+        assert len(queue.entries) <= 6
+    assert start.every() == [0, 1, 2]
+    assert Queue(list(range(7)), 7, 7).every(3) == [0, 3, 6]
+
+
+def test_a_queue_of_two_threads_is_each_ones_own():
+    class Slow(list):
+        """A list to which another thread adds first."""
+
+        def append(self, entry):
+            super().append("other")
+            super().append(entry)
+
+    assert Queue(Slow([1, 2]), 2, 2).with_newest(3).every() == [2, 3]
 
 
 @pytest.mark.usefixtures("eager")
