@@ -2,8 +2,8 @@
 
 Each network forecasts 24 hours from every hour of a chunk, trained on all origins of the chunk at once: the
 recurrent ones too can give a forecast at every step. They have the same input, head, loss, optimizer, batches
-and number of epochs, each the better of two learning rates on hours before the test. Tested are all origins of
-the last fifth. Errors are of the scaled values; beside them those of repeating the last day.
+and number of epochs, each the better of two learning rates on hours before the test. Tested are all origins
+of the last fifth. Errors are of the scaled values; beside them those of repeating the last day.
 """
 
 from __future__ import annotations
