@@ -22,7 +22,7 @@ class Categorical(Distribution):
     The classes are taken as numbers: there are means and quantiles, and the CRPS is the ranked probability
     score.
 
-    Parameters:
+    Last axis:
         A logit of each class, any number: their softmax are the probabilities.
 
     Args:
@@ -108,7 +108,7 @@ class Binned(Distribution):
 
     Values outside count for the likelihood as in the outermost bin.
 
-    Parameters:
+    Last axis:
         A logit of each bin, any number: their softmax are the probabilities.
 
     Args:

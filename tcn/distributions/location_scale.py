@@ -19,7 +19,7 @@ Tensor = Any
 class LocationScale(Distribution):
     """Base of those distributions; subclasses know the one with location 0 and scale 1.
 
-    Parameters:
+    Last axis:
         `loc`, any number, and `scale`, positive, in the units of the values; then those of the shape.
     """
 
@@ -109,7 +109,7 @@ class LocationScale(Distribution):
 class Normal(LocationScale):
     """Normal distribution.
 
-    Parameters:
+    Last axis:
         `loc`, the mean, and `scale`, the standard deviation.
 
     Example:
@@ -159,7 +159,7 @@ class Normal(LocationScale):
 class Laplace(LocationScale):
     """Laplace distribution: its likelihood is the absolute error.
 
-    Parameters:
+    Last axis:
         `loc`, the median, and `scale`, the mean absolute deviation.
 
     Example:

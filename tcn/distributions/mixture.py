@@ -20,7 +20,7 @@ Tensor = Any
 class Mixture(Distribution):
     """Each value is from one of several distributions of a kind: for more than one mode.
 
-    Parameters:
+    Last axis:
         A logit of each component, any number: their softmax are the weights; then the parameters of the first
         component, of the second, and so on.
 

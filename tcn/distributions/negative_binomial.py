@@ -26,7 +26,7 @@ NODES, STEP = 42, 0.35
 class NegativeBinomial(Distribution):
     """Negative binomial distribution, for counts that vary more than those of a Poisson distribution.
 
-    Parameters:
+    Last axis:
         `mean`, positive, and `dispersion`, positive: the variance is `mean + dispersion * mean^2`. Dispersion
         1e-6, a head's least, is as good as Poisson for means up to ten thousand.
 

@@ -27,7 +27,7 @@ REACH, BISECTIONS = 34.0, 14
 class StudentT(LocationScale):
     """Student's t distribution, for noise with outliers.
 
-    Parameters:
+    Last axis:
         `loc`, `scale` and `df`, the degrees of freedom. A head gives more than 2 of them; the mean and the
         CRPS need more than 1, the variance more than 2.
 

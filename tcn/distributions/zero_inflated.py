@@ -20,7 +20,7 @@ class ZeroInflated(Distribution):
 
     Of a continuous distribution, the likelihood of a value that is exactly 0 is the probability of the 0.
 
-    Parameters:
+    Last axis:
         `zero_logit`, any number: the probability of the extra zeros is its sigmoid; then those of the other
         distribution.
 

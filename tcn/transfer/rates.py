@@ -94,7 +94,7 @@ class LayerwiseLearningRates(keras.optimizers.Optimizer):
     @property
     def multipliers(self) -> list[float]:
         """Multiplier of each trainable weight, in their order, once the optimizer is built."""
-        return [float(m) for m in ops.convert_to_numpy(self._factors)]
+        return [float(m) for m in self._factors.numpy()]
 
     def set_multipliers(self, multipliers: Sequence[float]) -> None:
         """Scale the steps from now on by other multipliers.
