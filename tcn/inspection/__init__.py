@@ -5,6 +5,7 @@ Everything here takes a model as it is, leaves it as it is, and returns arrays.
 
 from tcn.inspection.contributions import Contributions, contributions
 from tcn.inspection.embeddings import Neighbors, embeddings, nearest
+from tcn.inspection.fields import EffectiveField, effective_field, measured_receptive_field
 from tcn.inspection.filters import Filters, FrequencyResponse, first_layer_filters, frequency_response
 from tcn.inspection.occlusion import occlusion
 from tcn.inspection.recording import activations, layers_by_path
@@ -12,16 +13,19 @@ from tcn.inspection.stretches import Stretches, top_stretches
 
 __all__ = [
     "Contributions",
+    "EffectiveField",
     "Filters",
     "FrequencyResponse",
     "Neighbors",
     "Stretches",
     "activations",
     "contributions",
+    "effective_field",
     "embeddings",
     "first_layer_filters",
     "frequency_response",
     "layers_by_path",
+    "measured_receptive_field",
     "nearest",
     "occlusion",
     "top_stretches",

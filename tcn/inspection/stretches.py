@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tcn.effective_field import measured_receptive_field
+from tcn.inspection.fields import measured_receptive_field
 from tcn.inspection.recording import Part
 from tcn.inspection.running import as_array, check_mask, check_sequences, pieces
 from tcn.layers.checks import check_positive

@@ -53,8 +53,9 @@ def test_every_module_that_imports_keras_is_waited_for():
 @pytest.mark.parametrize("name", tcn.__all__)
 def test_public_names_exist(name):
     assert getattr(tcn, name).__doc__
+    assert name in dir(tcn)
 
 
 def test_unknown_names_are_attribute_errors():
-    with pytest.raises(AttributeError, match="has no attribute 'TNC'"):
+    with pytest.raises(AttributeError, match="No tcn attribute TNC"):
         _ = tcn.TNC

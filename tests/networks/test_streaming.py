@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from tcn import streaming
 from tcn.layers.causal import CausalConv1D
 from tcn.memory import extend, extend_dilated, keep, recall
-from tcn.stream_state import Queue
 from tcn.streaming import Streaming
+from tcn.streaming import stream as implementation
+from tcn.streaming.state import Queue
 
 CASES = [
     case
@@ -208,8 +208,8 @@ def assert_same(pieces, whole):
 @pytest.fixture
 def eager(monkeypatch):
     """Programs are run operation by operation: the same computation, without the seconds of compiling it."""
-    if streaming.is_eager():
-        monkeypatch.setattr(streaming, "compiled", lambda function, *_: function)
+    if implementation.is_eager():
+        monkeypatch.setattr(implementation, "compiled", lambda function, *_: function)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -233,7 +233,7 @@ def test_compiled_steps_give_what_the_whole_gives(name):
 
 
 @pytest.mark.skipif(
-    not streaming.is_eager(), reason="minutes of compiling; the contract holds them to it too"
+    not implementation.is_eager(), reason="minutes of compiling; the contract tests it"
 )
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.usefixtures("eager")

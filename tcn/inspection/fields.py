@@ -59,7 +59,7 @@ def effective_field(model: Any, inputs: Any, share: float = 0.95, seed: int = 0)
 
     Example:
         >>> import numpy as np
-        >>> from tcn.effective_field import effective_field
+        >>> from tcn.inspection import effective_field
         >>> from tcn.layers import CausalConv1D
         >>> layer = CausalConv1D(1, kernel_size=3, dilation_rate=4)
         >>> x = np.random.default_rng(0).normal(size=(8, 20, 1)).astype("float32")
@@ -112,7 +112,7 @@ def measured_receptive_field(model: Any, inputs: Any, seed: int = 0) -> int:
 
     Example:
         >>> import numpy as np
-        >>> from tcn.effective_field import measured_receptive_field
+        >>> from tcn.inspection import measured_receptive_field
         >>> from tcn.layers import CausalConv1D
         >>> layer = CausalConv1D(2, kernel_size=3, dilation_rate=4)
         >>> x = np.random.default_rng(0).normal(size=(8, 40, 1)).astype("float32")

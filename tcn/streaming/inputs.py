@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tcn.stream_state import dtype_of
+from tcn.streaming.state import dtype_of
 
 __all__ = ["ModelInputs"]
 

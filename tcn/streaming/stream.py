@@ -11,9 +11,9 @@ from keras import ops
 from tcn._backend import compiled, is_eager
 from tcn.layers.checks import check_positive
 from tcn.memory import Memory
-from tcn.stream_inputs import ModelInputs
-from tcn.stream_state import Layout, SingleStep, State, dtype_of
-from tcn.streamable import find_hop, refuse_by_name
+from tcn.streaming.inputs import ModelInputs
+from tcn.streaming.state import Layout, SingleStep, State, dtype_of
+from tcn.streaming.streamable import find_hop, refuse_by_name
 
 __all__ = ["Streaming"]
 

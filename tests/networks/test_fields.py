@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tcn.effective_field import effective_field, measured_receptive_field
+from tcn.inspection import effective_field, measured_receptive_field
 from tcn.layers.causal import CausalConv1D
 from tcn.layers.resampling import CausalDownsampling1D, CausalUpsampling1D
 from tcn.memory import keep, recall

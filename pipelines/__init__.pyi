@@ -1,0 +1,27 @@
+from . import datasets
+from .errors import (
+    BundleError,
+    BusyError,
+    ConfigError,
+    ForecastingError,
+    NotFittedError,
+    PanelError,
+)
+from .forecaster import Forecaster
+from .metrics import Scores, evaluate
+from .panel import Panel
+
+__version__: str
+__all__ = [
+    "BundleError",
+    "BusyError",
+    "ConfigError",
+    "Forecaster",
+    "ForecastingError",
+    "NotFittedError",
+    "Panel",
+    "PanelError",
+    "Scores",
+    "datasets",
+    "evaluate",
+]
