@@ -275,7 +275,7 @@ def test_settings_out_of_range(arguments, message):
 extremes = st.sampled_from([1.7e308, -1.7e308, 1e200, -3e160, 1e155, 0.0, 1.0, -2.5, 5e-324, math.nan])
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     y=st.lists(extremes, min_size=12, max_size=40),
     season=st.sampled_from([1, 4, 7]),

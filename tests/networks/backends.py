@@ -1,8 +1,11 @@
-"""Gradients on whichever backend Keras runs."""
+"""What differs from backend to backend: gradients, and what takes the least time."""
 
 import keras
 import numpy as np
 from keras import ops
+
+# TensorFlow trains a small model for some steps sooner than XLA has compiled it; JAX has no other way.
+BRIEFLY = {"jit_compile": False} if keras.backend.backend() == "tensorflow" else {}
 
 
 def to_numpy(value):

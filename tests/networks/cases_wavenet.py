@@ -13,8 +13,7 @@ def classes(rng, *shape):
 
 
 CASES = [
-    # test_wavenet.py trains it: its skip has weights of its own.
-    Case("gated", lambda **kw: GatedBlock(4, 3, 2, skip_filters=5, **kw), trains=False),
+    Case("gated", lambda **kw: GatedBlock(4, 3, 2, skip_filters=5, **kw)),
     Case("gated-last", lambda **kw: GatedBlock(4, dropout=0.2, use_residual=False, seed=0, **kw)),
     Case("wavenet", lambda **kw: WaveNet(4, dilations=(1, 2, 4), cycles=2, output_filters=2, **kw)),
     Case(

@@ -11,6 +11,7 @@ import numpy as np
 from backends import gradients, to_numpy
 from keras import ops
 
+from tcn.inspection import measured_receptive_field
 from tcn.memory import Memory
 
 BATCH, STEPS = 2, 24
@@ -122,13 +123,11 @@ def check_training_step(case: Case) -> None:
     layer = case.fresh()
     x = case.sample()
     inputs = keras.Input((None, case.channels), dtype=str(x.dtype))
-    outputs = keras.tree.flatten(layer(inputs))[0]
-    model = keras.Model(inputs, outputs)
-    y = np.zeros(flat(model(x))[0].shape, "float32")
+    model = keras.Model(inputs, keras.tree.flatten(layer(inputs)))
+    y = [np.zeros(o.shape, "float32") for o in flat(model(x))]
     before = [to_numpy(w.value) for w in layer.trainable_variables]
-    model.compile(keras.optimizers.SGD(1e-3), loss="mse", run_eagerly=True)
-    loss = float(model.train_on_batch(x, y))
-    assert np.isfinite(loss)
+    model.compile(keras.optimizers.SGD(1e-3), loss=["mse"] * len(y), run_eagerly=True)
+    assert np.isfinite(np.ravel(model.train_on_batch(x, y))[0])
     after = [to_numpy(w.value) for w in layer.trainable_variables]
     assert any((a != b).any() for a, b in zip(after, before, strict=True))
     assert all(np.isfinite(a).all() for a in after)
@@ -164,6 +163,14 @@ def check_causality(case: Case) -> None:
         for a, b in zip(first, flat(layer(changed)), strict=True):
             np.testing.assert_array_equal(a[:, : origin + 1], b[:, : origin + 1])
             assert (a[:, origin + 1 :] != b[:, origin + 1 :]).any()
+
+
+def check_receptive_field(case: Case) -> None:
+    layer = case.built()
+    if not case.causal or case.kind != "steps" or not hasattr(layer, "receptive_field"):
+        return
+    steps = 4 * layer.receptive_field + 20
+    assert measured_receptive_field(layer, case.sample(16, steps)) == layer.receptive_field
 
 
 def check_batch_independence(case: Case) -> None:
@@ -225,6 +232,7 @@ CHECKS = [
     check_training_step,
     check_gradients_reach_every_weight,
     check_causality,
+    check_receptive_field,
     check_batch_independence,
     check_streaming,
     check_masks,

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from backends import to_numpy
+from backends import BRIEFLY, to_numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
@@ -121,7 +121,9 @@ def test_probabilities_are_of_full_precision_in_half_precision():
 def test_it_learns_shapes_of_waves():
     x, shapes = waves(384)
     model = SequenceClassifier(InceptionTime(8, 3, (3, 9), seed=0), 3, seed=0)
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"], **BRIEFLY
+    )
     model.fit(x, shapes, batch_size=64, epochs=6, shuffle=False, verbose=0)
     _, accuracy = model.evaluate(*waves(300, seed=1), verbose=0)
     _, of_longer = model.evaluate(*waves(300, steps=96, seed=2), verbose=0)
@@ -135,7 +137,7 @@ def test_it_learns_which_waves_are_in_a_series():
     x = np.einsum("nl,lnt->nt", labels, parts) + 0.3 * rng.normal(size=(384, 48))
     x, y = x[..., None].astype("float32"), labels.astype("float32")
     model = SequenceClassifier(SeparableTCN(8, 2, 15, seed=0), 2, multi_label=True, pooling="max", seed=0)
-    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", metrics=["binary_accuracy"])
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", metrics=["binary_accuracy"], **BRIEFLY)
     model.fit(x[:256], y[:256], batch_size=64, epochs=10, shuffle=False, verbose=0)
     assert model.evaluate(x[256:], y[256:], verbose=0)[1] > 0.9
 

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from backends import to_numpy
+from backends import BRIEFLY, to_numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,7 +58,9 @@ def test_the_series_itself_are_targets_enough():
     results = []
     for y in (x[..., 0], to_numpy(targets(x[..., 0], 4))):
         model = forecaster()
-        model.compile(keras.optimizers.SGD(0.1), QuantileLoss(QUANTILES), metrics=[QuantileLoss(QUANTILES)])
+        model.compile(
+            keras.optimizers.SGD(0.1), QuantileLoss(QUANTILES), metrics=[QuantileLoss(QUANTILES)], **BRIEFLY
+        )
         history = model.fit(x, y, epochs=2, shuffle=False, verbose=0, validation_data=(x, y)).history
         results.append([*history.values(), *model.get_weights()])
     for a, b in zip(*results, strict=True):
@@ -69,7 +71,7 @@ def test_the_series_itself_are_targets_enough():
 def test_masked_padding_has_no_part_in_the_loss():
     x = series()
     model = keras.Sequential([keras.layers.Masking(-9.0), forecaster()])
-    model.compile("sgd", QuantileLoss(QUANTILES))
+    model.compile("sgd", QuantileLoss(QUANTILES), **BRIEFLY)
     longer = np.pad(x, ((0, 0), (0, 7), (0, 0)), constant_values=-9.0)
     y = to_numpy(targets(x[..., 0], 4))
     padded = np.pad(y, ((0, 0), (0, 7), (0, 0)), constant_values=5.0)
@@ -83,7 +85,7 @@ def test_it_learns_to_forecast_waves():
     y = (np.sin(2 * np.pi * turns) * rng.uniform(0.5, 2, (48, 1))).astype("float32")
     head = PointHead(6, kernel_initializer=keras.initializers.GlorotUniform(0))
     model = SequenceForecaster(InceptionTime(4, 3, (3, 9), seed=0), head)
-    model.compile(keras.optimizers.Adam(0.01), Masked("mse"))
+    model.compile(keras.optimizers.Adam(0.01), Masked("mse"), **BRIEFLY)
     model.fit(y[:32, :, None], y[:32], batch_size=16, epochs=20, shuffle=False, verbose=0)
     forecast = to_numpy(model(y[32:, :, None]))[:, 40:, :, 0]
     truth = to_numpy(targets(y[32:], 6))[:, 40:]

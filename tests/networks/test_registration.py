@@ -11,7 +11,6 @@ import tcn
 ORDERS = [
     "import tcn, keras",
     "import keras, tcn",
-    "from tcn.losses import pinball; import keras",
     "from tcn.models.wavenet import WaveNet; import keras",
 ]
 ASK = """

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from backends import gradients, to_numpy
+from backends import BRIEFLY, gradients, to_numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
@@ -261,7 +261,7 @@ class TestScaled:
         inputs = keras.Input((None, 1))
         masked = keras.layers.Masking(mask_value=-1.0)(inputs)
         model = keras.Model(inputs, Scaled(self.network(), CausalLastValueScaling(window=8))(masked))
-        model.compile(keras.optimizers.Adam(0.03), loss="mae")
+        model.compile(keras.optimizers.Adam(0.03), loss="mae", **BRIEFLY)
         series = 1e4 + 10.0 * np.sin(np.arange(68) * 2 * np.pi / 8)[None, :, None].astype("float32")
         x, y = series[:, :64], np.concatenate([series[:, i : i + 64] for i in (1, 2, 3, 4)], axis=-1)
         x[0, 20] = -1.0

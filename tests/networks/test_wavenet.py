@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from backends import gradients, to_numpy
+from backends import BRIEFLY, gradients, to_numpy
 from cases_wavenet import CASES
 from keras import ops
 
@@ -286,7 +286,7 @@ def test_a_task_of_lag_40_needs_a_field_of_more():
         network = WaveNet(8, kernel_size=4, dilations=dilations, output_filters=1, seed=0)
         inputs = keras.Input((None, 1))
         model = keras.Model(inputs, network(inputs)[:, 40:])
-        model.compile(keras.optimizers.Adam(0.01), loss="mse")
+        model.compile(keras.optimizers.Adam(0.01), loss="mse", **BRIEFLY)
         model.fit(noise, noise[:, :-40], batch_size=4, epochs=1, verbose=0)
         errors[network.receptive_field] = np.mean(np.square(to_numpy(model(fresh)) - fresh[:, :-40]))
     assert errors[67] < 0.05
