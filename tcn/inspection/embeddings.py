@@ -39,8 +39,8 @@ def embeddings(
     Args:
         model: A built model or layer of one input.
         inputs: `(batch, time, channels)` or `(batch, time)`.
-        layer: Path of the layer, as in `layers_by_path`. By default the model's `backbone` if it has one,
-            else the model itself.
+        layer: Path of the layer, as in `layers_by_path`. By default the `backbone` of the model, or of one
+            that it holds; the model itself if there is none.
         pooling: "average", "max" or "last", over the steps of an output `(batch, time, features)`. An output
             `(batch, features)` is taken as it is.
         mask: Boolean, `(batch, time)`, passed on to the model. Steps where it is False are not pooled.
@@ -134,8 +134,10 @@ def _directions(vectors: np.ndarray) -> np.ndarray:
 
 
 def _default_path(model: Any) -> str:
-    chosen = getattr(model, "backbone", model)
-    return next(path for path, layer in layers_by_path(model).items() if layer is chosen)
+    layers = layers_by_path(model)
+    backbones = [layer.backbone for layer in layers.values() if hasattr(layer, "backbone")]
+    chosen = backbones[0] if backbones else model
+    return next(path for path, layer in layers.items() if layer is chosen)
 
 
 def _pooled(output: np.ndarray, pooling: str, mask: np.ndarray | None, path: str) -> np.ndarray:

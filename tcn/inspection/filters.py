@@ -12,6 +12,9 @@ from tcn.layers.causal import CausalConvolution
 from tcn.layers.checks import check_positive
 from tcn.layers.resampling import CausalDownsampling1D
 from tcn.layers.weight_norm import WeightNormalization
+from tcn.members.dense import MemberDense
+from tcn.members.gated import MemberGLUBlock
+from tcn.models.forking import ForkingTCN
 
 __all__ = ["Filters", "FrequencyResponse", "first_layer_filters", "frequency_response"]
 
@@ -20,6 +23,7 @@ _CONVOLUTIONS = (
     CausalDownsampling1D,
     keras.layers.Conv1D,
     keras.layers.DepthwiseConv1D,
+    keras.layers.SeparableConv1D,
 )
 
 
@@ -63,21 +67,25 @@ class FrequencyResponse:
         return phase
 
 
-def first_layer_filters(model: Any) -> Filters:
+def first_layer_filters(model: Any, member: int = 0) -> Filters:
     """Find the first convolution over time in a model, at any depth, and its kernel.
 
     Layers are gone through as `layers_by_path` has them: in functional and sequential models in the order in
     which data pass them, in other ones in that in which they were made. Convolutions of a single tap mix
     channels and let all frequencies through; they are passed over, and so are layers with known kernels.
 
+    Of a `ForkingTCN` it is the kernel over the whole look-back, whose channels are the scaled values and
+    whether they were observed. Its dilated stack is another path: `first_layer_filters(model.blocks[0])`.
+
     Args:
         model: A built model or layer.
+        member: Whose kernel, where a layer has one for each member of an ensemble.
 
     Returns:
         Path, kernel and dilation rate; with weight normalization, the kernel that is applied.
 
     Raises:
-        ValueError: If the model is not built or has no such layer.
+        ValueError: If the model is not built, or has no such layer or member.
 
     Example:
         >>> import numpy as np
@@ -89,16 +97,44 @@ def first_layer_filters(model: Any) -> Filters:
         >>> found.path, found.kernel.shape, found.dilation_rate
         ('residual_block_0/conv1D_0', (3, 2, 16), 1)
     """
-    for path, layer in layers_by_path(model).items():
-        inner = layer.layer if isinstance(layer, WeightNormalization) else layer
-        if isinstance(inner, _CONVOLUTIONS):
-            kernel = as_array(layer.kernel)
-            if kernel.shape[0] > 1:
-                return Filters(path, kernel, int(np.ravel(getattr(inner, "dilation_rate", 1))[0]))
+    layers = layers_by_path(model)
+    for layer in layers.values():
+        holder, kernel, rate = _of_members(layer, member) or _of_convolution(layer)
+        if len(kernel) > 1:
+            return Filters(next(path for path in layers if layers[path] is holder), kernel, rate)
     raise ValueError(
         f"The model must have a convolution over time, of more than one tap. Received: {model.name!r} "
         "without any."
     )
+
+
+def _of_convolution(layer: Any) -> tuple[Any, np.ndarray, int]:
+    """The layer, its kernel, which is empty if there is none, and its dilation rate."""
+    inner = layer.layer if isinstance(layer, WeightNormalization) else layer
+    if not isinstance(inner, _CONVOLUTIONS):
+        return layer, np.empty(0), 1
+    kernel = layer.depthwise_kernel if isinstance(layer, keras.layers.SeparableConv1D) else layer.kernel
+    return layer, as_array(kernel), int(np.ravel(getattr(inner, "dilation_rate", 1))[0])
+
+
+def _of_members(layer: Any, member: int) -> tuple[Any, np.ndarray, int] | None:
+    """The same of a layer whose products are of all taps at once, which lie side by side."""
+    if isinstance(layer, ForkingTCN):
+        # The whole window of one channel, then that of the other.
+        kernel = _member(layer.long_kernel, member).reshape(2, layer.lookback, -1).transpose(1, 0, 2)
+        return layer.long_kernel, kernel, 1
+    if isinstance(layer, MemberGLUBlock):
+        kernel = _member(layer.conv, member).reshape(layer.kernel_size, layer.filters, -1)
+        return layer.conv, kernel, layer.dilation_rate
+    return None
+
+
+def _member(layer: MemberDense, member: int) -> np.ndarray:
+    """The member's kernel, `(inputs, outputs)`."""
+    if not 0 <= member < layer.members:
+        raise ValueError(f"'member' must be from 0 to {layer.members - 1}. Received: member={member!r}")
+    kernel: np.ndarray = as_array(layer.kernel)[member]
+    return kernel
 
 
 def frequency_response(kernel: Any, dilation_rate: int = 1, points: int = 257) -> FrequencyResponse:

@@ -7,13 +7,18 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+from keras import ops
 
 from tcn.inspection.running import as_array, run
+from tcn.members.dense import MemberDense
+from tcn.members.gated import MemberGLUBlock, MemberRMSNorm
 
 __all__ = ["Call", "activations", "layers_by_path", "recorded"]
 
 # Backends run what these hold in loops that they compile.
 _STEP_BY_STEP = (keras.layers.RNN, keras.layers.TimeDistributed)
+# Their outputs are (members, batch, time, units).
+_OF_MEMBERS = (MemberDense, MemberGLUBlock, MemberRMSNorm)
 
 
 class Call(NamedTuple):
@@ -155,6 +160,9 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
 class Part:
     """A layer inside a model as a model of its own: the model's inputs, the layer's output.
 
+    Of a layer that computes the members of an ensemble, their units stand side by side, `(batch, time,
+    members * units)`.
+
     Args:
         model: A built model.
         path: Of the layer, as in `layers_by_path`.
@@ -185,6 +193,8 @@ class Part:
                 f"'layer' must have one output. Received: layer={self.path!r} with {len(output)}; "
                 "choose a layer inside it or after it."
             )
+        if isinstance(self.layer, _OF_MEMBERS) and len(output.shape) == 4:
+            output = ops.concatenate([output[member] for member in range(output.shape[0])], axis=-1)
         return output
 
     call = __call__

@@ -1,8 +1,11 @@
 """Parts of a model from its input to its output, and which of them train."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+
+from tcn.transfer.order import in_order_of_calls
 
 __all__ = [
     "blocks_by_depth",
@@ -21,14 +24,16 @@ def blocks_by_depth(model: Layer) -> list[Layer]:
 
     A block is a layer with weights that holds no other such layers, or the innermost layer that holds
     several: a dense layer, a convolution, a residual block with all its convolutions and norms. Models, and
-    layers that hold blocks, are looked into. Blocks stand in the order in which data pass them in functional
-    and sequential models, and in the order in which they were made in other ones.
+    layers that hold blocks, are looked into. Blocks stand in the order in which they are first called, and
+    branches one after the other. If the model cannot be called on one input of the shape that it was built
+    with, they stand in the order in which they were made.
 
     Args:
         model: A built model or layer.
 
     Returns:
-        The blocks; together they have all weights but those that a layer that holds blocks has of its own.
+        The blocks. Together they have all weights but those that the model has of its own, which count with
+        the last block.
 
     Raises:
         ValueError: If the model is not built.
@@ -45,8 +50,8 @@ def blocks_by_depth(model: Layer) -> list[Layer]:
         raise ValueError(
             f"A model must be built before its blocks are known; call it on a batch. Received: {model.name!r}"
         )
-    inside = _weighted(model)
-    return [block for layer in inside for block in _blocks(layer)] if inside else [model]
+    blocks = [block for layer in _weighted(model) for block in _blocks(layer)]
+    return in_order_of_calls(model, blocks) if blocks else [model]
 
 
 def freeze(model: Layer, depth: int | None = None) -> None:
@@ -67,14 +72,16 @@ def freeze(model: Layer, depth: int | None = None) -> None:
         >>> [layer.trainable for layer in model.layers]
         [False, True]
     """
-    for block in blocks_by_depth(model)[:depth]:
-        block.trainable = False
+    blocks = blocks_by_depth(model)
+    first = blocks[:depth]
+    for layer in [model] if len(first) == len(blocks) else first:
+        layer.trainable = False
 
 
 def unfreeze(model: Layer, depth: int | None = None) -> None:
     """Let all blocks but the first train again; the first stay as they are.
 
-    Compile the model afterwards.
+    Kernels of `tcn.layers.fixed` that were not made to train stay fixed. Compile the model afterwards.
 
     Args:
         model: A built model or layer.
@@ -89,12 +96,13 @@ def unfreeze(model: Layer, depth: int | None = None) -> None:
         >>> [layer.trainable for layer in model.layers]
         [False, True]
     """
-    if not model.trainable:
-        # Keras hands the flag of a layer down to all that it holds.
-        _, *inside = trainable_state(model)
-        restore_trainable(model, [True, *inside])
-    for block in blocks_by_depth(model)[depth:]:
-        block.trainable = True
+    later = blocks_by_depth(model)[depth:]
+    trains = {id(layer) for block in later for layer in block._flatten_layers()}
+    # Models that hold a block have to train for it to train; Keras would hand their flag down to all blocks.
+    restore_trainable(
+        model,
+        [layer.trainable or _holds(layer, trains) for layer in model._flatten_layers()],
+    )
 
 
 def freeze_batch_norm(model: Layer) -> int:
@@ -135,7 +143,7 @@ def trainable_state(model: Layer) -> list[bool]:
     return [layer.trainable for layer in model._flatten_layers()]
 
 
-def restore_trainable(model: Layer, state: list[bool]) -> None:
+def restore_trainable(model: Layer, state: Sequence[bool]) -> None:
     """Let those layers train that did when the state was taken; compile the model afterwards.
 
     Args:
@@ -166,6 +174,11 @@ def restore_trainable(model: Layer, state: list[bool]) -> None:
         for layer, trains in zip(layers, state, strict=True):
             if bool(_children(layer)) == holds_others:
                 layer.trainable = trains
+
+
+def _holds(layer: Layer, some: set[int]) -> bool:
+    """Whether it, or a layer that it holds, is one of some."""
+    return any(id(inner) in some for inner in layer._flatten_layers())
 
 
 def _blocks(layer: Layer) -> list[Layer]:

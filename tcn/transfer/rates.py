@@ -35,8 +35,8 @@ class LayerwiseLearningRates(keras.optimizers.Optimizer):
         name: Name of the optimizer.
 
     Raises:
-        ValueError: If a multiplier is negative, there is not one for each weight, or the inner optimizer
-            averages weights.
+        ValueError: If a multiplier is negative or not finite, there is not one for each weight, or the inner
+            optimizer averages weights.
 
     Example:
         >>> import keras, numpy as np
@@ -94,6 +94,7 @@ class LayerwiseLearningRates(keras.optimizers.Optimizer):
     @property
     def multipliers(self) -> list[float]:
         """Multiplier of each trainable weight, in their order, once the optimizer is built."""
+        self._check_built()
         return [float(m) for m in self._factors.numpy()]
 
     def set_multipliers(self, multipliers: Sequence[float]) -> None:
@@ -103,11 +104,20 @@ class LayerwiseLearningRates(keras.optimizers.Optimizer):
             multipliers: Multiplier of each trainable weight, in their order.
 
         Raises:
-            ValueError: If one is negative, or there is not one for each weight.
+            ValueError: If one is negative or not finite, there is not one for each weight, or the optimizer
+                is not built.
         """
+        self._check_built()
         values = _checked(multipliers)
         _check_count(values, self._factors.shape[0])
         self._factors.assign(np.asarray(values, "float32"))
+
+    def _check_built(self) -> None:
+        if not self.built:
+            raise ValueError(
+                "Multipliers are known once the optimizer is built. Received: one that is not; call "
+                "optimizer.build(model.trainable_variables)."
+            )
 
     def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:
         before = [ops.copy(variable) for variable in trainable_variables]
@@ -163,13 +173,13 @@ def multipliers_by_depth(model: Any, decay: float = 2.6) -> list[float]:
         A number for each trainable weight of the model, in their order.
 
     Raises:
-        ValueError: If `decay` is less than 1.
+        ValueError: If `decay` is less than 1 or not finite.
 
     Reference:
         Howard, Ruder (2018), Universal Language Model Fine-tuning for Text Classification, section 3.2.
     """
-    if not decay >= 1:
-        raise ValueError(f"'decay' must be a number of 1 or more. Received: decay={decay!r}")
+    if not 1 <= decay < float("inf"):
+        raise ValueError(f"'decay' must be a finite number of 1 or more. Received: decay={decay!r}")
     blocks = blocks_by_depth(model)
     factor = {
         id(weight): decay ** (number + 1 - len(blocks))
@@ -181,10 +191,12 @@ def multipliers_by_depth(model: Any, decay: float = 2.6) -> list[float]:
 
 def _checked(multipliers: Sequence[float]) -> list[float]:
     values = [float(m) for m in multipliers]
-    if not all(0 <= m < float("inf") for m in values):
-        raise ValueError(
-            f"'multipliers' must be numbers of 0 or more. Received: the smallest is {min(values)!r}"
-        )
+    for place, multiplier in enumerate(values):
+        if not 0 <= multiplier < float("inf"):
+            raise ValueError(
+                "'multipliers' must be finite numbers of 0 or more. "
+                f"Received: {multiplier!r}, the multiplier of weight {place}"
+            )
     return values
 
 

@@ -50,13 +50,16 @@ class GradualUnfreezing(keras.callbacks.Callback):
         super().__init__()
         check_positive(epochs_per_block=epochs_per_block)
         self.epochs_per_block = epochs_per_block
+        self._optimizer: Any = None
+        self._open: list[float] = []
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Find blocks and multipliers."""
-        self._optimizer = _layerwise(self.model.optimizer)
+        optimizer = _layerwise(self.model.optimizer)
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
-        self._open = self._optimizer.multipliers
+        if optimizer is not self._optimizer:  # else training was interrupted, and some are held
+            self._optimizer, self._open = optimizer, optimizer.multipliers
         blocks = blocks_by_depth(self.model)
         from_output = {
             id(weight): number for number, block in enumerate(reversed(blocks)) for weight in block.weights
@@ -76,6 +79,7 @@ class GradualUnfreezing(keras.callbacks.Callback):
     def on_train_end(self, logs: Any = None) -> None:
         """Give the multipliers back."""
         self._optimizer.set_multipliers(self._open)
+        self._optimizer = None
 
 
 def _layerwise(optimizer: Any) -> LayerwiseLearningRates:

@@ -24,9 +24,11 @@ from tcn.inspection import (
 from tcn.layers.causal import CausalConv1D
 from tcn.layers.fixed import MovingAverage
 from tcn.layers.gated import GatedBlock
+from tcn.layers.scaling import CausalMeanScaling, Scaled
 from tcn.layers.weight_norm import WeightNormalization
 from tcn.models.classifier import SequenceClassifier
 from tcn.models.forecaster import SequenceForecaster
+from tcn.models.forking import ForkingTCN
 from tcn.models.inception_time import InceptionTime
 from tcn.models.tcn import TCN
 from tcn.models.wavenet import WaveNet
@@ -45,6 +47,18 @@ def convolution(kernel, dilation_rate=1, bias=0.0, **arguments):
     layer.kernel.assign(kernel)
     layer.bias.assign(np.broadcast_to(np.float32(bias), layer.bias.shape))
     return layer
+
+
+def forking():
+    """Two members, without bias."""
+    model = ForkingTCN(2, (0.5,), lookback=6, dilations=(1, 2), filters=4, width=5, hidden=3, members=2)
+    model.build((None, None, 5))
+    return model
+
+
+def forking_series():
+    """Observed, at level 0, in the phase 0, with changes of size 1."""
+    return np.concatenate([noise(channels=1), np.broadcast_to(np.float32([1, 0, 0, 1]), (3, 20, 4))], axis=-1)
 
 
 def linear(dilation_rate=3, taps=4, channels=2):
@@ -321,7 +335,10 @@ class TestActivations:
         np.testing.assert_array_equal(model(x), before)
 
     def test_nested_functional_and_sequential_models_show_their_layers(self):
-        inner = keras.Sequential([keras.Input((None, 2)), TCN(4, 2, dilations=(1, 2), name="tcn")], name="in")
+        inner = keras.Sequential(
+            [keras.Input((None, 2)), TCN(4, 2, dilations=(1, 2), return_sequences=True, name="tcn")],
+            name="in",
+        )
         x = keras.Input((None, 2))
         model = keras.Model(x, keras.layers.Dense(1, name="out")(inner(x)), name="whole")
         data = noise()
@@ -448,6 +465,32 @@ class TestFilters:
         np.testing.assert_array_equal(found.kernel, layer.kernel)
         assert (found.kernel.shape[0], found.dilation_rate) == (3, rate)
 
+    @pytest.mark.parametrize("member", [0, 1])
+    def test_of_members_the_kernel_computes_what_the_layer_does(self, member):
+        model = forking()
+        found = first_layer_filters(model, member)
+        assert found.path == "long_kernel"
+        x = forking_series()
+        windows = activations(model, x)["windows"]
+        channels = np.stack([windows.window[0], windows.observed[0]], axis=-1)
+        by_hand = np.einsum("btlc,lcf->btf", channels, found.kernel)
+        np.testing.assert_allclose(activations(model, x)["long_kernel"][member], by_hand, atol=1e-4)
+
+        block = model.blocks[1]
+        found = first_layer_filters(block, member)
+        assert (found.path, found.dilation_rate, found.kernel.shape) == ("conv", 2, (3, 4, 8))
+        hidden = RNG.normal(size=(2, 3, 20, 4)).astype("float32")
+        causal = convolution(found.kernel, found.dilation_rate)
+        expected = to_numpy(causal(to_numpy(block.norm(hidden))[member]))[:, 4:]
+        np.testing.assert_allclose(activations(block, hidden)["conv"][member], expected, atol=1e-5)
+        with pytest.raises(ValueError, match=r"'member' must be from 0 to 1\. Received: member=2"):
+            first_layer_filters(model, member=2)
+
+    def test_of_a_separable_convolution_it_is_the_depthwise_kernel(self):
+        layer = keras.layers.SeparableConv1D(4, 3)
+        layer.build((None, None, 2))
+        np.testing.assert_array_equal(first_layer_filters(layer).kernel, layer.depthwise_kernel)
+
     def test_of_a_normalized_layer_the_kernel_that_is_applied_is_found(self):
         for layer in (
             WeightNormalization(keras.layers.Conv1D(1, 3)),
@@ -521,6 +564,15 @@ class TestStretches:
         assert list(lengths.values()) == [3, 5, 9, 17, 17]
         assert network.receptive_field == 17
 
+    def test_a_unit_of_a_member_sees_the_whole_look_back(self):
+        model, x = forking(), forking_series()
+        found = top_stretches(model, x, "long_kernel", unit=5, count=1)
+        values = activations(model, x)["long_kernel"][
+            1, :, :, 0
+        ]  # five units of the first member come before
+        assert values[found.series[0], found.end[0]] == pytest.approx(values.max(), abs=1e-5)
+        assert found.inputs.shape == (1, model.lookback, 5)
+
     def test_masked_steps_are_not_chosen(self):
         layer, x = convolution(np.ones((1, 2, 1), "float32"), name="f"), noise()
         mask = RNG.random((3, 20)) < 0.5
@@ -535,14 +587,14 @@ class TestStretches:
         [
             ({"layer": "nothing"}, "'layer' must be one of .*tcn.*residual_block_0/conv1D_0.*'nothing'"),
             ({"layer": "tcn/residual_block_0"}, "must have one output. .* with 2; choose a layer inside it"),
-            ({"layer": "tcn"}, r"a step for each of the inputs. .* with outputs of shape \(3, 4\)|units"),
             ({"unit": 4}, "'unit' must be from 0 to 3. Received: unit=4"),
             ({"count": 0}, "'count' must be a positive integer"),
             ({"length": None}, "must have a 'receptive_field', .*; pass length="),
         ],
     )
     def test_errors_name_the_cure(self, arguments, message):
-        model = keras.Sequential([keras.Input((None, 2)), TCN(4, 2, dilations=(1, 2), name="tcn")])
+        network = TCN(4, 2, dilations=(1, 2), return_sequences=True, name="tcn")
+        model = keras.Sequential([keras.Input((None, 2)), network])
         arguments = {"layer": "tcn/residual_block_0/conv1D_0", "unit": 0, "length": 3, **arguments}
         with pytest.raises(ValueError, match=message):
             top_stretches(model, noise(), **arguments)
@@ -569,6 +621,21 @@ class TestEmbeddings:
         np.testing.assert_allclose(embeddings(model, x), model.embed(x), atol=1e-5)
         probabilities = embeddings(model, x, layer=model.name)
         np.testing.assert_allclose(probabilities, model(x), atol=1e-6)
+
+    def test_a_model_inside_another_is_embedded_by_its_backbone(self):
+        inner = SequenceForecaster(CausalConv1D(2, 2, name="b"), PointHead(2))
+        model = Scaled(inner, CausalMeanScaling(8))
+        x = noise()
+        model(x)
+        scaled, _, _ = model.scaling(x)
+        expected = to_numpy(inner.backbone(scaled)).mean(axis=1)
+        np.testing.assert_allclose(embeddings(model, x), expected, atol=1e-5)
+
+    def test_members_stand_side_by_side(self):
+        model, x = forking(), forking_series()
+        first, second = activations(model, x)["project"]
+        expected = np.concatenate([first, second], axis=-1).mean(axis=1)
+        np.testing.assert_allclose(embeddings(model, x, layer="project"), expected, atol=1e-5)
 
     @given(
         seed=st.integers(0, 1000), count=st.integers(1, 30), metric=st.sampled_from(["euclidean", "cosine"])

@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 from backends import to_numpy
 
+from tcn.heads.point import PointHead
 from tcn.layers.causal import CausalConv1D
+from tcn.layers.fixed import Difference, FixedKernel1D, MovingAverage
+from tcn.layers.scaling import CausalMeanScaling, Scaled
+from tcn.models.forecaster import SequenceForecaster
+from tcn.models.forking import ForkingTCN
+from tcn.models.inception_time import InceptionTime
+from tcn.models.multirate import MultiRateTCN
+from tcn.models.separable import SeparableTCN
+from tcn.models.wavenet import WaveNet
 from tcn.transfer import (
     GradualUnfreezing,
     LayerwiseLearningRates,
@@ -102,6 +111,74 @@ def test_blocks_of_a_functional_model_follow_the_data():
     assert [block.name for block in blocks_by_depth(model)] == ["early", "late", "last"]
 
 
+def forecaster(backbone):
+    return SequenceForecaster(backbone, PointHead(3, name="head"))
+
+
+FAMILIES = {
+    "wavenet": (
+        lambda: WaveNet(4, dilations=(1, 2), output_filters=1),
+        "first block_0 block_1 hidden output",
+    ),
+    "inception": (
+        lambda: InceptionTime(2, kernel_sizes=(2,), depth=6),
+        "block_0 block_1 block_2 shortcut_0 norm_0 block_3 block_4 block_5 shortcut_1 norm_1",
+    ),
+    "separable": (lambda: forecaster(SeparableTCN(4, depth=2)), "stem block_0 block_1 head"),
+    "multi-rate": (
+        lambda: forecaster(MultiRateTCN(4, factors=(2, 2), dilations=(1,))),
+        "encoder_0_0 down_0 encoder_1_0 down_1 encoder_2_0 up_1 decoder_1_0 up_0 decoder_0_0 head",
+    ),
+    "scaled": (
+        lambda: Scaled(forecaster(WaveNet(4, dilations=(1,))), CausalMeanScaling(8)),
+        "first block_0 head",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "names"), FAMILIES.values(), ids=FAMILIES)
+def test_blocks_of_every_family_stand_as_data_pass_them(make, names):
+    model = make()
+    model(np.ones((1, 16, 1), "float32"))
+    before = [set(layer.__dict__) for layer in model._flatten_layers()]
+    assert [block.name for block in blocks_by_depth(model)] == names.split()
+    assert [set(layer.__dict__) for layer in model._flatten_layers()] == before
+
+
+def test_weights_of_the_model_itself_count_with_the_last_block():
+    model = ForkingTCN(2, (0.5,), lookback=4, dilations=(1, 2), filters=4, width=4, hidden=4)
+    model.build((None, None, 5))
+    trained = len(model.trainable_variables)
+    freeze(model, depth=-1)
+    head = [id(weight) for weight in blocks_by_depth(model)[-1].trainable_variables]
+    assert [id(weight) for weight in model.trainable_variables] == [id(model.seasons), *head]
+    rates = multipliers_by_depth(model, decay=2.0)
+    assert rates == [1.0] * (1 + len(head))
+    freeze(model)
+    assert model.trainable_variables == []
+    unfreeze(model, depth=len(blocks_by_depth(model)))
+    assert model.trainable_variables == []
+    unfreeze(model)
+    assert len(model.trainable_variables) == trained
+
+
+def test_blocks_of_a_model_of_two_inputs_stand_as_they_were_made():
+    class Two(keras.layers.Layer):
+        def build(self, first_shape, second_shape):
+            self.one, self.other = keras.layers.Dense(2, name="one"), keras.layers.Dense(2, name="other")
+            self.pair = Block(name="pair")
+            for layer in (self.one, self.other):
+                layer.build(first_shape)
+            self.pair.build((None, None, 4))
+
+        def call(self, first, second):
+            return self.one(second) + self.other(first)
+
+    layer = Two()
+    layer(np.ones((1, 4, 4), "float32"), np.ones((1, 4, 4), "float32"))
+    assert [block.name for block in blocks_by_depth(layer)] == ["one", "other", "pair"]
+
+
 def test_a_layer_with_weights_of_its_own_is_one_block():
     class Scaled(keras.layers.Layer):
         def build(self, input_shape):
@@ -143,6 +220,61 @@ def test_unfreeze_leaves_the_first_blocks_as_they_are():
     assert len(model.trainable_variables) == 6 + 2
     unfreeze(model)
     assert len(model.trainable_variables) == len(network().trainable_variables)
+
+
+def test_models_that_hold_what_is_unfrozen_train_too():
+    inner = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(3)])
+    model = keras.Sequential([keras.Input((2,)), inner, keras.layers.Dense(1)])
+    inner.trainable = False
+    unfreeze(model, depth=1)
+    assert inner.trainable
+    assert [block.trainable for block in blocks_by_depth(model)] == [False, True, True]
+    assert inner.trainable_variables == inner.layers[1].variables
+
+
+class TestKnownKernels:
+    def model(self):
+        layers = [
+            MovingAverage(3, name="fixed"),
+            Difference(trainable=True, name="free"),
+            FixedKernel1D([1.0, 2.0]),
+            CausalConv1D(1, 2, name="conv"),
+        ]
+        return keras.Sequential([keras.Input((8, 2)), *layers])
+
+    def free(self, model):
+        kernels = [model.get_layer("free").kernel, *model.get_layer("conv").weights]
+        return [id(kernel) for kernel in kernels]
+
+    @pytest.mark.parametrize("by", ["flag", "unfreeze", "restore", "flag of the layer"])
+    def test_are_fixed_whatever_unfreezes_what_holds_them(self, by):
+        model = self.model()
+        state = [True] * len(trainable_state(model))
+        freeze(model)
+        if by == "flag":
+            model.trainable = True
+        elif by == "unfreeze":
+            unfreeze(model)
+        elif by == "restore":
+            restore_trainable(model, state)
+        else:
+            unfreeze(model)
+            model.get_layer("fixed").trainable = True
+        assert [id(weight) for weight in model.trainable_variables] == self.free(model)
+        before = weights_of(model)
+        model.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
+        model.train_on_batch(*batches((4, 8, 2)))
+        assert moved(model, before) == [id(weight) in self.free(model) for weight in model.weights]
+
+    def test_are_fixed_or_frozen_when_loaded(self, tmp_path):
+        model = self.model()
+        freeze(model)
+        unfreeze(model, depth=2)
+        model.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        assert [id(w) for w in loaded.trainable_variables] == self.free(loaded)[1:]
+        unfreeze(loaded)
+        assert [id(w) for w in loaded.trainable_variables] == self.free(loaded)
 
 
 def test_state_is_restored():
@@ -299,13 +431,26 @@ def test_multipliers_fall_from_block_to_block():
         assert multiplier == 2.0 ** (depth - 4)
     model.compile(LayerwiseLearningRates("adam", multipliers), loss="mse", run_eagerly=True)
     model.train_on_batch(*batches((4, 6, 2)))
-    with pytest.raises(ValueError, match=r"decay=0\.5"):
-        multipliers_by_depth(model, decay=0.5)
+    for decay in (0.5, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=rf"finite number of 1 or more\. Received: decay={decay}"):
+            multipliers_by_depth(model, decay=decay)
+
+
+def test_multipliers_are_known_once_the_optimizer_is_built():
+    optimizer = LayerwiseLearningRates("adam")
+    for use in (lambda: optimizer.multipliers, lambda: optimizer.set_multipliers([1.0])):
+        with pytest.raises(ValueError, match=r"call optimizer\.build"):
+            use()
 
 
 @pytest.mark.parametrize(
     ("multipliers", "words"),
-    [([1.0] * 5, "each of the 6"), ([1.0, -1.0], "0 or more"), ([float("nan")], "0 or more")],
+    [
+        ([1.0] * 5, "each of the 6"),
+        ([1.0, -1.0, 2.0], r"finite numbers of 0 or more\. Received: -1\.0, the multiplier of weight 1"),
+        ([0.0, 1.0, float("nan")], r"Received: nan, the multiplier of weight 2"),
+        ([float("inf"), 0.5], r"Received: inf, the multiplier of weight 0"),
+    ],
 )
 def test_multipliers_that_do_not_fit(multipliers, words):
     with pytest.raises(ValueError, match=words):
@@ -350,6 +495,23 @@ def test_unfreezing_keeps_the_state_of_the_optimizer():
     )
     for a, b in zip(weights_of(resumed), weights_of(model), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_after_an_interruption_unfreezing_goes_on_from_the_first_multipliers():
+    def interrupt(epoch, logs):
+        raise KeyboardInterrupt
+
+    optimizer, unfreezing = LayerwiseLearningRates("adam", [0.5] * 6), GradualUnfreezing()
+    model = dense()
+    with pytest.raises(KeyboardInterrupt):
+        fitted(
+            optimizer,
+            model=model,
+            callbacks=[unfreezing, keras.callbacks.LambdaCallback(on_epoch_end=interrupt)],
+        )
+    assert optimizer.multipliers == [0.0] * 4 + [0.5] * 2
+    model.fit(*batches(), verbose=0, callbacks=[unfreezing])
+    assert optimizer.multipliers == [0.5] * 6
 
 
 def test_unfreezing_needs_its_optimizer():

@@ -16,6 +16,9 @@ __all__ = ["KnownKernel1D"]
 class KnownKernel1D(keras.layers.Layer):
     """Base of layers that convolve each channel with a kernel that starts at given taps.
 
+    Whether the kernel may train is settled when the layer is made. If it may, `trainable` freezes and
+    unfreezes it, as in any layer; if not, nothing makes it train, be it the flag of a model that holds it.
+
     Args:
         taps: Taps, the oldest first.
         dilation_rate: Steps between taps.
@@ -27,6 +30,7 @@ class KnownKernel1D(keras.layers.Layer):
     ) -> None:
         # Differences of numbers that half precision has rounded say nothing.
         super().__init__(trainable=trainable, autocast=False, **kwargs)
+        self._may_train = trainable
         self.supports_masking = True
         self._taps = np.array(taps, dtype="float32")
         self._rate = dilation_rate
@@ -44,6 +48,7 @@ class KnownKernel1D(keras.layers.Layer):
             name="kernel",
             shape=shape,
             initializer=lambda shape, dtype=None: ops.convert_to_tensor(kernel, dtype=dtype),
+            trainable=self._may_train,
         )
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
@@ -74,3 +79,16 @@ class KnownKernel1D(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the input's shape."""
         return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor, and whether a kernel that may train is frozen."""
+        config = {**super().get_config(), "trainable": self._may_train}
+        return {**config, "frozen": True} if self._may_train and not self.trainable else config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "KnownKernel1D":
+        """Make one of what `get_config` returned."""
+        layer = cls(**{name: value for name, value in config.items() if name != "frozen"})
+        if config.get("frozen"):
+            layer.trainable = False
+        return layer
