@@ -5,6 +5,7 @@ step gathers each chunk from the one array of all rows.
 """
 
 from pipelines.windows.calendar import calendar_phase
+from pipelines.windows.covariate_table import CovariateTable
 from pipelines.windows.eras import eras, held_out_eras
 from pipelines.windows.sampler import ChunkSampler
 from pipelines.windows.scales import loss_weights, usual_change
@@ -13,6 +14,7 @@ from pipelines.windows.table import LARGEST, SeriesTable
 __all__ = [
     "LARGEST",
     "ChunkSampler",
+    "CovariateTable",
     "SeriesTable",
     "calendar_phase",
     "eras",

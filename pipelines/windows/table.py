@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pipelines.panel import Panel
 from pipelines.windows.blocks import blocks_of_series
 from pipelines.windows.calendar import calendar_phase
+from pipelines.windows.covariate_table import CovariateTable
 from pipelines.windows.eras import eras, held_out_eras
 from pipelines.windows.scales import loss_weights, usual_change
 
@@ -47,6 +48,7 @@ class SeriesTable:
         era: ``(rows,)`` position in time, from 0 to 255: each holds about as many rows of the panel.
         first_origin: ``(series,)`` first row that may be an origin in training, relative to the series: one
             with a season before it, if that leaves any, and with a change, as silence teaches nothing.
+        covariates: What else is known, or None.
     """
 
     values: Floats
@@ -63,6 +65,7 @@ class SeriesTable:
     weight: Floats
     era: npt.NDArray[np.uint8]
     first_origin: npt.NDArray[np.int64]
+    covariates: CovariateTable | None = None
 
     @classmethod
     def from_panel(cls, panel: Panel, season_length: int) -> SeriesTable:
