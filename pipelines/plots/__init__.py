@@ -1,9 +1,32 @@
-"""Interactive figures (plotly) of forecasts, backtests and scores.
+"""Interactive figures (plotly) of forecasts, backtests and scores, and of what networks do inside.
 
 This package imports plotly; import it where a figure is drawn, not at the top of a command.
 """
 
+from pipelines.plots.comparisons import augmentation_chart, history_chart, streaming_chart
+from pipelines.plots.embeddings import embedding_map
+from pipelines.plots.fields import effective_field_chart, receptive_field_chart
+from pipelines.plots.influence import contributions_chart, occlusion_chart
+from pipelines.plots.networks import activations_chart, filters_chart, stretches_chart
 from pipelines.plots.scores import coverage_chart, error_by_step, scores_chart, training_curve
 from pipelines.plots.series import backtest_chart, fan_chart
 
-__all__ = ["backtest_chart", "coverage_chart", "error_by_step", "fan_chart", "scores_chart", "training_curve"]
+__all__ = [
+    "activations_chart",
+    "augmentation_chart",
+    "backtest_chart",
+    "contributions_chart",
+    "coverage_chart",
+    "effective_field_chart",
+    "embedding_map",
+    "error_by_step",
+    "fan_chart",
+    "filters_chart",
+    "history_chart",
+    "occlusion_chart",
+    "receptive_field_chart",
+    "scores_chart",
+    "streaming_chart",
+    "stretches_chart",
+    "training_curve",
+]
