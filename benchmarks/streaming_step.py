@@ -3,8 +3,8 @@
 Receptive field 1,024, kernels of 2 taps, dilations 1, 2, 4, ..., 512: a WaveNet with its gates, residual and
 skip outputs (it sees one step more), and bare convolutions with a rectifier, the least that a network of such
 a field can compute. The window is computed by the faster of two compiled functions, with XLA and without,
-that give the output of its last step alone. The step is `Streaming.step` as a user calls it, from and to
-arrays of NumPy.
+that give the output of its last step alone, and by `Model.predict`, which is what one writes in Keras. The
+step is `Streaming.step` as a user calls it, from and to arrays of NumPy.
 """
 
 from __future__ import annotations
@@ -75,14 +75,16 @@ def compare(name: str, model: Any, batch: int, window: int, rounds: int) -> None
         "step": steps,
         "XLA": recomputed(xla=True),
         "graph": recomputed(xla=False),
+        "predict": lambda: model.predict(last, verbose=0),
     }
     assert np.allclose(first, ways["XLA"](), rtol=1e-3, atol=1e-4 * np.abs(first).max())
     seconds = in_turn(ways, rounds)
     step = seconds["step"] / REPEATS
     whole = min(seconds["XLA"], seconds["graph"])
-    row(
-        f"{name}: step", f"{1e3 * step:.2f} ms", whole / step, f"as fast as the window ({1e3 * whole:.1f} ms)"
-    )
+    window = f"as fast as the window, compiled ({1e3 * whole:.1f} ms)"
+    row(f"{name}: step", f"{1e3 * step:.2f} ms", whole / step, window)
+    predict = seconds["predict"]
+    row("", "", predict / step, f"as fast as Model.predict of the window ({1e3 * predict:.1f} ms)")
 
 
 if __name__ == "__main__":
