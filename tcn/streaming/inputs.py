@@ -141,7 +141,10 @@ class _Input(NamedTuple):
 
 def _only_input(model: Any) -> _Input:
     """Of a layer or model that is not functional; sequences without channels are of integers."""
-    shape = (model.get_build_config() or {}).get("input_shape")
+    config = model.get_build_config() or {}
+    # An argument that was None when the model was built is no input.
+    shapes = [s for s in config.get("shapes_dict", config).values() if s is not None]
+    shape = shapes[0] if len(shapes) == 1 else shapes
     if not isinstance(shape, list | tuple) or not all(
         size is None or isinstance(size, int) for size in shape
     ):
