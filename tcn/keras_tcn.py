@@ -8,8 +8,10 @@ from typing import Any
 
 import keras
 
+from tcn.layers.checks import check_positive
 from tcn.layers.residual import ResidualBlock
 from tcn.models.tcn import TCN
+from tcn.receptive_field import check_lookback, is_integer
 
 __all__ = ["TCN", "compiled_tcn", "tcn_full_summary"]
 
@@ -50,7 +52,10 @@ def compiled_tcn(
         dilations: Dilation rates, powers of two; if one is not, all are taken for exponents of two, and a
             warning says so.
         nb_stacks: How often the dilations are repeated.
-        max_len: Steps of the input; None for any number.
+        max_len: Steps of the input; None for any number. If the output is that of the last step, and its
+            receptive field is shorter than the input, a warning says how many steps are never seen. No other
+            layer or model warns: the length of an input is mostly that of a batch, and with an output for
+            each step it is no look-back. `tcn.check_lookback` compares a field with the look-back you mean.
         output_len: Outputs, if `regression`.
         padding: "causal" or "same".
         use_skip_connections: Whether the skips are summed.
@@ -70,7 +75,8 @@ def compiled_tcn(
         The compiled model.
 
     Raises:
-        ValueError: If there is no such optimizer, or `TCN` refuses an argument.
+        ValueError: If there is no such optimizer, a size is not a positive integer, or `TCN` refuses an
+            argument.
 
     Example:
         >>> from tcn import compiled_tcn
@@ -79,10 +85,13 @@ def compiled_tcn(
         >>> model.output_shape
         (None, None, 5)
     """
-    if opt not in OPTIMIZERS:
+    if opt not in tuple(OPTIMIZERS):
         raise ValueError(f"'opt' must be 'adam' or 'rmsprop'. Received: opt={opt!r}")
-    inputs = keras.Input((max_len, num_feat))
-    hidden = TCN(
+    [num_feat] = check_positive(num_feat=num_feat)
+    [units] = check_positive(output_len=output_len) if regression else check_positive(num_classes=num_classes)
+    if max_len is not None:
+        [max_len] = check_positive(max_len=max_len)
+    layer = TCN(
         nb_filters,
         kernel_size,
         nb_stacks,
@@ -96,8 +105,15 @@ def compiled_tcn(
         use_batch_norm,
         use_layer_norm,
         name=name,
-    )(inputs)
-    hidden = keras.layers.Dense(output_len if regression else num_classes)(hidden)
+    )
+    field = layer.receptive_field
+    if max_len is not None and padding == "causal" and not return_sequences and field < max_len:
+        rule = check_lookback(field, max_len)
+        warnings.warn(
+            f"{rule} Here the look-back is max_len, and convolutions_per_block=2.", UserWarning, stacklevel=2
+        )
+    inputs = keras.Input((max_len, num_feat))
+    hidden = keras.layers.Dense(units)(layer(inputs))
     outputs = keras.layers.Activation("linear" if regression else "softmax")(hidden)
     model = keras.Model(inputs, outputs)
     model.compile(
@@ -110,11 +126,17 @@ def compiled_tcn(
 
 def _as_rates(dilations: Sequence[int]) -> list[int]:
     """Dilation rates of what may be their exponents: keras-tcn's older versions took those."""
-    if all(rate > 0 and rate & (rate - 1) == 0 for rate in dilations):
-        return list(dilations)
-    rates = [2**exponent for exponent in dilations]
+    given = list(dilations)
+    if not all(is_integer(rate, minimum=0) for rate in given):
+        raise ValueError(
+            "'dilations' must hold powers of two, or integers from 0 as their exponents. "
+            f"Received: dilations={dilations!r}"
+        )
+    if all(rate > 0 and rate & (rate - 1) == 0 for rate in given):
+        return given
+    rates = [2 ** int(exponent) for exponent in given]
     warnings.warn(
-        f"Not all of dilations={list(dilations)} are powers of two, so they are taken for exponents, as in "
+        f"Not all of dilations={given} are powers of two, so they are taken for exponents, as in "
         f"keras-tcn. Pass dilations={rates} to say so; the layer TCN takes any dilations as they are.",
         stacklevel=3,
     )

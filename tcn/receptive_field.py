@@ -5,6 +5,7 @@ Pure integer arithmetic: importing this module loads no deep-learning framework.
 
 from collections.abc import Iterable
 from math import prod
+from numbers import Integral
 from typing import NamedTuple
 
 __all__ = [
@@ -40,11 +41,10 @@ def receptive_field(kernel_size: int, dilations: Iterable[int], convolutions_per
         Bai, Kolter, Koltun (2018), An Empirical Evaluation of Generic Convolutional and Recurrent Networks
         for Sequence Modeling, section 3.
     """
-    rates = list(dilations)
-    _check_positive("kernel_size", kernel_size)
-    _check_positive("convolutions_per_block", convolutions_per_block)
-    for rate in rates:
-        _check_positive("dilations", rate)
+    kernel_size, convolutions_per_block = check_positive(
+        kernel_size=kernel_size, convolutions_per_block=convolutions_per_block
+    )
+    [rates] = check_each_positive(dilations=dilations)
     return 1 + convolutions_per_block * (kernel_size - 1) * sum(rates)
 
 
@@ -88,10 +88,8 @@ def resampled_receptive_field(layers: Iterable[Resampled | tuple[int, ...]]) -> 
         >>> resampled_receptive_field([Resampled(4, stride=4), Resampled(4, factor=4)])
         7
     """
-    stack = [Resampled(*layer) for layer in layers]
+    stack = [Resampled(*check_positive(**Resampled(*layer)._asdict())) for layer in layers]
     for layer in stack:
-        for name, value in layer._asdict().items():
-            _check_positive(name, value)
         if layer.factor > 1 and (layer.kernel_size < layer.factor or layer.dilation_rate * layer.stride > 1):
             raise ValueError(
                 "A layer that upsamples must have a kernel of at least 'factor' taps, and neither dilation "
@@ -140,13 +138,14 @@ def dilations_for(
         >>> dilations_for(60, kernel_size=3, max_dilation=8)
         (1, 2, 4, 8, 1, 2, 4, 8)
     """
-    _check_positive("target", target)
-    if not isinstance(kernel_size, int) or kernel_size < 2:
+    target, kernel_size = check_positive(target=target, kernel_size=kernel_size)
+    if kernel_size < 2:
         raise ValueError(
-            f"'kernel_size' must be an integer of at least 2. Received: kernel_size={kernel_size!r}"
+            "'kernel_size' must be at least 2: with one tap no dilation widens the field. "
+            f"Received: kernel_size={kernel_size}"
         )
     if max_dilation is not None:
-        _check_positive("max_dilation", max_dilation)
+        [max_dilation] = check_positive(max_dilation=max_dilation)
     rates = [1]
     while receptive_field(kernel_size, rates, convolutions_per_block) < target:
         doubled = rates[-1] * 2
@@ -176,8 +175,7 @@ def check_lookback(field: int, lookback: int) -> str | None:
         The receptive field must cover the look-back. Received: a field of 31 steps for a look-back of 48,
         whose oldest 17 steps are never seen. Use dilations=dilations_for(48, kernel_size), or lookback=31.
     """
-    _check_positive("field", field)
-    _check_positive("lookback", lookback)
+    field, lookback = check_positive(field=field, lookback=lookback)
     if field < lookback:
         return (
             "The receptive field must cover the look-back. "
@@ -195,6 +193,73 @@ def check_lookback(field: int, lookback: int) -> str | None:
     return None
 
 
-def _check_positive(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"'{name}' must hold positive integers only. Received: {value!r}")
+def check_positive(**values: object) -> list[int]:
+    """Raise unless every value is a positive integer.
+
+    Args:
+        **values: Values by the name of their argument.
+
+    Returns:
+        The values as integers of Python, which JSON knows.
+
+    Raises:
+        ValueError: If one is not.
+
+    Example:
+        >>> check_positive(filters=8, kernel_size=3)
+        [8, 3]
+        >>> check_positive(filters=8, kernel_size=0)
+        Traceback (most recent call last):
+        ValueError: 'kernel_size' must be a positive integer. Received: kernel_size=0
+    """
+    for name, value in values.items():
+        if not is_integer(value, minimum=1):
+            raise ValueError(f"'{name}' must be a positive integer. Received: {name}={value!r}")
+    return [int(value) for value in values.values()]  # type: ignore[call-overload]
+
+
+def check_each_positive(**sequences: object) -> list[tuple[int, ...]]:
+    """Raise unless every sequence holds positive integers, one at least.
+
+    Args:
+        **sequences: Sequences by the name of their argument.
+
+    Returns:
+        The sequences as tuples of integers of Python.
+
+    Raises:
+        ValueError: If one does not.
+
+    Example:
+        >>> check_each_positive(dilations=[1, 2])
+        [(1, 2)]
+        >>> check_each_positive(dilations=(1, 0))
+        Traceback (most recent call last):
+        ValueError: 'dilations' must hold positive integers, one at least. Received: dilations=(1, 0)
+    """
+    checked = []
+    for name, values in sequences.items():
+        each = tuple(values) if isinstance(values, Iterable) else ()
+        if not each or not all(is_integer(value, minimum=1) for value in each):
+            raise ValueError(
+                f"'{name}' must hold positive integers, one at least. Received: {name}={values!r}"
+            )
+        checked.append(tuple(int(value) for value in each))
+    return checked
+
+
+def is_integer(value: object, minimum: int) -> bool:
+    """Whether a value is an integer from a minimum on, and no boolean.
+
+    Args:
+        value: Anything.
+        minimum: Smallest integer.
+
+    Returns:
+        The answer.
+
+    Example:
+        >>> is_integer(1, minimum=1), is_integer(True, minimum=1), is_integer(1.0, minimum=1)
+        (True, False, False)
+    """
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= minimum

@@ -3,7 +3,7 @@
 Pure integer arithmetic, as in `tcn.receptive_field`.
 """
 
-from tcn.receptive_field import receptive_field
+from tcn.receptive_field import check_positive, receptive_field
 
 __all__ = ["convolution_parameters", "output_length", "transposed_output_length"]
 
@@ -31,7 +31,9 @@ def output_length(
         >>> output_length(10, kernel_size=3), output_length(10, kernel_size=3, padding="valid")
         (10, 8)
     """
-    _check_positive(length=length, kernel_size=kernel_size, stride=stride, dilation_rate=dilation_rate)
+    length, kernel_size, stride, dilation_rate = check_positive(
+        length=length, kernel_size=kernel_size, stride=stride, dilation_rate=dilation_rate
+    )
     reach = receptive_field(kernel_size, [dilation_rate])
     if padding == "valid":
         return max((length - reach) // stride + 1, 0)
@@ -59,7 +61,7 @@ def transposed_output_length(length: int, kernel_size: int, stride: int, padding
         >>> transposed_output_length(10, kernel_size=4, stride=2)
         20
     """
-    _check_positive(length=length, kernel_size=kernel_size, stride=stride)
+    length, kernel_size, stride = check_positive(length=length, kernel_size=kernel_size, stride=stride)
     if padding not in ("same", "valid"):
         raise ValueError(f"'padding' must be 'same' or 'valid'. Received: padding={padding!r}")
     return length * stride + (max(kernel_size - stride, 0) if padding == "valid" else 0)
@@ -87,16 +89,12 @@ def convolution_parameters(
         >>> convolution_parameters(channels=64, filters=64, kernel_size=3)
         12352
     """
-    _check_positive(channels=channels, filters=filters, kernel_size=kernel_size, groups=groups)
+    channels, filters, kernel_size, groups = check_positive(
+        channels=channels, filters=filters, kernel_size=kernel_size, groups=groups
+    )
     if channels % groups or filters % groups:
         raise ValueError(
             "'groups' must divide 'channels' and 'filters'. "
             f"Received: groups={groups}, channels={channels}, filters={filters}"
         )
     return (kernel_size * channels // groups + int(use_bias)) * filters
-
-
-def _check_positive(**values: object) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"'{name}' must be a positive integer. Received: {name}={value!r}")

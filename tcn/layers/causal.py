@@ -45,9 +45,9 @@ class CausalConvolution(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(kernel_size=kernel_size, dilation_rate=dilation_rate)
-        self.kernel_size = kernel_size
-        self.dilation_rate = dilation_rate
+        self.kernel_size, self.dilation_rate = check_positive(
+            kernel_size=kernel_size, dilation_rate=dilation_rate
+        )
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.weight_norm = weight_norm
@@ -217,8 +217,7 @@ class CausalConv1D(CausalConvolution):
             kernel_constraint,
             **kwargs,
         )
-        check_positive(filters=filters)
-        self.filters = filters
+        [self.filters] = check_positive(filters=filters)
 
     def kernel_shape(self, channels: int) -> tuple[int, int, int]:
         """Return `(kernel_size, channels, filters)`."""

@@ -1,25 +1,61 @@
 """Checks of arguments and shapes that several layers share."""
 
-__all__ = ["check_positive", "known_channels"]
+from numbers import Real
+
+from tcn.receptive_field import check_each_positive, check_positive, is_integer
+
+__all__ = ["check_each_positive", "check_positive", "check_rate", "check_seed", "known_channels"]
 
 
-def check_positive(**values: object) -> None:
-    """Raise unless every value is a positive integer.
+def check_rate(**values: object) -> list[float]:
+    """Raise unless every value is a share that may be switched off.
 
     Args:
         **values: Values by the name of their argument.
+
+    Returns:
+        The values as floating-point numbers of Python.
 
     Raises:
         ValueError: If one is not.
 
     Example:
-        >>> check_positive(filters=8, kernel_size=0)
+        >>> check_rate(dropout=1.5)
         Traceback (most recent call last):
-        ValueError: 'kernel_size' must be a positive integer. Received: kernel_size=0
+        ValueError: 'dropout' must be at least 0 and below 1. Received: dropout=1.5
     """
+    rates = []
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"'{name}' must be a positive integer. Received: {name}={value!r}")
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < 1:
+            raise ValueError(f"'{name}' must be at least 0 and below 1. Received: {name}={value!r}")
+        rates.append(float(value))
+    return rates
+
+
+def check_seed(seed: object) -> int | None:
+    """Raise unless there is no seed or it is an integer from 0.
+
+    Args:
+        seed: Integer or None.
+
+    Returns:
+        The same, as an integer of Python.
+
+    Raises:
+        ValueError: If it is neither.
+
+    Example:
+        >>> check_seed(-1)
+        Traceback (most recent call last):
+        ValueError: 'seed' must be an integer from 0, or None to differ from run to run. Received: seed=-1
+    """
+    if seed is None:
+        return None
+    if not is_integer(seed, minimum=0):
+        raise ValueError(
+            f"'seed' must be an integer from 0, or None to differ from run to run. Received: seed={seed!r}"
+        )
+    return int(seed)  # type: ignore[call-overload, no-any-return]
 
 
 def known_channels(shape: tuple[int | None, ...]) -> int:

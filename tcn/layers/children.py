@@ -1,6 +1,5 @@
-"""What composite layers make their children with: seeds that differ, and the normalization asked for."""
+"""What composite layers make their children with: seeds and initializers that differ, and normalizations."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,11 +7,10 @@ import numpy as np
 
 __all__ = [
     "apply_normalization",
-    "check_each_positive",
     "check_normalization",
-    "check_rate",
     "derived_seeds",
     "make_normalization",
+    "own_initializer",
 ]
 
 
@@ -37,26 +35,35 @@ def derived_seeds(seed: int | None, count: int) -> list[int | None]:
     return [int(word) >> 1 for word in np.random.SeedSequence(seed).generate_state(count)]
 
 
-def check_each_positive(**sequences: Sequence[object]) -> None:
-    """Raise unless every sequence holds positive integers, one at least.
+def own_initializer(initializer: Any, seed: int | None) -> Any:
+    """Initializer of one child of several that share the argument of their parent.
+
+    Initializers of Keras are functions of their seed, and one without has drawn its own when it was made: it
+    gives the same numbers whenever it is called. So each child gets one of its own, with the child's seed.
 
     Args:
-        **sequences: Sequences by the name of their argument.
+        initializer: As `keras.initializers.get` gives it. One that has a seed is meant to give the same
+            numbers again, and one that knows no seed does what it does: both are returned as they are.
+        seed: Of the child, or None for numbers that differ in each run.
 
-    Raises:
-        ValueError: If one does not.
+    Returns:
+        An initializer.
 
     Example:
-        >>> check_each_positive(dilations=(1, 0))
-        Traceback (most recent call last):
-        ValueError: 'dilations' must hold positive integers, one at least. Received: dilations=(1, 0)
+        >>> import keras
+        >>> shared = keras.initializers.GlorotUniform()
+        >>> own_initializer(shared, seed=3).get_config()
+        {'seed': 3}
+        >>> fixed = keras.initializers.GlorotUniform(seed=5)
+        >>> own_initializer(fixed, seed=3) is fixed
+        True
     """
-    for name, values in sequences.items():
-        fits = isinstance(values, Sequence) and not isinstance(values, str) and len(values) > 0
-        if not fits or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in values):
-            raise ValueError(
-                f"'{name}' must hold positive integers, one at least. Received: {name}={values!r}"
-            )
+    if not isinstance(initializer, keras.initializers.Initializer):
+        return initializer
+    config = initializer.get_config()
+    if "seed" not in config or config["seed"] is not None:
+        return initializer
+    return type(initializer).from_config({**config, "seed": seed})
 
 
 def check_normalization(normalization: object) -> None:
@@ -73,25 +80,6 @@ def check_normalization(normalization: object) -> None:
         raise ValueError(
             f"'normalization' must be 'layer', 'batch' or None. Received: normalization={normalization!r}"
         )
-
-
-def check_rate(**values: float) -> None:
-    """Raise unless every value is a share that may be switched off.
-
-    Args:
-        **values: Values by the name of their argument.
-
-    Raises:
-        ValueError: If one is not.
-
-    Example:
-        >>> check_rate(dropout=1.5)
-        Traceback (most recent call last):
-        ValueError: 'dropout' must be at least 0 and below 1. Received: dropout=1.5
-    """
-    for name, value in values.items():
-        if not 0 <= value < 1:
-            raise ValueError(f"'{name}' must be at least 0 and below 1. Received: {name}={value!r}")
 
 
 def make_normalization(normalization: str | None, momentum: float = 0.99, **arguments: Any) -> Any:

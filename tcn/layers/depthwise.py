@@ -19,7 +19,8 @@ class CausalDepthwiseConv1D(CausalConvolution):
     output `o` is of channel `c = o // depth_multiplier`.
 
     Kernels of 50 taps are affordable on a CPU. Up to 32 steps are computed together, so an input that is not
-    finite spoils up to 31 steps before it too: mask what is missing. Masks are read as `CausalConv1D` does.
+    finite spoils up to 31 outputs before it too, `dilation_rate` steps apart: mask what is missing. Masks are
+    read as `CausalConv1D` does.
 
     Args:
         kernel_size: Taps.
@@ -83,8 +84,7 @@ class CausalDepthwiseConv1D(CausalConvolution):
             kernel_constraint,
             **kwargs,
         )
-        check_positive(depth_multiplier=depth_multiplier)
-        self.depth_multiplier = depth_multiplier
+        [self.depth_multiplier] = check_positive(depth_multiplier=depth_multiplier)
 
     def kernel_shape(self, channels: int) -> tuple[int, int, int]:
         """Return `(kernel_size, 1, channels * depth_multiplier)`."""

@@ -6,8 +6,8 @@ import keras
 from keras import ops
 
 from tcn.layers.causal import CausalConv1D
-from tcn.layers.checks import check_positive, known_channels
-from tcn.layers.children import check_rate, derived_seeds
+from tcn.layers.checks import check_positive, check_rate, check_seed, known_channels
+from tcn.layers.children import derived_seeds
 
 __all__ = ["GatedBlock"]
 
@@ -73,18 +73,16 @@ class GatedBlock(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(filters=filters, kernel_size=kernel_size, dilation_rate=dilation_rate)
+        self.filters, self.kernel_size, self.dilation_rate = check_positive(
+            filters=filters, kernel_size=kernel_size, dilation_rate=dilation_rate
+        )
+        self.skip_filters = None
         if skip_filters is not None:
-            check_positive(skip_filters=skip_filters)
-        check_rate(dropout=dropout)
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.dilation_rate = dilation_rate
-        self.skip_filters = skip_filters
-        self.dropout = dropout
+            [self.skip_filters] = check_positive(skip_filters=skip_filters)
+        [self.dropout] = check_rate(dropout=dropout)
         self.weight_norm = weight_norm
         self.use_residual = use_residual
-        self.seed = seed
+        self.seed = check_seed(seed)
 
     @property
     def receptive_field(self) -> int:

@@ -73,7 +73,7 @@ class GlobalPooling1D(keras.layers.Layer):
         key, before = recall(self, "max", lambda: ops.full_like(inputs[:, 0], nothing))
         largest = ops.maximum(before, ops.max(inputs, axis=1))
         keep(key, largest)
-        return ops.where(largest > nothing, largest, 0.0)
+        return ops.where(largest == nothing, 0.0, largest)  # NaN stays NaN
 
     def _last(self, inputs: Any, mask: Any) -> Any:
         key, before = recall(self, "last", lambda: ops.zeros_like(inputs[:, 0]))

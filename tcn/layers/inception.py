@@ -8,10 +8,9 @@ from keras import ops
 
 from tcn.layers.causal import CausalConv1D
 from tcn.layers.centered import centered
-from tcn.layers.checks import check_positive, known_channels
+from tcn.layers.checks import check_each_positive, check_positive, check_seed, known_channels
 from tcn.layers.children import (
     apply_normalization,
-    check_each_positive,
     check_normalization,
     derived_seeds,
     make_normalization,
@@ -80,20 +79,18 @@ class InceptionBlock(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(filters=filters, dilation_rate=dilation_rate)
-        check_each_positive(kernel_sizes=kernel_sizes)
-        check_positive(bottleneck=1 if bottleneck is None else bottleneck)
+        self.filters, self.dilation_rate = check_positive(filters=filters, dilation_rate=dilation_rate)
+        [self.kernel_sizes] = check_each_positive(kernel_sizes=kernel_sizes)
+        self.bottleneck = None
+        if bottleneck is not None:
+            [self.bottleneck] = check_positive(bottleneck=bottleneck)
         check_normalization(normalization)
         if padding not in ("causal", "same"):
             raise ValueError(f"'padding' must be 'causal' or 'same'. Received: padding={padding!r}")
-        self.filters = filters
-        self.kernel_sizes = tuple(kernel_sizes)
-        self.bottleneck = bottleneck
-        self.dilation_rate = dilation_rate
         self.padding = padding
         self.normalization = normalization
         self.activation = keras.activations.get(activation)
-        self.seed = seed
+        self.seed = check_seed(seed)
 
     @property
     def receptive_field(self) -> int:

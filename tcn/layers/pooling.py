@@ -17,9 +17,9 @@ class _CausalPooling1D(keras.layers.Layer):
     def __init__(self, pool_size: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
+        self.pool_size = None
         if pool_size is not None:
-            check_positive(pool_size=pool_size)
-        self.pool_size = pool_size
+            [self.pool_size] = check_positive(pool_size=pool_size)
 
     @property
     def receptive_field(self) -> int | None:
@@ -70,7 +70,7 @@ class CausalMaxPooling1D(_CausalPooling1D):
             inputs = ops.where(mask[..., None], inputs, nothing)
         (largest,) = aggregate(self, [inputs], _larger, [nothing], self.pool_size)
         if mask is not None:
-            largest = ops.where(largest > nothing, largest, 0.0)
+            largest = ops.where(largest == nothing, 0.0, largest)  # NaN stays NaN
         return largest
 
 

@@ -29,11 +29,10 @@ class _Resampling1D(keras.layers.Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
         kernel_size = factor if kernel_size is None else kernel_size
-        check_positive(filters=filters, factor=factor, kernel_size=kernel_size)
-        self._check_sizes(factor, kernel_size)
-        self.filters = filters
-        self.factor = factor
-        self.kernel_size = kernel_size
+        self.filters, self.factor, self.kernel_size = check_positive(
+            filters=filters, factor=factor, kernel_size=kernel_size
+        )
+        self._check_sizes(self.factor, self.kernel_size)
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

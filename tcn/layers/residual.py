@@ -7,8 +7,8 @@ from keras import ops
 
 from tcn.layers.causal import CausalConv1D
 from tcn.layers.centered import centered
-from tcn.layers.checks import check_positive, known_channels
-from tcn.layers.children import apply_normalization, derived_seeds, make_normalization
+from tcn.layers.checks import check_positive, check_rate, check_seed, known_channels
+from tcn.layers.children import apply_normalization, derived_seeds, make_normalization, own_initializer
 from tcn.receptive_field import receptive_field
 
 __all__ = ["ResidualBlock"]
@@ -80,25 +80,22 @@ class ResidualBlock(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(filters=filters, kernel_size=kernel_size, dilation_rate=dilation_rate)
+        self.filters, self.kernel_size, self.dilation_rate = check_positive(
+            filters=filters, kernel_size=kernel_size, dilation_rate=dilation_rate
+        )
         if normalization not in NORMALIZATIONS:
             raise ValueError(
                 f"'normalization' must be one of {NORMALIZATIONS}. Received: normalization={normalization!r}"
             )
         if padding not in PADDINGS:
             raise ValueError(f"'padding' must be one of {PADDINGS}. Received: padding={padding!r}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"'dropout' must be at least 0 and below 1. Received: dropout={dropout!r}")
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.dilation_rate = dilation_rate
         self.normalization = normalization
-        self.dropout = dropout
+        [self.dropout] = check_rate(dropout=dropout)
         self.activation = keras.activations.get(activation)
         self.padding = padding
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.return_skip = return_skip
-        self.seed = seed
+        self.seed = check_seed(seed)
 
     @property
     def receptive_field(self) -> int:
@@ -139,7 +136,7 @@ class ResidualBlock(keras.layers.Layer):
             self.filters,
             kernel_size,
             self.dilation_rate,
-            kernel_initializer=_own_initializer(self.kernel_initializer, seed),
+            kernel_initializer=own_initializer(self.kernel_initializer, seed),
             weight_norm=weight_norm,
             name=name,
             dtype=self.dtype_policy,
@@ -188,13 +185,3 @@ class ResidualBlock(keras.layers.Layer):
             "return_skip": self.return_skip,
             "seed": self.seed,
         }
-
-
-def _own_initializer(initializer: Any, seed: int | None) -> Any:
-    """One for each kernel: an initializer without a seed gives the same numbers whenever it is called."""
-    if not isinstance(initializer, keras.initializers.Initializer):
-        return initializer
-    config = initializer.get_config()
-    if "seed" in config and config["seed"] is None:
-        config["seed"] = seed
-    return type(initializer).from_config(config)

@@ -5,11 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from tcn.layers.checks import check_positive, known_channels
+from tcn.layers.checks import check_positive, check_rate, check_seed, known_channels
 from tcn.layers.children import (
     apply_normalization,
     check_normalization,
-    check_rate,
     derived_seeds,
     make_normalization,
 )
@@ -74,32 +73,27 @@ class SeparableBlock(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(
+        self.filters, self.kernel_size, self.expansion, self.dilation_rate = check_positive(
             filters=filters, kernel_size=kernel_size, expansion=expansion, dilation_rate=dilation_rate
         )
-        check_rate(dropout=dropout)
+        [self.dropout] = check_rate(dropout=dropout)
         check_normalization(normalization)
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.expansion = expansion
-        self.dilation_rate = dilation_rate
-        self.dropout = dropout
         self.normalization = normalization
         self.activation = keras.activations.get(activation)
-        self.seed = seed
-        seeds = derived_seeds(seed, 4)
+        self.seed = check_seed(seed)
+        seeds = derived_seeds(self.seed, 4)
         own: dict[str, Any] = {"dtype": self.dtype_policy}
         self.depthwise = CausalDepthwiseConv1D(
-            kernel_size,
-            dilation_rate=dilation_rate,
+            self.kernel_size,
+            dilation_rate=self.dilation_rate,
             kernel_initializer=keras.initializers.LecunUniform(seeds[0]),
             name="depthwise",
             **own,
         )
         self.norm = make_normalization(normalization, momentum=0.9, name="norm", **own)
-        self.up = self._pointwise("up", expansion * filters, seeds[1], activation)
-        self.drop = keras.layers.SpatialDropout1D(dropout, seed=seeds[2], name="drop", **own)
-        self.down = self._pointwise("down", filters, seeds[3])
+        self.up = self._pointwise("up", self.expansion * self.filters, seeds[1], activation)
+        self.drop = keras.layers.SpatialDropout1D(self.dropout, seed=seeds[2], name="drop", **own)
+        self.down = self._pointwise("down", self.filters, seeds[3])
 
     def _pointwise(self, name: str, filters: int, seed: int | None, activation: Any = None) -> Any:
         return keras.layers.Dense(

@@ -1,7 +1,7 @@
 """Weight normalization: length and direction of a kernel learned apart."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -54,7 +54,7 @@ def initial_gain(kernel: Any, axis: int | Sequence[int] = -1) -> Callable[..., A
 
 def _kept(rank: int, axis: int | Sequence[int]) -> list[int]:
     """Axes from 0 up, in ascending order."""
-    axes = [axis] if isinstance(axis, int) else list(axis)
+    axes = list(axis) if isinstance(axis, Iterable) else [axis]
     if not axes or any(not -rank <= a < rank for a in axes):
         raise ValueError(f"'axis' must name axes of a kernel of rank {rank}. Received: axis={axis}")
     return sorted({a % rank for a in axes})
@@ -101,7 +101,7 @@ class WeightNormalization(keras.layers.Wrapper):
 
     def __init__(self, layer: keras.Layer, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(layer, **{"dtype": layer.dtype_policy, **kwargs})
-        self.axis = axis if isinstance(axis, int) else tuple(axis)
+        self.axis = tuple(int(a) for a in axis) if isinstance(axis, Iterable) else int(axis)
         self.supports_masking = layer.supports_masking
         self._takes_mask = "mask" in inspect.signature(layer.call).parameters
 

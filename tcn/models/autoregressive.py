@@ -76,17 +76,16 @@ class AutoregressiveWaveNet(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(classes=classes)
+        [self.classes] = check_positive(classes=classes)
         # Classes that come as floating-point numbers are not to be rounded to half precision.
         self.autocast = False
-        self.classes = classes
         self.network = WaveNet(
             filters=filters,
             kernel_size=kernel_size,
             dilations=dilations,
             cycles=cycles,
             skip_filters=skip_filters,
-            output_filters=classes,
+            output_filters=self.classes,
             dropout=dropout,
             weight_norm=weight_norm,
             seed=seed,

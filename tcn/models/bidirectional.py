@@ -59,9 +59,10 @@ class BidirectionalTCN(keras.layers.Layer):
         self.merge_mode = merge_mode
         self.forward = layer
         [seed] = derived_seeds(layer.seed, 1)
-        self.backward = TCN.from_config(
-            {**layer.get_config(), "go_backwards": True, "seed": seed, "name": f"{layer.name}_backward"}
-        )
+        own = {"go_backwards": True, "seed": seed, "name": f"{layer.name}_backward"}
+        # The initializer itself: a copy of one with a generator would draw the same numbers again.
+        own["kernel_initializer"] = layer.kernel_initializer
+        self.backward = TCN.from_config({**layer.get_config(), **own})
 
     @property
     def receptive_field(self) -> int:

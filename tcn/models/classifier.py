@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from tcn.layers.checks import check_positive
-from tcn.layers.children import check_rate, derived_seeds
+from tcn.layers.checks import check_positive, check_rate, check_seed
+from tcn.layers.children import derived_seeds
 from tcn.layers.global_pooling import GlobalPooling1D
 from tcn.models.task import TaskModel
 
@@ -66,24 +66,25 @@ class SequenceClassifier(TaskModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(backbone, **kwargs)
-        check_positive(classes=classes)
-        if classes == 1 and not multi_label:
+        [self.classes] = check_positive(classes=classes)
+        if self.classes == 1 and not multi_label:
             raise ValueError(
                 "'classes' must be at least 2: the softmax of one class is always 1. Count both, or pass "
                 "multi_label=True for the probability of one. Received: classes=1"
             )
-        check_rate(dropout=dropout)
-        self.classes = classes
+        [self.dropout] = check_rate(dropout=dropout)
         self.multi_label = multi_label
         self.pooling = pooling
-        self.dropout = dropout
-        self.seed = seed
-        kernel_seed, dropout_seed = derived_seeds(seed, 2)
+        self.seed = check_seed(seed)
+        kernel_seed, dropout_seed = derived_seeds(self.seed, 2)
         own: dict[str, Any] = {"dtype": self.dtype_policy}
         self.pool = GlobalPooling1D(pooling, name="pool", **own)
-        self.drop = keras.layers.Dropout(dropout, seed=dropout_seed, name="drop", **own)
+        self.drop = keras.layers.Dropout(self.dropout, seed=dropout_seed, name="drop", **own)
         self.logits = keras.layers.Dense(
-            classes, kernel_initializer=keras.initializers.GlorotUniform(kernel_seed), name="logits", **own
+            self.classes,
+            kernel_initializer=keras.initializers.GlorotUniform(kernel_seed),
+            name="logits",
+            **own,
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tcn.layers.checks import check_each_positive, check_positive, check_rate, check_seed
 from tcn.members import (
     MemberDense,
     MemberGLUBlock,
@@ -55,6 +56,10 @@ class ForkingTCN(keras.Model):
     Output shape:
         `(batch, time, horizon, quantiles)`, in the units of the values.
 
+    Raises:
+        ValueError: If a size is not a positive integer, `dropout` not a rate, or the quantiles are not as
+            described.
+
     Example:
         >>> import numpy as np
         >>> from tcn.models import ForkingTCN
@@ -86,35 +91,42 @@ class ForkingTCN(keras.Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.horizon = horizon
-        self.quantiles = tuple(quantiles)
-        self.lookback = lookback
-        self.season_length = season_length
-        self.phases = phases
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.dilations = tuple(dilations)
-        self.width = width
-        self.hidden = hidden
-        self.dropout = dropout
-        self.members = members
-        self.seed = seed
+        self.horizon, self.lookback, self.season_length, self.phases = check_positive(
+            horizon=horizon, lookback=lookback, season_length=season_length, phases=phases
+        )
+        self.filters, self.kernel_size, self.width, self.hidden, self.members = check_positive(
+            filters=filters, kernel_size=kernel_size, width=width, hidden=hidden, members=members
+        )
+        [self.dilations] = check_each_positive(dilations=dilations)
+        self.quantiles = tuple(float(q) for q in quantiles)
+        [self.dropout] = check_rate(dropout=dropout)
+        self.seed = check_seed(seed)
 
-        seeds = iter(np.random.SeedSequence(seed).generate_state(16 + len(self.dilations)).tolist())
-        self.windows = OriginWindow(lookback, season_length, name="windows")
-        self.positions = PositionFeatures(season_length, name="positions")
-        self.long_kernel = MemberDense(width, members, seed=next(seeds), name="long_kernel")
-        self.stem = MemberDense(filters, members, seed=next(seeds), name="stem")
+        seeds = iter(np.random.SeedSequence(self.seed).generate_state(16 + len(self.dilations)).tolist())
+        self.windows = OriginWindow(self.lookback, self.season_length, name="windows")
+        self.positions = PositionFeatures(self.season_length, name="positions")
+        self.long_kernel = MemberDense(self.width, self.members, seed=next(seeds), name="long_kernel")
+        self.stem = MemberDense(self.filters, self.members, seed=next(seeds), name="stem")
         self.blocks = [
-            MemberGLUBlock(filters, kernel_size, rate, members, seed=next(seeds) // 2, name=f"block_{i}")
+            MemberGLUBlock(
+                self.filters, self.kernel_size, rate, self.members, seed=next(seeds) // 2, name=f"block_{i}"
+            )
             for i, rate in enumerate(self.dilations)
         ]
-        self.norm = MemberRMSNorm(members, name="norm")
-        self.project = MemberDense(width, members, seed=next(seeds), name="project")
-        self.describe = MemberDense(width, members, seed=next(seeds), name="describe")
-        self.embed = MemberDense(width, members, use_bias=False, scale=0.3, seed=next(seeds), name="embed")
+        self.norm = MemberRMSNorm(self.members, name="norm")
+        self.project = MemberDense(self.width, self.members, seed=next(seeds), name="project")
+        self.describe = MemberDense(self.width, self.members, seed=next(seeds), name="describe")
+        self.embed = MemberDense(
+            self.width, self.members, use_bias=False, scale=0.3, seed=next(seeds), name="embed"
+        )
         self.head = MemberQuantileHead(
-            horizon, quantiles, hidden, dropout=dropout, members=members, seed=next(seeds) // 16, name="head"
+            self.horizon,
+            self.quantiles,
+            self.hidden,
+            dropout=self.dropout,
+            members=self.members,
+            seed=next(seeds) // 16,
+            name="head",
         )
 
     @property

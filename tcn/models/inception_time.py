@@ -7,13 +7,8 @@ from typing import Any
 import keras
 
 from tcn.layers.causal import CausalConv1D
-from tcn.layers.checks import check_positive
-from tcn.layers.children import (
-    apply_normalization,
-    check_each_positive,
-    derived_seeds,
-    make_normalization,
-)
+from tcn.layers.checks import check_each_positive, check_positive, check_seed
+from tcn.layers.children import apply_normalization, derived_seeds, make_normalization
 from tcn.layers.inception import InceptionBlock
 
 __all__ = ["InceptionTime"]
@@ -79,22 +74,19 @@ class InceptionTime(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(depth=depth)
-        check_each_positive(dilations=dilations, kernel_sizes=kernel_sizes)
-        self.filters = filters
-        self.depth = depth
-        self.kernel_sizes = tuple(kernel_sizes)
-        self.bottleneck = bottleneck
-        self.dilations = tuple(dilations)
+        self.filters, self.depth = check_positive(filters=filters, depth=depth)
+        self.dilations, self.kernel_sizes = check_each_positive(
+            dilations=dilations, kernel_sizes=kernel_sizes
+        )
         self.padding = padding
         self.normalization = normalization
         self.activation = keras.activations.get(activation)
-        self.seed = seed
-        seeds = derived_seeds(seed, depth + depth // BLOCKS_PER_SHORTCUT)
+        self.seed = check_seed(seed)
+        seeds = derived_seeds(self.seed, self.depth + self.depth // BLOCKS_PER_SHORTCUT)
         self.blocks = [
             InceptionBlock(
-                filters,
-                kernel_sizes,
+                self.filters,
+                self.kernel_sizes,
                 bottleneck,
                 dilation_rate=rate,
                 padding=padding,
@@ -104,11 +96,12 @@ class InceptionTime(keras.layers.Layer):
                 name=f"block_{i}",
                 dtype=self.dtype_policy,
             )
-            for i, rate in enumerate(islice(cycle(self.dilations), depth))
+            for i, rate in enumerate(islice(cycle(self.dilations), self.depth))
         ]
+        self.bottleneck = self.blocks[0].bottleneck
         self.shortcuts = [
             CausalConv1D(
-                filters * (len(self.kernel_sizes) + 1),
+                self.filters * (len(self.kernel_sizes) + 1),
                 1,
                 use_bias=normalization != "batch",
                 kernel_initializer=keras.initializers.GlorotUniform(child),

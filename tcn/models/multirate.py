@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from tcn.layers.checks import check_positive
-from tcn.layers.children import check_each_positive, derived_seeds
+from tcn.layers.checks import check_each_positive, check_positive, check_rate, check_seed
+from tcn.layers.children import derived_seeds
 from tcn.layers.resampling import CausalDownsampling1D, CausalUpsampling1D
 from tcn.layers.residual import ResidualBlock
 from tcn.receptive_field import receptive_field
@@ -84,26 +84,25 @@ class MultiRateTCN(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(filters=filters, kernel_size=kernel_size)
-        check_each_positive(factors=factors, dilations=dilations)
+        self.filters, self.kernel_size = check_positive(filters=filters, kernel_size=kernel_size)
+        self.factors, self.dilations = check_each_positive(factors=factors, dilations=dilations)
         if merge not in MERGES:
             raise ValueError(f"'merge' must be one of {MERGES}. Received: merge={merge!r}")
-        self.filters = filters
-        self.factors = tuple(factors)
-        self.kernel_size = kernel_size
-        self.dilations = tuple(dilations)
         self.merge = merge
         self.normalization = normalization
-        self.dropout = dropout
+        [self.dropout] = check_rate(dropout=dropout)
         self.activation = keras.activations.get(activation)
-        self.seed = seed
-        seeds = iter(derived_seeds(seed, (2 * len(factors) + 1) * (len(dilations) + 1)))
-        self.encoders = [self._stack(f"encoder_{i}", seeds) for i in range(len(factors) + 1)]
-        self.decoders = [self._stack(f"decoder_{i}", seeds) for i in range(len(factors))]
+        self.seed = check_seed(seed)
+        levels = len(self.factors)
+        seeds = iter(derived_seeds(self.seed, (2 * levels + 1) * (len(self.dilations) + 1)))
+        self.encoders = [self._stack(f"encoder_{i}", seeds) for i in range(levels + 1)]
+        self.decoders = [self._stack(f"decoder_{i}", seeds) for i in range(levels)]
         self.downs = [
-            self._resampling(CausalDownsampling1D, f, f"down_{i}", seeds) for i, f in enumerate(factors)
+            self._resampling(CausalDownsampling1D, f, f"down_{i}", seeds) for i, f in enumerate(self.factors)
         ]
-        self.ups = [self._resampling(CausalUpsampling1D, f, f"up_{i}", seeds) for i, f in enumerate(factors)]
+        self.ups = [
+            self._resampling(CausalUpsampling1D, f, f"up_{i}", seeds) for i, f in enumerate(self.factors)
+        ]
 
     def _resampling(self, kind: Any, factor: int, name: str, seeds: Any) -> Any:
         initializer = keras.initializers.GlorotUniform(next(seeds))

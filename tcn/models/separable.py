@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from tcn.layers.checks import check_positive
-from tcn.layers.children import check_each_positive, derived_seeds
+from tcn.layers.checks import check_each_positive, check_positive, check_rate, check_seed
+from tcn.layers.children import derived_seeds
 from tcn.layers.separable import SeparableBlock
 
 __all__ = ["SeparableTCN"]
@@ -71,36 +71,35 @@ class SeparableTCN(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(filters=filters, depth=depth)
-        check_each_positive(dilations=dilations)
-        self.filters = filters
-        self.depth = depth
-        self.kernel_size = kernel_size
-        self.dilations = tuple(dilations)
-        self.expansion = expansion
-        self.dropout = dropout
+        self.filters, self.depth, self.kernel_size, self.expansion = check_positive(
+            filters=filters, depth=depth, kernel_size=kernel_size, expansion=expansion
+        )
+        [self.dilations] = check_each_positive(dilations=dilations)
+        [self.dropout] = check_rate(dropout=dropout)
         self.normalization = normalization
         self.activation = keras.activations.get(activation)
-        self.seed = seed
-        first, *seeds = derived_seeds(seed, depth + 1)
+        self.seed = check_seed(seed)
+        first, *seeds = derived_seeds(self.seed, self.depth + 1)
         own: dict[str, Any] = {"dtype": self.dtype_policy}
         self.stem = keras.layers.Dense(
-            filters, kernel_initializer=keras.initializers.GlorotUniform(first), name="stem", **own
+            self.filters, kernel_initializer=keras.initializers.GlorotUniform(first), name="stem", **own
         )
         self.blocks = [
             SeparableBlock(
-                filters,
-                kernel_size,
-                expansion,
+                self.filters,
+                self.kernel_size,
+                self.expansion,
                 rate,
-                dropout,
+                self.dropout,
                 normalization,
                 activation,
                 seed=child,
                 name=f"block_{i}",
                 **own,
             )
-            for i, (child, rate) in enumerate(zip(seeds, islice(cycle(self.dilations), depth), strict=True))
+            for i, (child, rate) in enumerate(
+                zip(seeds, islice(cycle(self.dilations), self.depth), strict=True)
+            )
         ]
 
     @property

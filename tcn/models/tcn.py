@@ -1,13 +1,13 @@
 """The temporal convolutional network: residual blocks whose dilations grow."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from tcn.layers.checks import check_positive
-from tcn.layers.children import check_each_positive, derived_seeds
+from tcn.layers.checks import check_each_positive, check_positive, check_rate, check_seed
+from tcn.layers.children import derived_seeds
 from tcn.layers.residual import ResidualBlock
 from tcn.receptive_field import receptive_field
 
@@ -25,7 +25,7 @@ class TCN(keras.layers.Layer):
 
     Without `return_sequences`, the output is that of the last step; with `padding="same"`, of the middle one,
     `time // 2`. Where there is a mask, only observed steps count: the last observed, the middle one of those
-    observed.
+    observed. For the last step of a sequence without a mask, the steps that it depends on are computed alone.
 
     Args:
         nb_filters: Channels of the blocks; a list has one number for each dilation.
@@ -96,11 +96,14 @@ class TCN(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(kernel_size=kernel_size, nb_stacks=nb_stacks)
-        check_each_positive(dilations=dilations)
-        each = [nb_filters] * len(dilations) if isinstance(nb_filters, int) else nb_filters
-        check_each_positive(nb_filters=each)
-        if len(each) != len(dilations):
+        self.kernel_size, self.nb_stacks = check_positive(kernel_size=kernel_size, nb_stacks=nb_stacks)
+        several = isinstance(nb_filters, Iterable)
+        rates, each = check_each_positive(
+            dilations=dilations, nb_filters=nb_filters if several else [nb_filters]
+        )
+        self.nb_filters = list(each) if several else each[0]
+        each = each if several else each * len(rates)
+        if len(each) != len(rates):
             raise ValueError(
                 "'nb_filters' must be one number, or one for each dilation. "
                 f"Received: nb_filters={nb_filters!r}, dilations={dilations!r}"
@@ -114,13 +117,10 @@ class TCN(keras.layers.Layer):
         chosen = [name for name, used in norms.items() if used]
         if len(chosen) > 1:
             raise ValueError(f"At most one normalization can be used. Received: {', '.join(chosen)}")
-        self.nb_filters = nb_filters if isinstance(nb_filters, int) else list(nb_filters)
-        self.kernel_size = kernel_size
-        self.nb_stacks = nb_stacks
-        self.dilations = list(dilations)
+        self.dilations = list(rates)
         self.padding = padding
         self.use_skip_connections = use_skip_connections
-        self.dropout_rate = dropout_rate
+        [self.dropout_rate] = check_rate(dropout_rate=dropout_rate)
         self.return_sequences = return_sequences
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -129,14 +129,14 @@ class TCN(keras.layers.Layer):
         self.go_backwards = go_backwards
         self.return_state = return_state
         self.use_weight_norm = use_weight_norm
-        self.seed = seed
+        self.seed = check_seed(seed)
         self.residual_blocks = [
             ResidualBlock(
                 filters,
-                kernel_size,
+                self.kernel_size,
                 rate,
                 normalization=next(iter(chosen), None),
-                dropout=dropout_rate,
+                dropout=self.dropout_rate,
                 activation=self.activation,
                 padding=padding,
                 kernel_initializer=self.kernel_initializer,
@@ -147,9 +147,9 @@ class TCN(keras.layers.Layer):
             )
             for i, (filters, rate, block_seed) in enumerate(
                 zip(
-                    [*each] * nb_stacks,
-                    self.dilations * nb_stacks,
-                    derived_seeds(seed, nb_stacks * len(dilations)),
+                    each * self.nb_stacks,
+                    rates * self.nb_stacks,
+                    derived_seeds(self.seed, self.nb_stacks * len(rates)),
                     strict=True,
                 )
             )
@@ -189,6 +189,8 @@ class TCN(keras.layers.Layer):
         if self.go_backwards:
             inputs = ops.flip(inputs, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)
+        if self._needs_the_end_alone(mask, training):
+            inputs = inputs[:, -self.receptive_field :]
         outputs, skips = inputs, []
         for block in self.residual_blocks:
             outputs = block(outputs, mask=mask, training=training)
@@ -200,6 +202,14 @@ class TCN(keras.layers.Layer):
         state = self._one_step(outputs, mask) if self.return_state or not self.return_sequences else None
         outputs = outputs if self.return_sequences else state
         return (outputs, state) if self.return_state else outputs
+
+    def _needs_the_end_alone(self, mask: Any, training: bool | None) -> bool:
+        """Whether the output is that of the last step, on which steps beyond its field have no influence.
+
+        In training, batch normalization takes the statistics of all steps.
+        """
+        of_last_step = self.padding == "causal" and mask is None and not self.return_sequences
+        return of_last_step and not (self.use_batch_norm and training)
 
     def _one_step(self, outputs: Any, mask: Any) -> Any:
         """Output of the last step or the middle one, of those observed."""

@@ -7,8 +7,8 @@ import keras
 from keras import ops
 
 from tcn.layers.causal import CausalConv1D
-from tcn.layers.checks import check_positive
-from tcn.layers.children import check_each_positive, check_rate, derived_seeds
+from tcn.layers.checks import check_each_positive, check_positive, check_rate, check_seed
+from tcn.layers.children import derived_seeds
 from tcn.layers.gated import GatedBlock
 from tcn.receptive_field import receptive_field
 
@@ -70,22 +70,18 @@ class WaveNet(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(filters=filters, kernel_size=kernel_size, cycles=cycles)
-        check_each_positive(dilations=dilations)
+        self.filters, self.kernel_size, self.cycles = check_positive(
+            filters=filters, kernel_size=kernel_size, cycles=cycles
+        )
+        [self.dilations] = check_each_positive(dilations=dilations)
+        self.skip_filters = self.output_filters = None
         if skip_filters is not None:
-            check_positive(skip_filters=skip_filters)
-        check_rate(dropout=dropout)
+            [self.skip_filters] = check_positive(skip_filters=skip_filters)
         if output_filters is not None:
-            check_positive(output_filters=output_filters)
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.dilations = tuple(dilations)
-        self.cycles = cycles
-        self.skip_filters = skip_filters
-        self.output_filters = output_filters
-        self.dropout = dropout
+            [self.output_filters] = check_positive(output_filters=output_filters)
+        [self.dropout] = check_rate(dropout=dropout)
         self.weight_norm = weight_norm
-        self.seed = seed
+        self.seed = check_seed(seed)
 
     @property
     def rates(self) -> tuple[int, ...]:

@@ -96,7 +96,7 @@ def test_upsampling_leaves_no_gaps(layer):
 
 
 def test_layers_have_positive_sizes():
-    with pytest.raises(ValueError, match=r"'stride' must hold positive integers only. Received: 0"):
+    with pytest.raises(ValueError, match=r"'stride' must be a positive integer. Received: stride=0"):
         resampled_receptive_field([(3, 1, 0)])
 
 
@@ -137,7 +137,7 @@ def test_the_cure_for_a_field_that_is_too_short_is_one():
 
 @pytest.mark.parametrize(("field", "lookback"), [(0, 5), (5, 0), (5.0, 5)])
 def test_fields_and_look_backs_are_positive(field, lookback):
-    with pytest.raises(ValueError, match=r"must hold positive integers only"):
+    with pytest.raises(ValueError, match=r"must be a positive integer"):
         check_lookback(field, lookback)
 
 
@@ -201,11 +201,17 @@ def test_sizes_are_checked():
 @pytest.mark.parametrize(
     ("arguments", "received"),
     [
-        ((0, [1]), "'kernel_size' must hold positive integers only. Received: 0"),
-        ((2.0, [1]), "'kernel_size' must hold positive integers only. Received: 2.0"),
-        ((True, [1]), "'kernel_size' must hold positive integers only. Received: True"),
-        ((3, [1, 0]), "'dilations' must hold positive integers only. Received: 0"),
-        ((3, [1], -1), "'convolutions_per_block' must hold positive integers only. Received: -1"),
+        ((0, [1]), "'kernel_size' must be a positive integer. Received: kernel_size=0"),
+        ((2.0, [1]), "'kernel_size' must be a positive integer. Received: kernel_size=2.0"),
+        ((True, [1]), "'kernel_size' must be a positive integer. Received: kernel_size=True"),
+        ((3, [1, 0]), r"'dilations' must hold positive integers, one at least. Received: dilations=\[1, 0\]"),
+        ((3, []), r"'dilations' must hold positive integers, one at least. Received: dilations=\[\]"),
+        ((3, "12"), "'dilations' must hold positive integers, one at least. Received: dilations='12'"),
+        ((3, 4), "'dilations' must hold positive integers, one at least. Received: dilations=4"),
+        (
+            (3, [1], -1),
+            "'convolutions_per_block' must be a positive integer. Received: convolutions_per_block=-1",
+        ),
     ],
 )
 def test_only_positive_integers(arguments, received):
@@ -213,14 +219,21 @@ def test_only_positive_integers(arguments, received):
         receptive_field(*arguments)
 
 
+def test_integers_of_numpy_are_as_good_and_do_not_overflow():
+    rates = 2 ** np.arange(6)
+    assert receptive_field(np.int8(100), rates) == receptive_field(100, [1, 2, 4, 8, 16, 32])
+    assert type(receptive_field(np.int64(3), rates)) is int
+    assert type(output_length(np.int64(10), np.int64(3))) is int
+
+
 @pytest.mark.parametrize("kernel_size", [1, 0, 2.5, "3"])
 def test_one_tap_cannot_widen_the_field(kernel_size):
-    with pytest.raises(ValueError, match=f"at least 2. Received: kernel_size={kernel_size!r}"):
+    with pytest.raises(ValueError, match=f"Received: kernel_size={kernel_size!r}"):
         dilations_for(10, kernel_size)
 
 
 def test_a_target_must_be_positive():
-    with pytest.raises(ValueError, match=r"'target' must hold positive integers only. Received: 0"):
+    with pytest.raises(ValueError, match=r"'target' must be a positive integer. Received: target=0"):
         dilations_for(0)
 
 

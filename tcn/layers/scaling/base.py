@@ -35,9 +35,9 @@ class CausalScaling(keras.layers.Layer):
         # Half precision would lose the level, or have no room for it, before it is taken off.
         super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
+        self.window = None
         if window is not None:
-            check_positive(window=window)
-        self.window = window
+            [self.window] = check_positive(window=window)
 
     @property
     def receptive_field(self) -> int | None:
