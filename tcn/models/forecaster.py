@@ -28,7 +28,8 @@ class SequenceForecaster(TaskModel):
         `(batch, time, channels)`; any length.
 
     Output shape:
-        That of the head; the forecast of step `t + 1 + h` at `[:, t, h]`.
+        That of the head; the forecast of step `t + 1 + h` at `[:, t, h]`. Where the last one alone is wanted,
+        the steps that it depends on do: `model(x[:, -model.receptive_field :])[:, -1]`.
 
     Raises:
         ValueError: If a part is no layer, or the backbone returns no sequence.
@@ -71,8 +72,18 @@ class SequenceForecaster(TaskModel):
 
         Returns:
             `(batch, time, horizon)`.
+
+        Raises:
+            ValueError: If the head does not say how far ahead it forecasts.
         """
-        return targets(y, self.head.horizon)
+        horizon = getattr(self.head, "horizon", None)
+        if horizon is None:
+            raise ValueError(
+                "To make targets of a series (batch, time), the head must have a 'horizon', as those of "
+                f"tcn.heads do. Received: head={self.head.name!r} of class {type(self.head).__name__}. "
+                "Pass y=targets(y, horizon)."
+            )
+        return targets(y, horizon)
 
     def compute_loss(
         self,
