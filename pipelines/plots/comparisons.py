@@ -43,7 +43,7 @@ def augmentation_chart(series: Any, copies: Mapping[str, Any], *, title: str | N
         rows=rows,
         columns=columns,
         shared_xaxes=True,
-        shared_yaxes=True,
+        shared_yaxes="all",
         vertical_spacing=0.32 / rows,
         horizontal_spacing=0.03,
     )
