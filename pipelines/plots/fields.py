@@ -105,8 +105,9 @@ def effective_field_chart(
         yaxis2_tickvals=[0, 25, 50, 75, 100],
         yaxis2_title_text="running sum, %",
     )
-    margin = 0.5 + 0.02 * end
-    figure.update_xaxes(range=[-margin, end - 1 + margin], unifiedhovertitle={"text": "%{x} steps back"})
+    last = max(end, receptive_field or 0) - 1
+    margin = 0.5 + 0.02 * last
+    figure.update_xaxes(range=[-margin, last + margin], unifiedhovertitle={"text": "%{x} steps back"})
     return figure
 
 
