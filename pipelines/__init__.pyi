@@ -1,4 +1,5 @@
 from . import datasets
+from .covariates import Covariates
 from .errors import (
     BundleError,
     BusyError,
@@ -16,6 +17,7 @@ __all__ = [
     "BundleError",
     "BusyError",
     "ConfigError",
+    "Covariates",
     "Forecaster",
     "ForecastingError",
     "NotFittedError",

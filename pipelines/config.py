@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipelines.checking import explain, plain
+from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError
 
 Auto: TypeAlias = Literal["auto"]
@@ -43,6 +45,7 @@ class Settings(BaseModel):
     id_col: str = "unique_id"
     time_col: str = "ds"
     target_col: str = "y"
+    covariates: Covariates | None = None
 
     @field_validator("levels", mode="before")
     @classmethod
@@ -66,6 +69,32 @@ class Settings(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _fitting_covariates(self) -> Settings:
+        if self.covariates is None:
+            return self
+        columns = {"id_col": self.id_col, "time_col": self.time_col, "target_col": self.target_col}
+        for role, name in columns.items():
+            if name in (*self.covariates.rows, *self.covariates.static):
+                raise ValueError(
+                    f"A covariate must be a column beside {role}={name!r}. Received: {name!r} in "
+                    f"{self.covariates!r}; leave it out."
+                )
+        for name in self.covariates.future:
+            lag = self.covariates.lag(name)
+            if lag >= self.horizon:
+                raise ValueError(
+                    "A future column must be known at least one step ahead. Received: "
+                    f"lags[{name!r}]={lag} with horizon={self.horizon}; declare it past, with the lag "
+                    f"{lag - self.horizon}."
+                )
+        return self
+
+    @field_validator("covariates")
+    @classmethod
+    def _none_if_empty(cls, covariates: Covariates | None) -> Covariates | None:
+        return None if covariates is None or covariates.is_empty else covariates
+
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> Settings:
         """Check the arguments of a forecaster.
@@ -85,9 +114,9 @@ class Settings(BaseModel):
             pipelines.errors.ConfigError: 'horizon': input should be greater than or equal to 1. Received: 0.
         """
         try:
-            return cls(**{name: _plain(value) for name, value in arguments.items()})
+            return cls(**{name: plain(value) for name, value in arguments.items()})
         except ValidationError as error:
-            raise ConfigError(_explain(error)) from None
+            raise ConfigError(explain(error)) from None
 
 
 def checked_levels(levels: Any) -> tuple[float, ...]:
@@ -123,31 +152,3 @@ def _levels(levels: Any) -> tuple[float, ...]:
     if len(set(rounded)) < len(rounded):
         raise ValueError("must differ from one another in their first six digits")
     return tuple(sorted(rounded))
-
-
-def _plain(value: Any) -> Any:
-    """Python's own type for a NumPy scalar, a tuple for a list or array."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _explain(error: ValidationError) -> str:
-    """One line per setting that is not allowed: the rule, then what was received."""
-    rules: dict[str, list[str]] = {}
-    received: dict[str, Any] = {}
-    whole: list[str] = []
-    for problem in error.errors():
-        if not problem["loc"]:
-            whole.append(problem["msg"].removeprefix("Value error, "))
-            continue
-        name = str(problem["loc"][0])
-        message = problem["msg"].removeprefix("Value error, ")
-        rules.setdefault(name, []).append(message[:1].lower() + message[1:])
-        # Problems inside a list or of one choice among several share the first part of their place.
-        received.setdefault(name, problem["input"])
-    each = (
-        f"'{name}': {' or '.join(dict.fromkeys(found))}. Received: {received[name]!r}."
-        for name, found in rules.items()
-    )
-    return "\n".join((*each, *whole))

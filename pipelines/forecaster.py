@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from numbers import Number
 from pathlib import Path
@@ -15,11 +17,12 @@ import numpy as np
 from pipelines.backtest import backtest_frame, level_columns, origin_runs
 from pipelines.bundle import read_bundle, write_bundle
 from pipelines.config import Settings, checked_levels
+from pipelines.covariates import Covariates
 from pipelines.errors import BundleError, ConfigError, NotFittedError, PanelError
 from pipelines.frequency import Freq
-from pipelines.panel import Panel
+from pipelines.panel import Columns, CovariateColumn, Panel
 from pipelines.plan import Plan, check_size, make_plan, season_of
-from pipelines.windows import SeriesTable
+from pipelines.windows import CovariateState, SeriesTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 # Files of a bundle.
 _CONFIG, _NETWORK, _DATA = "config.json", "model.keras", "history.parquet"
+_STATIC = "static.parquet"  # where there are static covariates
 
 # Numbers that the quantiles of one block of series may take.
 _BLOCK: Final = 2**24
@@ -59,6 +63,7 @@ class Forecaster:
         id_col: Column of the series' ids.
         time_col: Column of the stamps.
         target_col: Column of the values.
+        covariates: What else is known of the series, and from when on; None for nothing.
 
     Attributes:
         plan_: What the fit derived from the data.
@@ -67,6 +72,7 @@ class Forecaster:
         calibration_: What was found on the stretches of time that members were kept from learning: "shrink"
             multiplies the distance of a median from the last value, "widen" the width of intervals.
         network_: The Keras model.
+        covariates_: What was learned of the covariates; None if there are none.
 
     Raises:
         ConfigError: If an argument is not allowed.
@@ -88,6 +94,7 @@ class Forecaster:
     history_: list[dict[str, float]]
     calibration_: dict[str, float]
     nonnegative_: bool
+    covariates_: CovariateState | None
 
     def __init__(
         self,
@@ -110,6 +117,7 @@ class Forecaster:
         id_col: str = "unique_id",
         time_col: str = "ds",
         target_col: str = "y",
+        covariates: Covariates | Mapping[str, Any] | None = None,
     ) -> None:
         self.horizon = horizon
         self.freq = freq
@@ -130,6 +138,7 @@ class Forecaster:
         self.id_col = id_col
         self.time_col = time_col
         self.target_col = target_col
+        self.covariates = covariates
         self._settings()
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -167,11 +176,12 @@ class Forecaster:
         }
         return f"Forecaster({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
 
-    def plan(self, df: Any) -> Plan:
+    def plan(self, df: Any, static: Any = None) -> Plan:
         """Say what ``fit`` would do, without training.
 
         Args:
             df: Long frame, as for ``fit``.
+            static: As for ``fit``.
 
         Returns:
             Sizes, estimates of memory and time, and what is special about the data.
@@ -180,13 +190,19 @@ class Forecaster:
             PanelError: If the frame cannot be used.
         """
         settings = self._settings()
-        return self._prepare(settings, _read(df, settings, settings.freq))[1]
+        return self._prepare(settings, _read(df, settings, settings.freq, static))[1]
 
-    def fit(self, df: Any, callbacks: Iterable[Callable[[dict[str, float]], None]] = ()) -> Forecaster:
+    def fit(
+        self, df: Any, static: Any = None, callbacks: Iterable[Callable[[dict[str, float]], None]] = ()
+    ) -> Forecaster:
         """Train on every origin of every series.
 
         Args:
             df: Long frame, a row per series and stamp: pandas, polars or pyarrow. It is not changed.
+                Past and future covariates are columns of it. Each series is forecast after its last row, even
+                if that row has covariates only.
+            static: Frame of the static covariates, a row per series, the id column among its columns. Those
+                that are not there must be columns of ``df``, constant in each series.
             callbacks: Each is called with the record of every epoch: step, loss, learning_rate, seconds.
 
         Returns:
@@ -198,8 +214,8 @@ class Forecaster:
                 interrupted.
         """
         settings = self._settings()
-        panel = _read(df, settings, settings.freq)
-        table, plan = self._prepare(settings, panel)
+        panel = _read(df, settings, settings.freq, static)
+        table, plan, covariates = self._prepare(settings, panel)
 
         from pipelines.calibration import calibrate
         from pipelines.network import build_network
@@ -217,15 +233,21 @@ class Forecaster:
             history_=history,
             calibration_=calibration,
             nonnegative_=not (panel.values < 0).any(),
+            covariates_=covariates,
         )
         return self
 
-    def predict(self, df: Any = None, levels: Sequence[float] | None = None) -> pd.DataFrame:
+    def predict(
+        self, df: Any = None, future: Any = None, static: Any = None, levels: Sequence[float] | None = None
+    ) -> pd.DataFrame:
         """Forecast the steps after each series' last row.
 
         Args:
             df: A new history to forecast from with the learned weights; None for the data of the fit. Series
                 that the fit did not see are welcome.
+            future: Frame of the future covariates, a row per series and step ahead; other rows do
+                not matter.
+            static: Frame of the static covariates; None for those in ``df``, or else those of the fit.
             levels: Interval levels in percent; None for those of the constructor.
 
         Returns:
@@ -233,11 +255,13 @@ class Forecaster:
 
         Raises:
             NotFittedError: Before ``fit``.
-            PanelError: If the frame cannot be used.
+            PanelError: If a frame cannot be used, or lacks values that the forecast needs.
+            ConfigError: If there is a frame for covariates that the forecaster does not use.
         """
-        panel = self._history(df)
+        panel = self._history(df, static)
+        table = self._table(panel, self._future(panel, future))
         series = np.arange(panel.n_series)
-        columns = self._forecast(panel, series, panel.indptr[1:] - 1, levels)
+        columns = self._forecast(table, series, panel.indptr[1:] - 1, levels)
         frame = panel.key_frame(
             np.repeat(series, self.plan_.horizon), panel.future_stamps(self.plan_.horizon).ravel()
         )
@@ -251,17 +275,19 @@ class Forecaster:
         n_windows: int = 1,
         step: int | None = None,
         levels: Sequence[float] | None = None,
+        static: Any = None,
     ) -> pd.DataFrame:
         """Forecast from many past origins in one pass, with the weights as they are.
 
         The last window of each series ends with its last row. Rows that the fit has seen are forecast too:
-        for an honest test, fit on rows before the first cutoff.
+        for an honest test, fit on rows before the first cutoff. Future covariates are those of ``df`` itself.
 
         Args:
             df: The history to test on; None for the data of the fit.
             n_windows: Windows per series.
             step: Rows from one cutoff to the next; None for the horizon.
             levels: Interval levels in percent; None for those of the constructor.
+            static: As for ``predict``.
 
         Returns:
             Columns id, time, ``cutoff`` (last stamp known), target, ``TCN``, ``TCN-lo-80``, ...
@@ -271,13 +297,15 @@ class Forecaster:
             ConfigError: If a count is not positive, or no series is longer than the horizon.
             PanelError: If the frame cannot be used.
         """
-        panel = self._history(df)
+        panel = self._history(df, static)
         step = self.plan_.horizon if step is None else step
         for name, value in (("n_windows", n_windows), ("step", step)):
             if not isinstance(value, (int, np.integer)) or value < 1:
                 raise ConfigError(f"{name} must be a positive integer. Received: {value!r}.")
         series, newest, windows = origin_runs(panel, self.plan_.horizon, int(n_windows), int(step))
-        columns = self._forecast(panel, series, newest, levels, windows, int(step))
+        if self.covariates_ is not None:
+            self.covariates_.check_targets(panel, series, newest)
+        columns = self._forecast(self._table(panel), series, newest, levels, windows, int(step))
         return backtest_frame(panel, series, newest, int(step), columns)
 
     def save(self, path: str | Path) -> None:
@@ -301,16 +329,16 @@ class Forecaster:
             "calibration": self.calibration_,
             "nonnegative": self.nonnegative_,
             "columns": list(self.panel_.columns),
+            "covariates": None if self.covariates_ is None else self.covariates_.to_dict(),
         }
-        rows = self.panel_.to_frame()
-        write_bundle(
-            Path(path),
-            {_CONFIG: state},
-            {
-                _NETWORK: lambda file: save_network(self.network_, file),
-                _DATA: lambda file: rows.to_parquet(file, index=False),
-            },
-        )
+        rows, static = self.panel_.to_frame(), self.panel_.static_frame()
+        writers: dict[str, Callable[[Path], None]] = {
+            _NETWORK: lambda file: save_network(self.network_, file),
+            _DATA: lambda file: rows.to_parquet(file, index=False),
+        }
+        if self.panel_.static:
+            writers[_STATIC] = lambda file: static.to_parquet(file, index=False)
+        write_bundle(Path(path), {_CONFIG: state}, writers)
 
     @classmethod
     def load(cls, path: str | Path) -> Forecaster:
@@ -346,16 +374,27 @@ class Forecaster:
         from pipelines.network import load_network
 
         state = json.loads(files[_CONFIG].read_text(encoding="utf-8"))
+        covariates = state.get("covariates")
+        if covariates is not None:
+            state["params"]["covariates"] = Covariates(**state["params"]["covariates"])
         loaded = cls(**state["params"])
         plan = Plan.from_dict(state["plan"])
+        panel = Panel.from_frame(
+            pd.read_parquet(files[_DATA]),
+            plan.freq,
+            **Columns(*state["columns"])._asdict(),
+            covariates=loaded._settings().covariates,
+            static=pd.read_parquet(files[_STATIC]) if _STATIC in files else None,
+        )
         vars(loaded).update(
             settings_=loaded._settings(),
-            panel_=Panel.from_frame(pd.read_parquet(files[_DATA]), plan.freq, *state["columns"]),
+            panel_=panel,
             plan_=plan,
             network_=load_network(files[_NETWORK]),
             history_=state["history"],
             calibration_=state["calibration"],
             nonnegative_=state["nonnegative"],
+            covariates_=None if covariates is None else CovariateState.from_dict(covariates),
         )
         return loaded
 
@@ -363,23 +402,48 @@ class Forecaster:
         return Settings.of(self.get_params())
 
     @staticmethod
-    def _prepare(settings: Settings, panel: Panel) -> tuple[SeriesTable, Plan]:
+    def _prepare(settings: Settings, panel: Panel) -> tuple[SeriesTable, Plan, CovariateState | None]:
         check_size(panel)
-        table = SeriesTable.from_panel(panel, season_of(settings, panel))
-        return table, make_plan(settings, panel, table)
+        season = season_of(settings, panel)
+        table = SeriesTable.from_panel(panel, season)
+        if settings.covariates is None:
+            return table, make_plan(settings, panel, table), None
+        state = CovariateState.fit(settings.covariates, panel, settings.horizon, season)
+        table = replace(table, covariates=state.table(panel))
+        plan = make_plan(settings, panel, table)
+        return table, replace(plan, notes=(*plan.notes, *state.notes(panel))), state
 
-    def _history(self, df: Any) -> Panel:
+    def _history(self, df: Any, static: Any = None) -> Panel:
         """The panel to forecast from, of the same frequency as that of the fit."""
         self._check_fitted()
-        if df is None:
-            return self.panel_
-        panel = _read(df, self.settings_, self.plan_.freq)
+        panel = _read(self.panel_ if df is None else df, self.settings_, self.plan_.freq, static)
         check_size(panel)
+        asked = self.settings_.covariates
+        if asked is not None and len(panel.static) < len(asked.static):
+            known = self.panel_.static_frame().drop(columns=[column.name for column in panel.static])
+            panel = panel.with_static(known, asked)
         return panel
+
+    def _future(self, panel: Panel, frame: Any) -> tuple[CovariateColumn, ...]:
+        """What is known of the steps after a panel."""
+        state = self.covariates_
+        if frame is not None and (state is None or not state.covariates.future):
+            raise _not_asked_for("future")
+        return () if state is None else state.read_future(panel, frame)
+
+    def _table(self, panel: Panel, future: tuple[CovariateColumn, ...] = ()) -> SeriesTable:
+        """A panel as the network reads it."""
+        table = SeriesTable.from_panel(panel, self.plan_.season_length)
+        if self.covariates_ is None:
+            return table
+        table = replace(table, covariates=self.covariates_.table(panel, future))
+        for note in self.covariates_.unseen(panel, future):
+            warnings.warn(note, UserWarning, stacklevel=3)
+        return table
 
     def _forecast(
         self,
-        panel: Panel,
+        table: SeriesTable,
         series: Any,
         newest: Any,
         levels: Sequence[float] | None,
@@ -390,7 +454,6 @@ class Forecaster:
         from pipelines.network import forecast_origins
 
         wanted = checked_levels(self.settings_.levels if levels is None else levels)
-        table = SeriesTable.from_panel(panel, self.plan_.season_length)
         shape = (len(series), count, self.plan_.horizon)
         columns: dict[str, Any] = {}
         # Some series at a time: all quantiles at once would take several times the memory of the result.
@@ -413,12 +476,16 @@ class Forecaster:
             raise NotFittedError("A forecaster must be fitted first; call fit(df).")
 
 
-def _read(df: Any, settings: Settings, freq: Any) -> Panel:
+def _read(df: Any, settings: Settings, freq: Any, static: Any = None) -> Panel:
     """A frame as a panel; a panel as it is, if its frequency is the one that is asked for."""
+    asked = settings.covariates
+    if static is not None and (asked is None or not asked.static):
+        raise _not_asked_for("static")
     if not isinstance(df, Panel):
         import pyarrow as pa
 
-        panel = Panel.from_frame(df, freq, settings.id_col, settings.time_col, settings.target_col)
+        columns = (settings.id_col, settings.time_col, settings.target_col)
+        panel = Panel.from_frame(df, freq, *columns, covariates=asked, static=static)
         # Arrow holds on to what reading and filtering a frame needed: for a large one, more than the frame.
         pa.default_memory_pool().release_unused()
         return panel
@@ -427,7 +494,14 @@ def _read(df: Any, settings: Settings, freq: Any) -> Panel:
             f"The panel must have the forecaster's freq={Freq.parse(freq).text!r}. "
             f"Received: freq={df.freq.text!r}; make the panel, or the forecaster, with the other one."
         )
-    return df
+    return df if static is None or asked is None else df.with_static(static, asked)
+
+
+def _not_asked_for(role: str) -> ConfigError:
+    return ConfigError(
+        f"A {role} frame must hold {role} covariates. Received: one for a forecaster without any; name its "
+        f"columns in Covariates({role}=[...]), or leave it out."
+    )
 
 
 def _check_ids(panel: Panel) -> None:
@@ -443,6 +517,7 @@ def _check_ids(panel: Panel) -> None:
 def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
     """Arguments as JSON holds them."""
     plain = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in params.items()}
+    plain["covariates"] = None if params["covariates"] is None else params["covariates"].to_dict()
     freq = plain["freq"]
     plain["freq"] = (
         freq if freq is None or isinstance(freq, (str, int)) else getattr(freq, "freqstr", str(freq))

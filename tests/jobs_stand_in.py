@@ -35,7 +35,7 @@ class StandIn(Forecaster):
     pause = 0.0
     fitted_on: Panel | None = None
 
-    def fit(self, df, callbacks=()):
+    def fit(self, df, static=None, callbacks=()):
         panel = df
         table = SeriesTable.from_panel(panel, self.season_length)
         self.plan_ = make_plan(Settings.of(self.get_params()), panel, table)
@@ -53,7 +53,7 @@ class StandIn(Forecaster):
                 time.sleep(self.pause)
         return self
 
-    def predict(self, df=None, levels=None):
+    def predict(self, df=None, future=None, static=None, levels=None):
         panel = self.panel_ if df is None else df
         frame = panel.key_frame(
             np.repeat(np.arange(panel.n_series), self.horizon), panel.future_stamps(self.horizon).ravel()

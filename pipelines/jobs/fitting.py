@@ -46,7 +46,7 @@ def fit(
     """
     load_tensorflow(stages)
     with stages("fit"):
-        return forecaster.fit(panel, (stages.progress.epoch, *callbacks))
+        return forecaster.fit(panel, callbacks=(stages.progress.epoch, *callbacks))
 
 
 def load_tensorflow(stages: Stages) -> None:

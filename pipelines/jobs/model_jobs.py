@@ -150,7 +150,7 @@ def run_predict(
             history = Panel.from_frame(frame, forecaster.plan_.freq, *columns)
             _note_gaps(history, stages)
     with stages("forecast"):
-        forecast = forecaster.predict(history, levels)
+        forecast = forecaster.predict(history, levels=levels)
         check_finite(forecast, (forecaster.id_col, forecaster.time_col, forecaster.target_col))
     with stages("write"):
         write_frame(forecast, path)

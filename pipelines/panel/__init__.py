@@ -1,8 +1,20 @@
 """The panel: any frame of series, made sorted, unique, regular and typed; the only reader of raw frames."""
 
+from pipelines.panel.covariate_columns import CovariateColumn
 from pipelines.panel.frame_columns import Columns, show
+from pipelines.panel.future_columns import check_known, read_future
 from pipelines.panel.notes import PanelNotes
 from pipelines.panel.panel import Panel
 from pipelines.panel.time_column import Stamps, read_stamps
 
-__all__ = ["Columns", "Panel", "PanelNotes", "Stamps", "read_stamps", "show"]
+__all__ = [
+    "Columns",
+    "CovariateColumn",
+    "Panel",
+    "PanelNotes",
+    "Stamps",
+    "check_known",
+    "read_future",
+    "read_stamps",
+    "show",
+]

@@ -1,7 +1,8 @@
-"""Takes the three columns of any frame, and reads its ids and values or says what is wrong with them."""
+"""Takes columns of any frame, and reads its ids and values or says what is wrong with them."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ import pandas as pd
 
 from pipelines.errors import ConfigError, PanelError
 from pipelines.frequency import Ints
+
+_NUMBERS = {2: "two", 3: "three"}
 
 
 class Columns(NamedTuple):
@@ -26,36 +29,46 @@ class Columns(NamedTuple):
     target_col: str = "y"
 
 
-def take_columns(frame: Any, columns: Columns) -> tuple[pd.Series[Any], pd.Series[Any], pd.Series[Any]]:
-    """Return the id, time and target columns of any frame; the frame itself is not changed.
+def take_columns(
+    frame: Any, columns: Mapping[str, str], extra: Sequence[str] = (), optional: Collection[str] = ()
+) -> dict[str, pd.Series[Any]]:
+    """Return the columns that are asked for of any frame; the frame itself is not changed.
 
     Args:
         frame: A pandas frame (the columns may be named index levels), a polars DataFrame or
             LazyFrame, a pyarrow Table, or any object with the Arrow stream interface.
-        columns: The names to take.
+        columns: Role, such as "id_col", to the name of its column.
+        extra: Names of covariates to take.
+        optional: Names of covariates to take if they are there.
 
     Returns:
-        The three columns, which may share memory with ``frame``.
+        Name to column, which may share memory with ``frame``.
 
     Raises:
         ConfigError: If two of the names are equal.
         PanelError: If ``frame`` is none of these, lacks a column, has it twice, or has no rows.
     """
-    if len(set(columns)) < 3:
+    if len({*columns.values()}) < len(columns):
+        *first, last = columns
         raise ConfigError(
-            f"id_col, time_col and target_col must be three different columns. Received: {tuple(columns)}."
+            f"{', '.join(first)} and {last} must be {_NUMBERS[len(columns)]} different columns. Received: "
+            f"{(*columns.values(),)}."
         )
+    wanted = [*columns.values(), *extra]
     if isinstance(frame, pd.DataFrame):
-        levels = [name for name in frame.index.names if name in columns and name not in frame.columns]
+        levels = [
+            name for name in frame.index.names if name in (*wanted, *optional) and name not in frame.columns
+        ]
         frame = frame.reset_index(level=levels) if levels else frame
-        _require(columns, list(frame.columns))
+        wanted = _require(columns, wanted, optional, list(frame.columns))
     else:
-        frame = _from_arrow(frame, columns)
+        frame = _from_arrow(frame, columns, wanted, optional)
+        wanted = list(frame.columns)
     if not len(frame):
         raise PanelError(
             "A panel must have at least one row. Received: an empty frame; check how it was made."
         )
-    return frame[columns.id_col], frame[columns.time_col], frame[columns.target_col]
+    return {name: frame[name] for name in wanted}
 
 
 def read_ids(column: pd.Series[Any]) -> tuple[npt.NDArray[Any], Ints]:
@@ -112,6 +125,28 @@ def read_values(column: pd.Series[Any], ids: npt.NDArray[Any], codes: Ints) -> n
     return values
 
 
+def place_ids(found: npt.NDArray[Any], ids: npt.NDArray[Any]) -> Ints:
+    """Return the position of each id of a second frame among those of a panel, -1 where it is not there.
+
+    Args:
+        found: Distinct ids of the second frame.
+        ids: Ids of the panel.
+
+    Returns:
+        ``(found,)`` positions.
+
+    Raises:
+        PanelError: If none is there.
+    """
+    place: Ints = pd.Index(ids.astype(object)).get_indexer(pd.Index(found.astype(object))).astype(np.int64)
+    if (place < 0).all():
+        raise PanelError(
+            f"The ids of a second frame must be those of the data. Received: {show(found[0])}, where the "
+            f"data have {show(ids[0])}; give both the same type and spelling."
+        )
+    return place
+
+
 def show(value: Any) -> str:
     """Return a value as messages show it: quoted if it is text, without NumPy's type."""
     return repr(value.item() if isinstance(value, np.generic) else value)
@@ -127,8 +162,13 @@ def first_row(mask: npt.NDArray[np.bool_]) -> int:
     return int(np.argmax(mask))
 
 
-def _require(columns: Columns, found: list[Any]) -> None:
-    for role, name in columns._asdict().items():
+def _require(
+    columns: Mapping[str, str], wanted: Sequence[str], optional: Collection[str], found: list[Any]
+) -> list[str]:
+    """Check that a frame has the columns that are wanted; return them and the optional ones that it has."""
+    roles = {name: role for role, name in columns.items()}
+    wanted = [*wanted, *(name for name in optional if name in found)]
+    for name in wanted:
         count = found.count(name)
         if count == 1:
             continue
@@ -139,20 +179,27 @@ def _require(columns: Columns, found: list[Any]) -> None:
         listed = ", ".join(map(repr, found[:20])) + (
             f" and {len(found) - 20} more" if len(found) > 20 else ""
         )
-        cure = f"rename one of them or pass {role}=<its name>"
+        role = roles.get(name)
+        if role is None:
+            role, cure = "covariate", "rename one of them, or leave it out of covariates"
+        else:
+            cure = f"rename one of them or pass {role}=<its name>"
         if role == "id_col":
             cure += f"; for a single series, add a column: df[{name!r}] = 'series'"
         raise PanelError(
             f"The frame must have a column {name!r} ({role}). Received: {listed or 'no columns'}; {cure}."
         )
+    return wanted
 
 
-def _from_arrow(frame: Any, columns: Columns) -> pd.DataFrame:
+def _from_arrow(
+    frame: Any, columns: Mapping[str, str], wanted: Sequence[str], optional: Collection[str]
+) -> pd.DataFrame:
     import pyarrow as pa  # here, for frames of pandas do without it
 
     if hasattr(frame, "collect_schema") and hasattr(frame, "collect"):  # lazy: read these columns only
-        _require(columns, list(frame.collect_schema().names()))
-        frame = frame.select(list(columns)).collect()
+        wanted = _require(columns, wanted, optional, list(frame.collect_schema().names()))
+        frame = frame.select(wanted).collect()
     try:
         # Not pa.table(frame) alone: of a list or dict it would make a table of columns nobody named.
         table = pa.table(frame if hasattr(frame, "__arrow_c_stream__") else None)
@@ -161,8 +208,8 @@ def _from_arrow(frame: Any, columns: Columns) -> pd.DataFrame:
             "The data must be a pandas DataFrame, a polars DataFrame or LazyFrame, or a pyarrow Table. "
             f"Received: {type(frame).__name__}; make a frame of it, e.g. with pandas.DataFrame."
         ) from None
-    _require(columns, table.column_names)
-    return table.select(list(columns)).to_pandas(date_as_object=False)
+    wanted = _require(columns, wanted, optional, table.column_names)
+    return table.select(wanted).to_pandas(date_as_object=False)
 
 
 def factorize(column: pd.Series[Any]) -> tuple[Ints, pd.Index[Any]]:

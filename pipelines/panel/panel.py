@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, PanelError
 from pipelines.frequency import Freq, FreqLike, Ints
+from pipelines.panel.covariate_columns import CovariateColumn
 from pipelines.panel.frame_columns import Columns, read_ids, read_values, take_columns
 from pipelines.panel.gridding import lay_on_grid
 from pipelines.panel.notes import PanelNotes
+from pipelines.panel.static_columns import constant_in_series, read_static
 from pipelines.panel.time_column import localize, read_stamps
 
 Floats = npt.NDArray[np.float64]
@@ -38,6 +41,8 @@ class Panel:
         tz: Time zone of the frame, or None. Stamps of the panel are then UTC if the frequency is
             shorter than a day, and local time otherwise; ``key_frame`` brings them back.
         notes: What was seen and done when the frame was read.
+        covariates: Columns of ``(rows,)`` values that were asked for, missing where there was none.
+        static: Columns of ``(series,)`` values that were asked for.
 
     Example:
         >>> days = ["2024-01-01", "2024-01-04", "2024-01-02"]
@@ -54,6 +59,8 @@ class Panel:
     columns: Columns
     tz: str | None
     notes: PanelNotes
+    covariates: tuple[CovariateColumn, ...] = ()
+    static: tuple[CovariateColumn, ...] = ()
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -68,17 +75,22 @@ class Panel:
         id_col: str = "unique_id",
         time_col: str = "ds",
         target_col: str = "y",
+        covariates: Covariates | None = None,
+        static: Any = None,
     ) -> Panel:
         """Read a long frame, one row per series and stamp, in any order; it is not changed.
 
         Args:
-            df: A pandas frame, polars DataFrame or LazyFrame, or pyarrow Table. Columns other than
-                the three are ignored.
+            df: A pandas frame, polars DataFrame or LazyFrame, or pyarrow Table. Columns that are not asked
+                for are ignored.
             freq: Step between stamps, in any spelling that ``Freq.parse`` reads; None to infer it.
             id_col: Column of the ids.
             time_col: Column of the stamps: timestamps with or without time zone, dates, periods,
                 ISO 8601 strings, or integers.
             target_col: Column of the values: numbers, or text that is all numbers.
+            covariates: Which columns to keep beside the values: numbers, text, categories or booleans.
+            static: Frame of the static ones, a row per series; those that it lacks are taken from ``df``,
+                if they are constant in each series there.
 
         Returns:
             The panel; stamps that a series skips become rows with the value NaN.
@@ -94,14 +106,45 @@ class Panel:
         """
         columns = Columns(id_col, time_col, target_col)
         given = None if freq is None else Freq.parse(freq)
-        id_column, time_column, target_column = take_columns(df, columns)
-        ids, codes = read_ids(id_column)
-        stamps = read_stamps(time_column, period_ends=given is not None and given.mark.endswith("end"))
-        values = read_values(target_column, ids, codes)
+        covariates = covariates or Covariates()
+        taken = take_columns(df, columns._asdict(), covariates.rows, covariates.static)
+        ids, codes = read_ids(taken[id_col])
+        stamps = read_stamps(taken[time_col], period_ends=given is not None and given.mark.endswith("end"))
+        values = read_values(taken[target_col], ids, codes)
         grid = lay_on_grid(ids, codes, stamps, given, columns)
         placed = grid.place(values)
         notes = PanelNotes.of(ids, placed, grid.indptr, grid.inserted, grid.freq)
-        return cls(ids, placed, grid.indptr, grid.starts, grid.freq, columns, stamps.tz, notes)
+        beside = {
+            name: CovariateColumn.read(taken[name], ids, codes).place(len(placed), grid.target, grid.order)
+            for name in (*covariates.rows, *covariates.static)
+            if name in taken
+        }
+        panel = cls(
+            ids, placed, grid.indptr, grid.starts, grid.freq, columns, stamps.tz, notes,
+            covariates=tuple(beside[name] for name in covariates.rows),
+            static=tuple(
+                constant_in_series(beside[name], ids, grid.indptr)
+                for name in covariates.static
+                if name in beside
+            ),
+        )  # fmt: skip
+        return panel if static is None else panel.with_static(static, covariates)
+
+    def with_static(self, frame: Any, covariates: Covariates) -> Panel:
+        """Return the panel with static columns of a frame, in the place of those of the same name.
+
+        Args:
+            frame: A row per series: the id column, and some of the static columns. Rows of other series are
+                ignored.
+            covariates: Which columns are static.
+
+        Raises:
+            PanelError: If the frame lacks a series, has one twice, or holds none of the columns.
+        """
+        columns = {column.name: column for column in self.static}
+        for column in read_static(frame, self.columns.id_col, covariates.static, self.ids):
+            columns[column.name] = column
+        return replace(self, static=tuple(columns[name] for name in covariates.static if name in columns))
 
     def __eq__(self, other: object) -> bool:
         """Return whether all but the notes are equal, NaN being equal to NaN."""
@@ -113,6 +156,10 @@ class Panel:
             and np.array_equal(self.starts, other.starts)
             and np.array_equal(self.indptr, other.indptr)
             and np.array_equal(self.values, other.values, equal_nan=True)
+            and all(
+                len(own) == len(others) and all(a.equals(b) for a, b in zip(own, others, strict=True))
+                for own, others in ((self.covariates, other.covariates), (self.static, other.static))
+            )
         )
 
     __hash__ = None  # type: ignore[assignment]  # equal panels may hold arrays that no hash covers cheaply
@@ -216,6 +263,8 @@ class Panel:
     def to_frame(self) -> pd.DataFrame:
         """Return all rows as a long frame with the given column names, sorted by id and stamp.
 
+        Covariates of the rows come after the target, categories as pandas' categorical type.
+
         Example:
             >>> frame = pd.DataFrame({"unique_id": ["B", "A"], "ds": [1, 1], "y": [1, 2]})
             >>> Panel.from_frame(frame, freq=1).to_frame().values.tolist()
@@ -223,6 +272,15 @@ class Panel:
         """
         frame = self.key_frame(self.series_of_rows, self.all_stamps())
         frame[self.columns.target_col] = self.values.copy()
+        for column in self.covariates:
+            frame[column.name] = column.to_pandas()
+        return frame
+
+    def static_frame(self) -> pd.DataFrame:
+        """Return the ids and the static columns, a row per series."""
+        frame = pd.DataFrame({self.columns.id_col: pd.Series(self.ids)})
+        for column in self.static:
+            frame[column.name] = column.to_pandas()
         return frame
 
     def before(self, n_last: int) -> Panel:
@@ -277,7 +335,15 @@ class Panel:
         indptr = np.concatenate(([0], np.cumsum(lengths)))
         rows = np.arange(indptr[-1]) + np.repeat(self.indptr[kept] + skip - indptr[:-1], lengths)
         starts = self.freq.advance(self.starts[kept], skip)
-        return replace(self, ids=self.ids[kept], values=self.values[rows], indptr=indptr, starts=starts)
+        return replace(
+            self,
+            ids=self.ids[kept],
+            values=self.values[rows],
+            indptr=indptr,
+            starts=starts,
+            covariates=tuple(column.take(rows) for column in self.covariates),
+            static=tuple(column.take(kept) for column in self.static),
+        )
 
 
 def _check_positive(name: str, value: int) -> None:

@@ -6,6 +6,7 @@ step gathers each chunk from the one array of all rows.
 
 from pipelines.windows.calendar import calendar_phase
 from pipelines.windows.covariate_table import CovariateTable
+from pipelines.windows.covariates import CovariateState
 from pipelines.windows.eras import eras, held_out_eras
 from pipelines.windows.sampler import ChunkSampler
 from pipelines.windows.scales import loss_weights, usual_change
@@ -14,6 +15,7 @@ from pipelines.windows.table import LARGEST, SeriesTable
 __all__ = [
     "LARGEST",
     "ChunkSampler",
+    "CovariateState",
     "CovariateTable",
     "SeriesTable",
     "calendar_phase",
