@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tcn.layers.checks import check_positive, known_channels
+from tcn.layers.children import own_initializer
 
 __all__ = ["HorizonHead", "observed"]
 
@@ -58,26 +59,29 @@ class HorizonHead(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(horizon=horizon, outputs=outputs)
+        self.horizon, self.outputs = check_positive(horizon=horizon, outputs=outputs)
+        self.hidden = None
         if hidden is not None:
-            check_positive(hidden=hidden)
-        self.horizon = horizon
-        self.outputs = outputs
-        self.hidden = hidden
+            [self.hidden] = check_positive(hidden=hidden)
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.exact_dtype = keras.backend.result_type(self.compute_dtype, "float32")
         policy = self.dtype_policy if self.exact_dtype == self.compute_dtype else self.exact_dtype
-        options = {
-            "kernel_initializer": self.kernel_initializer,
-            "bias_initializer": self.bias_initializer,
-            "dtype": policy,
-        }
         self.before = None
-        if hidden is not None:
-            self.before = keras.layers.Dense(hidden, self.activation, name="before", **options)
-        self.out = keras.layers.Dense(horizon * outputs, name="out", **options)
+        if self.hidden is not None:
+            self.before = self._dense(self.hidden, "before", policy, activation=self.activation)
+        self.out = self._dense(self.horizon * self.outputs, "out", policy)
+
+    def _dense(self, units: int, name: str, policy: Any, **arguments: Any) -> Any:
+        return keras.layers.Dense(
+            units,
+            kernel_initializer=own_initializer(self.kernel_initializer, None),
+            bias_initializer=own_initializer(self.bias_initializer, None),
+            dtype=policy,
+            name=name,
+            **arguments,
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights."""
