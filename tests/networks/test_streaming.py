@@ -232,9 +232,7 @@ def test_compiled_steps_give_what_the_whole_gives(name):
     assert_same(pieces, flat(model(x, training=False)))
 
 
-@pytest.mark.skipif(
-    not implementation.is_eager(), reason="minutes of compiling; the contract tests it"
-)
+@pytest.mark.skipif(not implementation.is_eager(), reason="minutes of compiling; the contract tests it")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.usefixtures("eager")
 def test_every_layer_streams(case):
