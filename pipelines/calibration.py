@@ -137,7 +137,8 @@ def _held_out(network: Any, table: SeriesTable, plan: Plan, seed: int) -> Sample
         chunk = gatherer.gather(*(tf.repeat(chosen[None], members, axis=0) for chosen in (series, newest)))
         weight = tf.where(chunk.known, chunk.weight[..., None, None], 0.0)[0]
         location = tf.broadcast_to(chunk.inputs[0, :, network.context :, :1], tf.shape(weight))
-        return network.forecast_members(chunk.inputs), chunk.held_out, location, chunk.target[0], weight
+        quantiles = network.forecast_members(chunk.inputs, **chunk.features)
+        return quantiles, chunk.held_out, location, chunk.target[0], weight
 
     origins = plan.chunks * plan.origins_per_chunk
     size = members * origins * plan.horizon * len(network.quantiles)

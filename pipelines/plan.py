@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from pipelines.config import Settings
 from pipelines.errors import PanelError
 from pipelines.frequency import season_length_of
 from pipelines.panel import Panel
-from pipelines.windows import SeriesTable
+from pipelines.windows import CovariateTable, SeriesTable
 from tcn.receptive_field import dilations_for, receptive_field
 
 QUANTILES: Final = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -28,6 +28,10 @@ _LOOKS: Final = 20
 _STEPS_FOR_FEW: Final = 700
 _MANY_SERIES: Final = 100
 _LONG_LOOKBACK: Final = 100
+# Channels of an origin's state, and of the codes of steps ahead and where both meet.
+_WIDTH: Final = 128
+_CODE: Final = 32
+_MEETING: Final = 64
 # Rows are counted in 32 bits, and reach beyond both ends of the panel by a look-back or a horizon.
 MAX_ROWS: Final = 2**31 - 2**20
 
@@ -59,6 +63,10 @@ class Plan:
         memory_mb: Estimate of the memory that the panel and a training step take, without TensorFlow's own.
         seconds: Rough estimate of the training time on two cores.
         notes: What is special about the data, and how series that cannot teach are forecast.
+        past_channels: Covariates that are known up to each row.
+        ahead_features: Features of the steps ahead.
+        static_features: Features of a series that do not change.
+        known_steps: Steps ahead for which each feature of them is known; empty if all are for the horizon.
     """
 
     freq: str
@@ -83,6 +91,10 @@ class Plan:
     memory_mb: int
     seconds: int
     notes: tuple[str, ...]
+    past_channels: int = 0
+    ahead_features: int = 0
+    static_features: int = 0
+    known_steps: tuple[int, ...] = ()
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
@@ -128,12 +140,15 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
     origins = int(table.origins.sum())
     steps = _steps(settings, panel.n_series, observations, origins)
     field = receptive_field(kernel_size, dilations)
+    covariates = _Covariates.of(table.covariates)
     weights = _parameters(horizon, lookback, filters, kernel_size, len(dilations), table.phases)
+    weights += covariates.parameters(horizon, filters)
     span = max(lookback, field + 2 * max(season, 8)) + origins_per_chunk
-    windows = 6 * origins_per_chunk * (lookback + horizon * len(QUANTILES))
+    windows = 6 * origins_per_chunk * (lookback + horizon * (len(QUANTILES) + covariates.numbers_of_a_step))
     step_bytes = 4 * members * chunks * (windows + 20 * span * filters)
     stack = (field + origins_per_chunk) * len(dilations) * 7 * filters**2
-    flops = 6 * members * chunks * (origins_per_chunk * weights + stack)
+    products = origins_per_chunk * weights + stack + covariates.products(horizon, origins_per_chunk)
+    flops = 6 * members * chunks * products
     return Plan(
         freq=panel.freq.text,
         horizon=horizon,
@@ -154,9 +169,13 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
         chunks=chunks,
         origins_per_chunk=origins_per_chunk,
         learning_rate=2e-3,
-        memory_mb=round((panel.n_rows * 14 + step_bytes + 16 * members * weights) / 2**20),
+        memory_mb=round((panel.n_rows * 14 + covariates.bytes + step_bytes + 16 * members * weights) / 2**20),
         seconds=round(steps * flops / 60e9) + 6,
         notes=_notes(panel, table, steps),
+        past_channels=covariates.past,
+        ahead_features=covariates.ahead,
+        static_features=covariates.static,
+        known_steps=covariates.known_steps,
     )
 
 
@@ -220,10 +239,49 @@ def _field(lookback: int, season: int) -> int:
     return max(4 * min(lookback, max(3 * season, 16), _LONGEST_FIELD) // 5, 2)
 
 
-def _parameters(
-    horizon: int, lookback: int, filters: int, kernel_size: int, blocks: int, phases: int, width: int = 128
-) -> int:
+class _Covariates(NamedTuple):
+    """What covariates add to the sizes of a fit."""
+
+    past: int = 0
+    ahead: int = 0
+    static: int = 0
+    known_steps: tuple[int, ...] = ()
+    bytes: int = 0
+
+    @classmethod
+    def of(cls, table: CovariateTable | None) -> _Covariates:
+        if table is None:
+            return cls()
+        unknown = table.unknown.sum(axis=0)
+        known_steps = tuple((table.horizon - unknown).tolist()) if unknown.any() else ()
+        return cls(*table.sizes, known_steps, table.past.nbytes + table.ahead.nbytes + table.static.nbytes)
+
+    @property
+    def numbers_of_a_step(self) -> int:
+        """Numbers that an origin holds of a step ahead."""
+        return self.ahead + _CODE + 2 * _MEETING if self.ahead else 0
+
+    def parameters(self, horizon: int, filters: int) -> int:
+        """Trainable weights of one member."""
+        weights = self.past * filters + self.static * _WIDTH
+        if self.ahead:
+            weights += (self.ahead + 1) * _CODE + (_CODE + 1) * _CODE + _CODE + (_CODE + 1) * _MEETING
+            weights += _WIDTH + (_WIDTH + 1) * horizon * _CODE + _CODE * _MEETING
+            weights += _MEETING * len(QUANTILES) + horizon * self.ahead
+        return weights
+
+    def products(self, horizon: int, origins: int) -> int:
+        """Multiplications for a chunk beside one with each weight for each origin."""
+        if not self.ahead:
+            return 0
+        codes = max(len(set(self.known_steps)), 1) * (origins + horizon)
+        meetings = origins * horizon * _MEETING * (_CODE + len(QUANTILES))
+        return codes * (self.ahead + _CODE + _MEETING) * _CODE + meetings
+
+
+def _parameters(horizon: int, lookback: int, filters: int, kernel_size: int, blocks: int, phases: int) -> int:
     """Trainable weights of one member."""
+    width = _WIDTH
     head = (
         2 * (width + width * 256 + 256 + 256 * width + width) + width + (width + 1) * horizon * len(QUANTILES)
     )
@@ -252,4 +310,4 @@ def _notes(panel: Panel, table: SeriesTable, steps: int) -> tuple[str, ...]:
 def _readable(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(str, value)) or "-" if isinstance(value, list) else str(value)

@@ -136,7 +136,7 @@ def _compile(network: Any, optimizer: Any, table: SeriesTable, plan: Plan) -> An
 
     def loss_of(series: Any, newest: Any) -> Any:
         chunk = gatherer.gather(series, newest)
-        forecast = network.forecast_members(chunk.inputs, training=True)
+        forecast = network.forecast_members(chunk.inputs, **chunk.features, training=True)
         counts = tf.cast(chunk.known & ~chunk.held_out, tf.float32)
         error = pinball(chunk.target, forecast, quantiles) * counts * chunk.weight[..., None, None]
         return tf.reduce_sum(error) / tf.maximum(tf.reduce_sum(counts), 1.0)

@@ -33,9 +33,13 @@ def build_network(plan: Plan, seed: int) -> ForkingTCN:
         dilations=plan.dilations,
         members=plan.members,
         seed=seed,
+        past_channels=plan.past_channels,
+        ahead_features=plan.ahead_features,
+        static_features=plan.static_features,
+        known_steps=plan.known_steps or None,
         name="forking_tcn",
     )
-    network.build((None, None, 5))
+    network.build((None, None, 5 + plan.past_channels))
     return network
 
 

@@ -18,7 +18,8 @@ class Chunk(NamedTuple):
     """Chunks of every member.
 
     Attributes:
-        inputs: ``(members, chunks, context + origins, 5)``.
+        inputs: ``(members, chunks, context + origins, 5 + past channels)``.
+        features: What is known in advance and of the series, as ``forecast_members`` takes it.
         target: ``(members, chunks, origins, horizon)``, 0 where unknown.
         known: Like ``target``: whether there is a value, after an origin that may be one.
         held_out: Like ``target``: whether the member must not learn from it.
@@ -26,6 +27,7 @@ class Chunk(NamedTuple):
     """
 
     inputs: Any
+    features: dict[str, Any]
     target: Any
     known: Any
     held_out: Any
@@ -90,6 +92,7 @@ class ChunkGatherer:
         begin, end = (self.held_out[:, i, None, None] for i in (0, 1))
         return Chunk(
             inputs=inputs,
+            features=self.device.features(series, newest, self.origins - 1),
             target=tf.where(finite, target, 0.0),
             known=finite & allowed,
             held_out=frames((era >= begin) & (era < end), self.horizon),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipelines.network.covariates import DeviceCovariates
 from pipelines.windows import SeriesTable
 
 
@@ -23,6 +24,7 @@ class DeviceTable:
         begin: ``(series,)`` first row of each series.
         end: ``(series,)`` one past its last row.
         offset: ``(series,)`` what to add to a value to get the level.
+        covariates: What else is known, or None.
     """
 
     values: Any
@@ -32,6 +34,7 @@ class DeviceTable:
     begin: Any
     end: Any
     offset: Any
+    covariates: DeviceCovariates | None = None
 
     @classmethod
     def from_table(cls, table: SeriesTable) -> DeviceTable:
@@ -45,6 +48,7 @@ class DeviceTable:
             begin=tf.constant(pointers[:-1]),
             end=tf.constant(pointers[1:]),
             offset=tf.constant(table.offset),
+            covariates=None if table.covariates is None else DeviceCovariates.from_table(table.covariates),
         )
 
     def chunk(self, series: Any, newest: Any, before: int, after: int) -> tuple[Any, Any]:
@@ -57,7 +61,8 @@ class DeviceTable:
             after: Rows to gather after it.
 
         Returns:
-            Network inputs ``(..., before, 5)``, and targets ``(..., before + after)``, NaN where unobserved.
+            Network inputs ``(..., before, 5 + past channels)``, and targets ``(..., before + after)``, NaN
+            where unobserved.
         """
         row = newest[..., None] + tf.range(1 - before, after + 1)
         begin, end = tf.gather(self.begin, series)[..., None], tf.gather(self.end, series)[..., None]
@@ -73,4 +78,23 @@ class DeviceTable:
             tf.cast(tf.gather(self.phase, past), tf.float32),
             tf.where(inside[..., :before], tf.gather(self.change, past), 0.0),
         ]
-        return tf.stack(channels, axis=-1), tf.where(observed, values, np.nan)
+        inputs = tf.stack(channels, axis=-1)
+        if self.covariates is not None:
+            inputs = tf.concat([inputs, self.covariates.channels(past, inside[..., :before])], axis=-1)
+        return inputs, tf.where(observed, values, np.nan)
+
+    def features(self, series: Any, newest: Any, before: int) -> dict[str, Any]:
+        """Gather what is known in advance and of the series, as ``forecast_members`` takes it.
+
+        Args:
+            series: ``(...)`` positions of series.
+            newest: ``(...)`` rows of the newest origins.
+            before: Rows from the oldest origin to the newest.
+
+        Returns:
+            Arguments by name: see ``DeviceCovariates.features``. None without covariates.
+        """
+        if self.covariates is None:
+            return {}
+        begin, end = tf.gather(self.begin, series), tf.gather(self.end, series)
+        return self.covariates.features(series, begin, end, newest, before)

@@ -44,7 +44,7 @@ def forecast_origins(
         ``(runs, count, horizon, quantiles)`` in the original units, oldest origin first. Origins before a
         series' first row hold forecasts without meaning.
     """
-    width = max(network.lookback, network.horizon * len(network.quantiles)) * network.members
+    width = max(network.lookback, network.horizon * _numbers_of_a_step(network)) * network.members
     # Far apart, origins share nothing worth computing together.
     run = 1 if stride > network.context else min(count, max(1, _BUDGET // (8 * width)))
     parts = -(-count // run)
@@ -63,21 +63,29 @@ def forecast_origins(
     which, last = np.resize(which, filled), np.resize(last, filled)
     out = np.empty((total, run, network.horizon, len(network.quantiles)), np.float32)
     for k in range(0, filled, batch):
-        inputs, _ = device.chunk(which[k : k + batch], last[k : k + batch], before, 0)
-        out[k : k + batch] = forecast(inputs).numpy()[: total - k]
+        chosen = which[k : k + batch], last[k : k + batch]
+        inputs, _ = device.chunk(*chosen, before, 0)
+        features = device.features(*chosen, (run - 1) * stride)
+        out[k : k + batch] = forecast(inputs, features).numpy()[: total - k]
     out = out.reshape(len(series), parts * run, *out.shape[2:])[:, parts * run - count :]
     return _in_original_units(out, table, series, newest[:, None] - stride * np.arange(count - 1, -1, -1))
 
 
+def _numbers_of_a_step(network: Any) -> int:
+    """Floats that a step ahead of an origin takes: its quantiles, or what they are made of."""
+    return len(network.quantiles) if network.ahead is None else 2 * network.ahead.hidden
+
+
 def _compiled(network: Any, stride: int) -> Callable[..., Any]:
-    """Return the compiled function from inputs ``(batch, time, 5)`` to the mean forecast of the members."""
+    """Return the compiled function from inputs and features to the mean forecast of the members."""
     functions = _COMPILED.setdefault(network, {})
     if stride not in functions:
         owner = weakref.ref(network)
 
         @tf.function(jit_compile=True, autograph=False)
-        def forecast(inputs: Any) -> Any:
-            members = owner().forecast_members(inputs[None], stride=stride)  # type: ignore[union-attr]
+        def forecast(inputs: Any, features: dict[str, Any]) -> Any:
+            shared = {name: values[None] for name, values in features.items()}
+            members = owner().forecast_members(inputs[None], **shared, stride=stride)  # type: ignore[union-attr]
             return tf.reduce_mean(members, axis=0)
 
         functions[stride] = forecast

@@ -1,5 +1,6 @@
 """Layers that compute the members of an ensemble side by side: the first axis counts members."""
 
+from tcn.members.ahead import MemberAhead
 from tcn.members.dense import MemberDense
 from tcn.members.gated import MemberGLUBlock, MemberRMSNorm
 from tcn.members.head import MemberQuantileHead
@@ -7,6 +8,7 @@ from tcn.members.origin import OriginView, OriginWindow
 from tcn.members.position import PositionFeatures
 
 __all__ = [
+    "MemberAhead",
     "MemberDense",
     "MemberGLUBlock",
     "MemberQuantileHead",

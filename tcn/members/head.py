@@ -32,8 +32,9 @@ class MemberQuantileHead(keras.layers.Layer):
         seed: Integer that fixes initial weights and dropout.
 
     Input shape:
-        State `(members, batch, origins, width)` and a `baseline` `(members, batch, origins, horizon)` that is
-        added to the median.
+        State `(members, batch, origins, width)`, a `baseline` `(members, batch, origins, horizon)` that is
+        added to the median and, where more is known of the steps ahead, `known` `(members, batch, origins,
+        horizon, quantiles)`, which is added to what median and spreads are made of.
 
     Output shape:
         `(members, batch, origins, horizon, quantiles)`.
@@ -107,12 +108,14 @@ class MemberQuantileHead(keras.layers.Layer):
             down.build((*input_shape[:-1], self.hidden))
         self.out.build(input_shape)
 
-    def call(self, state: Any, baseline: Any, training: bool = False) -> Any:
+    def call(self, state: Any, baseline: Any, known: Any = None, training: bool = False) -> Any:
         """Turn the states of origins into their quantiles."""
         for norm, up, drop, down in zip(self.norms, self.up, self.drop, self.down, strict=False):
             state = state + down(drop(ops.silu(up(norm(state))), training=training))
         out = self.out(self.norms[-1](state))
         out = ops.reshape(out, (*ops.shape(out)[:-1], self.horizon, len(self.quantiles)))
+        if known is not None:
+            out = out + known
         median = out[..., self.middle : self.middle + 1] + baseline[..., None]
         spread = ops.softplus(out - SPREAD_BIAS)
         above = ops.cumsum(spread[..., self.middle + 1 :], axis=-1)

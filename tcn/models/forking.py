@@ -9,6 +9,7 @@ from keras import ops
 
 from tcn.layers.checks import check_each_positive, check_positive, check_rate, check_seed
 from tcn.members import (
+    MemberAhead,
     MemberDense,
     MemberGLUBlock,
     MemberQuantileHead,
@@ -17,9 +18,12 @@ from tcn.members import (
     PositionFeatures,
 )
 from tcn.memory import extend
-from tcn.receptive_field import receptive_field
+from tcn.receptive_field import is_integer, receptive_field
 
 __all__ = ["ForkingTCN"]
+
+# Covariates are clipped there, so that none of any size makes a forecast that is not finite.
+_FARTHEST = 100.0
 
 
 @keras.saving.register_keras_serializable(package="tcn")
@@ -47,18 +51,28 @@ class ForkingTCN(keras.Model):
         dropout: Dropout rate in the head.
         members: Size of the ensemble.
         seed: Integer that fixes all initial weights and dropout.
+        past_channels: Further channels of the series that are known up to each step.
+        ahead_features: Features of each step that are known before it.
+        static_features: Features of a series that do not change.
+        known_steps: Steps ahead for which each of the features ahead is known, where it is not the whole
+            horizon: what stands beyond them is not looked at. None if all are known for all steps.
 
     Input shape:
-        `(batch, time, 5)`: value (the last observed one where `observed` is 0), observed (0 or 1), offset
-        (what to add to a value to get its level), phase, change (usual size of a change, which counts as one
-        more observation when a window is scaled).
+        `(batch, time, 5 + past_channels)`: value (the last observed one where `observed` is 0), observed (0
+        or 1), offset (what to add to a value to get its level), phase, change (usual size of a change, which
+        counts as one more observation when a window is scaled), and what else is known of each step.
+
+        With features ahead or static ones, a dictionary of that as `"series"`, of `"ahead"`, `(batch, time +
+        horizon, ahead_features)`, whose step t is that of the series, and of `"static"`, `(batch,
+        static_features)`; what there are no features of is left out. Such features, and further channels,
+        should be of the size of 1; they are clipped at 100.
 
     Output shape:
         `(batch, time, horizon, quantiles)`, in the units of the values.
 
     Raises:
-        ValueError: If a size is not a positive integer, `dropout` not a rate, or the quantiles are not as
-            described.
+        ValueError: If a size is not a positive integer, a number of channels or features not an integer from
+            0, `dropout` not a rate, the quantiles are not as described, or inputs are missing.
 
     Example:
         >>> import numpy as np
@@ -66,6 +80,13 @@ class ForkingTCN(keras.Model):
         >>> quantiles = (0.1, 0.5, 0.9)
         >>> network = ForkingTCN(horizon=3, quantiles=quantiles, lookback=8, dilations=(1, 2), members=2)
         >>> tuple(network(np.ones((1, 20, 5), "float32")).shape)
+        (1, 20, 3, 3)
+
+        What is known of the three steps after the last one comes with it:
+
+        >>> network = ForkingTCN(3, quantiles, lookback=8, dilations=(1, 2), ahead_features=2)
+        >>> inputs = {"series": np.ones((1, 20, 5), "float32"), "ahead": np.ones((1, 23, 2), "float32")}
+        >>> tuple(network(inputs).shape)
         (1, 20, 3, 3)
 
     Reference:
@@ -88,6 +109,10 @@ class ForkingTCN(keras.Model):
         dropout: float = 0.2,
         members: int = 1,
         seed: int = 0,
+        past_channels: int = 0,
+        ahead_features: int = 0,
+        static_features: int = 0,
+        known_steps: Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -101,6 +126,12 @@ class ForkingTCN(keras.Model):
         self.quantiles = tuple(float(q) for q in quantiles)
         [self.dropout] = check_rate(dropout=dropout)
         self.seed = check_seed(seed)
+        self.past_channels, self.ahead_features, self.static_features = _counts(
+            past_channels=past_channels, ahead_features=ahead_features, static_features=static_features
+        )
+        self.known_steps = known_steps
+        if known_steps is not None:
+            [self.known_steps] = check_each_positive(known_steps=known_steps)
 
         seeds = iter(np.random.SeedSequence(self.seed).generate_state(16 + len(self.dilations)).tolist())
         self.windows = OriginWindow(self.lookback, self.season_length, name="windows")
@@ -128,6 +159,18 @@ class ForkingTCN(keras.Model):
             seed=next(seeds) // 16,
             name="head",
         )
+        self.ahead = None
+        if self.ahead_features:
+            self.ahead = MemberAhead(
+                self.horizon,
+                len(self.quantiles),
+                linear_output=len(self.quantiles) // 2,
+                known_steps=self.known_steps,
+                dropout=self.dropout,
+                members=self.members,
+                seed=next(seeds) // 16,
+                name="ahead",
+            )
 
     @property
     def receptive_field(self) -> int:
@@ -139,19 +182,21 @@ class ForkingTCN(keras.Model):
         """Steps before an origin that its forecast can depend on."""
         return max(self.lookback - 1, self.receptive_field - 1 + self.positions.context)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the weights."""
+    def build(self, input_shape: Any) -> None:
+        """Create the weights; the shape of the inputs does not matter to them."""
         lead = (self.members, None, None)
         self.long_kernel.build((*lead, 2 * self.lookback))
-        self.stem.build((*lead, 4))
+        self.stem.build((*lead, 4 + self.past_channels))
         for block in self.blocks:
             block.build((*lead, self.filters))
         self.norm.build((*lead, self.filters))
         self.project.build((*lead, self.filters))
-        self.describe.build((*lead, 6))
+        self.describe.build((*lead, 6 + self.static_features))
         if self.phases > 1:
             self.embed.build((*lead, self.phases))
         self.head.build((*lead, self.width))
+        if self.ahead is not None:
+            self.ahead.build((*lead, self.width), (*lead, self.ahead_features))
         self.seasons = self.add_weight(
             name="seasons",
             shape=(self.members, self.lookback, self.horizon),
@@ -165,14 +210,27 @@ class ForkingTCN(keras.Model):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Forecast from every step, those without a full window included."""
-        padded = extend(self, inputs, self.context)
-        return ops.mean(self.forecast_members(padded[None], training=training), axis=0)
+        series, ahead, static = self._split(inputs)
+        padded = extend(self, series, self.context)
+        members = self.forecast_members(
+            padded[None],
+            ahead=None if ahead is None else ahead[None, :, 1:],
+            static=None if static is None else static[None],
+            training=training,
+        )
+        return ops.mean(members, axis=0)
 
-    def forecast_members(self, inputs: Any, stride: int = 1, training: bool = False) -> Any:
+    def forecast_members(
+        self, inputs: Any, ahead: Any = None, static: Any = None, stride: int = 1, training: bool = False
+    ) -> Any:
         """Forecast of each member at every `stride`-th step that has its whole context.
 
         Args:
-            inputs: `(members or 1, batch, time, 5)`; a leading axis of 1 is shown to every member.
+            inputs: `(members or 1, batch, time, 5 + past_channels)`; a leading axis of 1 is shown to every
+                member.
+            ahead: `(members or 1, batch, steps, ahead_features)`, features of the steps after the first
+                origin, up to `horizon` steps after the last one; None if there are none.
+            static: `(members or 1, batch, static_features)`, or None.
             stride: Steps from one origin to the next; the last step need not be an origin.
             training: Whether dropout is active.
 
@@ -182,19 +240,40 @@ class ForkingTCN(keras.Model):
         phase, rows = inputs[..., 3], [inputs[..., i] for i in (0, 1, 2, 4)]
         begin = self.context - (self.lookback - 1)
         view = self.windows(*(part[..., begin:] for part in rows), stride=stride)
-        hidden, center, spread = self._stack(rows, stride)
+        hidden, center, spread = self._stack(rows, inputs[..., 5:], stride)
         facts = [
             view.facts,
             ops.clip((view.location - center) / spread, -5.0, 5.0),
             ops.clip(ops.log(spread / view.scale), -3.0, 3.0),
         ]
+        if static is not None:
+            shape = (*ops.shape(view.facts)[:3], self.static_features)
+            facts.append(ops.broadcast_to(ops.clip(static, -_FARTHEST, _FARTHEST)[:, :, None], shape))
         state = self.long_kernel(ops.concatenate([view.window, view.observed], axis=-1))
         state = state + self.project(self.norm(hidden)) + self.describe(ops.concatenate(facts, axis=-1))
         if self.phases > 1:
             index = ops.cast(phase[..., self.context :: stride], "int32")
             state = state + self.embed(ops.one_hot(index, self.phases, dtype=state.dtype))
-        quantiles = self.head(state, self._repeat_seasons(view.window), training=training)
+        known = None
+        if self.ahead is not None:
+            ahead = ops.clip(ahead, -_FARTHEST, _FARTHEST)
+            known = self.ahead(state, ahead, stride=stride, training=training)
+        quantiles = self.head(state, self._repeat_seasons(view.window), known, training=training)
         return view.location[..., None] + view.scale[..., None] * self._calibrated(quantiles)
+
+    def _split(self, inputs: Any) -> tuple[Any, Any, Any]:
+        """Series, features ahead and static features of the inputs, None where there are no features."""
+        counts = {"ahead": self.ahead_features, "static": self.static_features}
+        wanted = {"series", *(name for name, count in counts.items() if count)}
+        given = set(inputs) if isinstance(inputs, dict) else {"series"}
+        if given != wanted:
+            raise ValueError(
+                f"Inputs must be a dictionary of {sorted(wanted)}, or an array if that is the series alone. "
+                f"Received: {sorted(given)}"
+            )
+        if not isinstance(inputs, dict):
+            return inputs, None, None
+        return inputs["series"], inputs.get("ahead"), inputs.get("static")
 
     def _calibrated(self, quantiles: Any) -> Any:
         """Apply what was found on data held out from training."""
@@ -202,10 +281,13 @@ class ForkingTCN(keras.Model):
         median = quantiles[..., middle : middle + 1]
         return self.shrink * median + self.widen * (quantiles - median)
 
-    def _stack(self, rows: list[Any], stride: int) -> tuple[Any, Any, Any]:
+    def _stack(self, rows: list[Any], past: Any, stride: int) -> tuple[Any, Any, Any]:
         """State of the dilated stack at the origins, with the center and scale of its channels there."""
         begin = self.context - (self.receptive_field - 1 + self.positions.context)
         channels, center, scale = self.positions(*(part[..., begin:] for part in rows))
+        if self.past_channels:
+            newest = ops.clip(past[..., -channels.shape[-2] :, :], -_FARTHEST, _FARTHEST)
+            channels = ops.concatenate([channels, newest], axis=-1)
         hidden = self.stem(channels)
         for block in self.blocks:
             hidden = block(hidden)
@@ -245,4 +327,16 @@ class ForkingTCN(keras.Model):
             "dropout": self.dropout,
             "members": self.members,
             "seed": self.seed,
+            "past_channels": self.past_channels,
+            "ahead_features": self.ahead_features,
+            "static_features": self.static_features,
+            "known_steps": None if self.known_steps is None else list(self.known_steps),
         }
+
+
+def _counts(**values: object) -> list[int]:
+    """Integers from 0, as those of Python."""
+    for name, value in values.items():
+        if not is_integer(value, minimum=0):
+            raise ValueError(f"'{name}' must be an integer from 0. Received: {name}={value!r}")
+    return [int(value) for value in values.values()]  # type: ignore[call-overload]

@@ -1,18 +1,33 @@
 """The network against a loop over origins that reads its weights."""
 
+import json
 import math
+import re
+import subprocess
+import sys
 
+import keras
 import numpy as np
 import pytest
 from layer_oracles import clip, origin_window, position_features
 
+from tcn.members import MemberDense
 from tcn.models import ForkingTCN
 
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
 HORIZON, PHASES, MEMBERS = 3, 7, 2
 
 
-def make(lookback, season_length, dilations, seed=0):
+PAST, AHEAD, STATIC = 2, 3, 2
+COVARIATES = {
+    "past_channels": PAST,
+    "ahead_features": AHEAD,
+    "static_features": STATIC,
+    "known_steps": [3, 3, 1],
+}
+
+
+def make(lookback, season_length, dilations, seed=0, **covariates):
     network = ForkingTCN(
         HORIZON,
         QUANTILES,
@@ -26,6 +41,7 @@ def make(lookback, season_length, dilations, seed=0):
         hidden=5,
         members=MEMBERS,
         seed=seed,
+        **covariates,
     )
     network.build((None, None, 5))
     rng = np.random.default_rng(seed)
@@ -47,6 +63,18 @@ def inputs_for(network, more=6, seed=0):
     return np.stack([values, observed, level, phase, change], -1).astype("float32")
 
 
+def covariates_for(network, inputs, seed=0):
+    """Inputs of a network with covariates of all roles, for a series."""
+    rng = np.random.default_rng(seed)
+    batch, steps, _ = inputs.shape
+    past, ahead = rng.normal(size=(batch, steps, PAST)), rng.normal(size=(batch, steps + HORIZON, AHEAD))
+    return {
+        "series": np.concatenate([inputs, past], axis=-1).astype("float32"),
+        "ahead": ahead.astype("float32"),
+        "static": rng.normal(size=(batch, STATIC)).astype("float32"),
+    }
+
+
 def dense(layer, x, m):
     return x @ layer.kernel.numpy()[m].astype(float) + (0 if layer.bias is None else layer.bias.numpy()[m, 0])
 
@@ -55,9 +83,9 @@ def normal(layer, x, m):
     return x / np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + 1e-6) * layer.gain.numpy()[m].reshape(-1)
 
 
-def forecast_of(network, m, history):
-    """Member m's forecast from the end of one history `(time, 5)`, a step at a time."""
-    values, observed, offset, phase, change = history.astype(float).T
+def forecast_of(network, m, history, ahead=None, static=()):
+    """Member m's forecast from the end of one history `(time, 5 + past)`, a step at a time."""
+    values, observed, offset, phase, change, *past = history.astype(float).T
     back = slice(len(values) - network.lookback, None)
     window, known, (location,), (scale,), facts = origin_window(
         values[back], observed[back], offset[-1], change[-1], network.lookback, network.season_length
@@ -69,7 +97,7 @@ def forecast_of(network, m, history):
         each, (center,), (spread,) = position_features(
             values[part], observed[part], offset[end - 1], change[end - 1], network.season_length
         )
-        channels.append(each)
+        channels.append([*each, *(channel[end - 1] for channel in past)])
     hidden = dense(network.stem, np.array(channels), m)
     for block in network.blocks:
         calm, rate, size = normal(block.norm, hidden, m), block.dilation_rate, block.kernel_size
@@ -80,14 +108,16 @@ def forecast_of(network, m, history):
             out.append(hidden[t] + dense(block.mix, signal / (1 + np.exp(-gate)), m))
         hidden = np.array(out)
     assert len(hidden) == 1
-    facts = [*facts, clip((location - center) / spread, 5), clip(math.log(spread / scale), 3)]
+    facts = [*facts, clip((location - center) / spread, 5), clip(math.log(spread / scale), 3), *static]
     state = dense(network.long_kernel, np.array([*window, *known]), m)
     state = state + dense(network.project, normal(network.norm, hidden[0], m), m)
     state = state + dense(network.describe, np.array(facts), m)
     state = state + network.embed.kernel.numpy()[m][int(phase[-1])]
     path = np.array(window) @ network.seasons.numpy()[m]
     every = [np.broadcast_to(x, (MEMBERS, 1, 1, len(x))).astype("float32") for x in (state, path)]
-    quantiles = network.head(*every)[m, 0, 0].numpy()  # the head has a test of its own
+    if ahead is not None:
+        every.append(network.ahead(every[0], np.broadcast_to(ahead, (MEMBERS, 1, *ahead.shape))))
+    quantiles = network.head(*every)[m, 0, 0].numpy()  # these layers have tests of their own
     median = quantiles[:, len(QUANTILES) // 2, None]
     shrink, widen = float(network.shrink), float(network.widen)
     return location + scale * (shrink * median + widen * (quantiles - median))
@@ -154,3 +184,161 @@ def test_a_configuration_makes_the_same_network():
     twin.set_weights(network.get_weights())
     inputs = inputs_for(network)
     np.testing.assert_array_equal(twin(inputs), network(inputs))
+
+
+# Covariates
+
+
+@pytest.fixture(scope="module")
+def with_covariates():
+    network = make(9, 7, (1, 2), **COVARIATES)
+    return network, covariates_for(network, inputs_for(network))
+
+
+def test_with_covariates_every_origin_equals_a_loop(with_covariates):
+    network, inputs = with_covariates
+    series, ahead, static = (inputs[name] for name in ("series", "ahead", "static"))
+    context = network.context
+    shown = {"ahead": ahead[None, :, context + 1 :], "static": static[None]}
+    found = network.forecast_members(series[None], **shown).numpy()
+    strided = network.forecast_members(series[None], **shown, stride=3).numpy()
+    for m, b, k in np.ndindex(MEMBERS, 2, 7):
+        now = context + k
+        expected = forecast_of(
+            network, m, series[b, k : now + 1], ahead[b, now + 1 : now + 1 + HORIZON], static[b]
+        )
+        np.testing.assert_allclose(found[m, b, k], expected, rtol=1e-4, atol=1e-4)
+        if k % 3 == 0:
+            np.testing.assert_allclose(strided[m, b, k // 3], expected, rtol=1e-4, atol=1e-4)
+    called = network(inputs).numpy()
+    np.testing.assert_allclose(called[:, context:], found.mean(axis=0), rtol=1e-4, atol=1e-4)
+
+
+def test_a_call_is_causal_in_every_covariate(with_covariates):
+    network, inputs = with_covariates
+    steps, origin = inputs["series"].shape[1], 20
+    first = network(inputs).numpy()
+    for name, begin in (("series", origin + 1), ("ahead", origin + 1 + HORIZON)):
+        spoiled = {**inputs, name: inputs[name].copy()}
+        spoiled[name][:, begin:, -PAST:] += 1.0
+        second = network(spoiled).numpy()
+        np.testing.assert_array_equal(second[:, : origin + 1], first[:, : origin + 1])
+        assert (second[:, origin + 1] != first[:, origin + 1]).any()
+    # The last feature is known one step ahead.
+    spoiled = {**inputs, "ahead": inputs["ahead"].copy()}
+    spoiled["ahead"][:, origin + 2 :, 2] = np.nan
+    second = network(spoiled).numpy()
+    np.testing.assert_array_equal(second[:, : origin + 1], first[:, : origin + 1])
+    assert np.isnan(second[:, origin + 1 : steps]).any()
+
+
+@pytest.mark.parametrize("name", ["series", "ahead", "static"])
+@pytest.mark.parametrize("size", [3e38, -3e38, 1e-38])
+def test_covariates_of_any_size_give_finite_forecasts_in_order(with_covariates, name, size):
+    network, inputs = with_covariates
+    extreme = {**inputs, name: inputs[name].copy()}
+    extreme[name][..., -PAST:] = size
+    out = network(extreme).numpy()
+    assert np.isfinite(out).all()
+    assert (np.diff(out, axis=-1) >= 0).all()
+
+
+@pytest.mark.parametrize("role", ["past_channels", "ahead_features", "static_features"])
+def test_each_role_works_alone(role):
+    network = make(5, 3, (1,), **{role: 2})
+    base = inputs_for(network)
+    inputs = {name: part[..., :2] for name, part in covariates_for(network, base).items() if name != "series"}
+    if role == "past_channels":
+        shown = covariates_for(network, base)["series"]
+    else:
+        name = role.split("_")[0]
+        shown = {"series": base, name: inputs[name]}
+    out = network(shown).numpy()
+    assert out.shape == (2, base.shape[1], HORIZON, len(QUANTILES))
+    if role != "past_channels":
+        np.testing.assert_array_equal(network({**shown, name: shown[name] + 1.0}).numpy() == out, False)
+
+
+@pytest.mark.parametrize("given", [["series"], ["series", "static"], ["ahead", "static"], None])
+def test_inputs_that_are_missing_are_named(with_covariates, given):
+    network, inputs = with_covariates
+    wrong = inputs["series"] if given is None else {name: inputs[name] for name in given}
+    rule = f"must be a dictionary of ['ahead', 'series', 'static']*Received: {sorted(given or ['series'])}"
+    with pytest.raises(ValueError, match=re.escape(rule).replace(r"\*", ".*")):
+        network(wrong)
+
+
+@pytest.mark.parametrize("name", ["past_channels", "ahead_features", "static_features"])
+@pytest.mark.parametrize("bad", [-1, 1.5, True, "2"])
+def test_numbers_of_covariates_are_integers_from_0(name, bad):
+    with pytest.raises(ValueError, match=f"'{name}' must be an integer from 0. Received: {name}="):
+        ForkingTCN(2, (0.5,), lookback=4, **{name: bad})
+
+
+def test_without_covariates_the_seeds_are_those_of_its_layers_alone():
+    """What a seed gives stays what it is, whatever else a network can read."""
+    network = ForkingTCN(
+        HORIZON, QUANTILES, lookback=5, phases=2, filters=3, dilations=(1, 2), width=4, hidden=5, seed=9
+    )
+    network.build((None, None, 5))
+    seeds = np.random.SeedSequence(9).generate_state(18).tolist()
+    parts = {
+        "long_kernel": MemberDense(4, seed=seeds[0]),
+        "stem": MemberDense(3, seed=seeds[1]),
+        "block_0/conv": MemberDense(6, seed=2 * (seeds[2] // 2)),
+        "block_1/mix": MemberDense(3, seed=2 * (seeds[3] // 2) + 1),
+        "project": MemberDense(4, seed=seeds[4]),
+        "describe": MemberDense(4, seed=seeds[5]),
+        "embed": MemberDense(4, use_bias=False, scale=0.3, seed=seeds[6]),
+        "head/out": MemberDense(HORIZON * len(QUANTILES), scale=0.3, seed=seeds[7] // 16 + 4),
+    }
+    kernels = {v.path.split("/", 1)[1].removesuffix("/kernel"): v.numpy() for v in network.weights}
+    for name, layer in parts.items():
+        layer.build((1, None, kernels[name].shape[1]))
+        np.testing.assert_array_equal(layer.kernel.numpy(), kernels[name], err_msg=name)
+    assert kernels["stem"].shape == (1, 4, 3)
+    assert kernels["describe"].shape == (1, 6, 4)
+    assert not any("ahead" in v.path for v in network.variables)
+
+
+def test_covariates_leave_the_initial_weights_of_the_other_layers():
+    plain, more = (ForkingTCN(HORIZON, QUANTILES, 5, seed=4, **kw) for kw in ({}, COVARIATES))
+    for network in (plain, more):
+        network.build((None, None, 5))
+    weights = [
+        {v.path.split("/", 1)[1]: v.numpy() for v in network.trainable_variables} for network in (plain, more)
+    ]
+    other = {name for name in weights[1] if name not in weights[0]}
+    assert {name.split("/")[0] for name in other} == {"ahead"}
+    changed = {name for name in weights[0] if weights[0][name].shape != weights[1][name].shape}
+    assert changed == {"stem/kernel", "describe/kernel"}
+    for name in weights[0].keys() - changed:
+        np.testing.assert_array_equal(weights[0][name], weights[1][name], err_msg=name)
+
+
+RELOAD = """
+import sys, tcn, keras, numpy as np
+kept = dict(np.load(sys.argv[1]))
+expected = kept.pop("expected")
+model = keras.saving.load_model(sys.argv[2], compile=False, safe_mode=True)
+print(float(np.abs(np.asarray(model(kept)) - expected).max()), model.get_config()["known_steps"])
+"""
+
+
+def test_a_network_with_covariates_comes_back_in_a_fresh_process(with_covariates, tmp_path):
+    network, inputs = with_covariates
+    twin = ForkingTCN.from_config(json.loads(json.dumps(network.get_config())))
+    assert twin.get_config() == network.get_config()
+    np.savez(tmp_path / "inputs.npz", **inputs, expected=network(inputs).numpy())
+    network.save(tmp_path / "network.keras")
+    command = [sys.executable, "-c", RELOAD, str(tmp_path / "inputs.npz"), str(tmp_path / "network.keras")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert run.stdout.split(maxsplit=1) == ["0.0", "[3, 3, 1]\n"]
+
+
+def test_a_network_with_covariates_is_part_of_a_functional_model(with_covariates):
+    network, inputs = with_covariates
+    symbolic = {name: keras.Input(part.shape[1:], name=name) for name, part in inputs.items()}
+    model = keras.Model(symbolic, network(symbolic))
+    np.testing.assert_allclose(model(inputs).numpy(), network(inputs).numpy(), rtol=1e-5, atol=1e-5)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from layer_oracles import check_layer, origin_window, position_features
 
 from tcn.members import (
+    MemberAhead,
     MemberDense,
     MemberGLUBlock,
     MemberQuantileHead,
@@ -336,3 +337,117 @@ class TestMemberQuantileHead:
     def test_a_horizon_has_a_step(self):
         with pytest.raises(ValueError, match=r"at least 1\. Received: horizon=0"):
             MemberQuantileHead(0, DECILES)
+
+
+def ahead_layer(known_steps=None, **arguments):
+    layer = MemberAhead(
+        3, 5, linear_output=2, known_steps=known_steps, filters=4, hidden=7, members=2, **arguments
+    )
+    layer.build((2, None, None, 6), (2, None, None, 3))
+    return vary(layer)
+
+
+class TestMemberAhead:
+    def test_contract(self, tmp_path):
+        arguments = {
+            "horizon": 3,
+            "outputs": 5,
+            "linear_output": 2,
+            "known_steps": [3, 1, 2],
+            "filters": 4,
+            "hidden": 7,
+            "members": 2,
+            "seed": 3,
+        }
+        check_layer(tmp_path, MemberAhead, arguments, random(2, 3, 4, 6), random(1, 3, 6, 3))
+
+    @pytest.mark.parametrize("known_steps", [None, (3, 3, 1), (1, 2, 3)])
+    @pytest.mark.parametrize("stride", [1, 2])
+    @pytest.mark.parametrize("shared", [False, True])
+    def test_equals_a_loop_over_origins_and_steps(self, known_steps, stride, shared):
+        layer, origins = ahead_layer(known_steps), 4
+        state = random(2, 3, origins, 6)
+        features = random(1 if shared else 2, 3, (origins - 1) * stride + 3, 3, seed=1)
+        found = layer(state, features, stride=stride).numpy()
+        weights = {v.path.split("/", 1)[1]: v.numpy().astype(float) for v in layer.trainable_variables}
+
+        def normal(x, name, m):
+            return x / np.sqrt((x**2).mean() + 1e-6) * weights[f"{name}/gain"][m].ravel()
+
+        def dense(x, name, m):
+            return x @ weights[f"{name}/kernel"][m] + weights.get(f"{name}/bias", np.zeros((2, 1, 1)))[m, 0]
+
+        def silu(x):
+            return x / (1 + np.exp(-x))
+
+        assert found.shape == (2, 3, origins, 3, 5)
+        for m, b, o, k in np.ndindex(2, 3, origins, 3):
+            question = dense(normal(state[m, b, o], "state_norm", m), "ask", m)[4 * k : 4 * k + 4]
+            seen = features[0 if shared else m, b, o * stride + k].astype(float)
+            seen = seen * [k < steps for steps in known_steps or (3, 3, 3)]
+            code = normal(dense(silu(dense(seen, "up", m)), "down", m), "code_norm", m)
+            expected = dense(silu(dense(code, "place", m) + dense(question, "meet", m)), "out", m)
+            expected[2] += seen @ weights["linear"][m, k]
+            np.testing.assert_allclose(found[m, b, o, k], expected, rtol=1e-4, atol=1e-5)
+
+    def test_what_is_not_known_yet_does_not_matter_and_the_rest_does(self):
+        layer, state, features = ahead_layer((3, 1, 2)), random(2, 1, 1, 6), random(1, 1, 3, 3)
+        first = layer(state, features).numpy()
+        for step, feature in np.ndindex(3, 3):
+            spoiled = features.copy()
+            spoiled[0, 0, step, feature] = np.nan if step >= (3, 1, 2)[feature] else 9.0
+            changed = (layer(state, spoiled).numpy() != first).any(axis=(0, 1, 2, 4))
+            assert changed.tolist() == [k == step and step < (3, 1, 2)[feature] for k in range(3)]
+
+    def test_a_step_is_read_once_for_each_set_of_known_features(self, monkeypatch):
+        layer, read = ahead_layer((3, 1, 1)), []
+        monkeypatch.setattr(layer, "down", lambda x, down=layer.down: read.append(x.shape) or down(x))
+        layer(random(2, 3, 4, 6), random(1, 3, 6, 3))
+        assert read == [(2, 3, 6, 4), (2, 3, 6, 4)]
+
+    def test_the_linear_function_starts_at_zero(self):
+        layer = MemberAhead(3, 5, members=2)
+        layer.build((2, None, None, 6), (2, None, None, 3))
+        assert not layer.linear.numpy().any()
+
+    def test_dropout_is_for_training_and_the_same_at_all_origins(self):
+        layer = ahead_layer(dropout=0.5)
+        state = np.broadcast_to(random(2, 3, 1, 6), (2, 3, 4, 6))
+        features = np.broadcast_to(random(1, 3, 1, 3), (1, 3, 6, 3))
+        calm, again, wild = (layer(state, features, training=mode).numpy() for mode in (False, False, True))
+        np.testing.assert_array_equal(calm, again)
+        assert np.abs(wild - calm).max() > 0.01
+        np.testing.assert_allclose(wild, np.broadcast_to(wild[:, :, :1], wild.shape), rtol=1e-5, atol=1e-5)
+
+    @pytest.mark.parametrize("name", ["horizon", "outputs", "filters", "hidden", "members"])
+    def test_sizes_are_positive(self, name):
+        with pytest.raises(ValueError, match=f"must be positive.*{name}=0"):
+            MemberAhead(**{"horizon": 2, "outputs": 3, name: 0})
+
+    def test_each_feature_is_known_for_a_number_of_steps(self):
+        with pytest.raises(ValueError, match="'known_steps' must hold positive integers"):
+            MemberAhead(2, 3, known_steps=(2, 0))
+        with pytest.raises(ValueError, match=r"number for each of the 3 features\. Received: known_steps="):
+            MemberAhead(2, 3, known_steps=(2, 1)).build((1, None, None, 6), (1, None, None, 3))
+
+
+class TestWhatIsKnownOfTheStepsAhead:
+    def test_it_is_added_to_what_median_and_spreads_are_made_of(self):
+        layer, state, baseline = head(blocks=1), random(2, 3, 4, 6), random(2, 3, 4, 3)
+        known = random(2, 3, 4, 3, 5)
+        plain, moved = layer(state, baseline).numpy(), layer(state, baseline, known).numpy()
+        median = plain[..., 2] + known[..., 2]
+        np.testing.assert_allclose(moved[..., 2], median, rtol=1e-5, atol=1e-5)
+
+        def made_of(quantiles):
+            return np.log(np.expm1(np.diff(quantiles.astype(float), axis=-1)))
+
+        np.testing.assert_allclose(
+            made_of(moved) - made_of(plain), known[..., [0, 1, 3, 4]], rtol=1e-3, atol=1e-3
+        )
+
+    def test_quantiles_do_not_cross_whatever_it_is(self):
+        known = 1e4 * random(2, 3, 4, 3, 5)
+        out = head()(random(2, 3, 4, 6), random(2, 3, 4, 3), known).numpy()
+        assert np.isfinite(out).all()
+        assert (np.diff(out, axis=-1) >= 0).all()
