@@ -47,20 +47,22 @@ def main(small: bool) -> None:
         return network
 
     print(f"As planned by default: 128 channels of state, {plan.origins_per_chunk} origins a chunk")
-    compare(table, replace(plan, steps=20 if small else 200), planned, steps=2 if small else 20)
-    if not small:
+    if small:
+        compare(table, replace(plan, steps=20), planned, steps=2, xla=(False,))
+    else:
+        compare(table, replace(plan, steps=200), planned, steps=20)
         print("32 channels throughout, dilations as far as the look-back, 128 origins a chunk")
         compare(table, replace(plan, steps=60, origins_per_chunk=128), slim, steps=12)
 
 
-def compare(table: Any, plan: Any, make_network: Callable[[], Any], steps: int) -> None:
+def compare(
+    table: Any, plan: Any, make_network: Callable[[], Any], steps: int, xla: tuple[bool, ...] = (False, True)
+) -> None:
     """Let ``pipelines.training`` run, and between its blocks the windowed loops."""
     from pipelines.training import train
 
-    loops = {
-        "Keras fit, a window per origin": WindowedLoop(make_network(), table, plan, xla=False),
-        "the same with jit_compile=True": WindowedLoop(make_network(), table, plan, xla=True),
-    }
+    names = {False: "Keras fit, a window per origin", True: "the same with jit_compile=True"}
+    loops = {names[kind]: WindowedLoop(make_network(), table, plan, kind) for kind in xla}
     rates: dict[str, list[float]] = {name: [] for name in loops}
     blocks: list[float] = []
     per_block = plan.chunks * plan.origins_per_chunk * -(-plan.steps // 20)

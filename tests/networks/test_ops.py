@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tcn
 from tcn.losses import pinball
 from tcn.ops import frames, rolling_sum
 
@@ -59,10 +58,3 @@ def test_pinball_is_least_at_the_quantile():
     for q in (0.1, 0.5, 0.8):
         losses = [np.mean(pinball(sample, np.full((len(sample), 1), guess), np.array([q]))) for guess in grid]
         assert abs(grid[np.argmin(losses)] - np.quantile(sample, q)) <= 0.06
-
-
-def test_every_public_name_exists():
-    assert all(callable(getattr(tcn, name)) for name in tcn.__all__)
-    assert set(tcn.__all__) <= set(dir(tcn))
-    with pytest.raises(AttributeError, match="no attribute 'WaveNot'"):
-        tcn.WaveNot  # noqa: B018
