@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipelines.errors import ForecastingError
-from pipelines.network import ChunkGatherer
+from pipelines.network import ChunkGatherer, FlatWeights
 from pipelines.plan import Plan
 from pipelines.windows import ChunkSampler, SeriesTable
 from tcn.losses import pinball
@@ -59,9 +59,9 @@ def train(
         use_ema=True,
         ema_momentum=0.99,
     )
-    variables = network.trainable_variables
-    optimizer.build(variables)
-    run_block = _compile(network, optimizer, table, plan)
+    weights = FlatWeights(network)
+    optimizer.build([weights.variable])
+    run_block = _compile(weights, optimizer, table, plan)
     sampler = ChunkSampler(table, plan.origins_per_chunk)
     rng = np.random.default_rng(seed)
     history: list[Record] = []
@@ -89,8 +89,10 @@ def train(
         if time_budget is not None:
             affordable = done + int(max(time_budget - seconds, 0.0) / (seconds - compiled) * done)
             steps = min(plan.steps, affordable)
-    optimizer.finalize_variable_values(variables)
-    _check_finite(sum(float(np.sum(weights)) for weights in network.get_weights()), done)
+    optimizer.finalize_variable_values([weights.variable])
+    weights.write_back()
+    for values in network.get_weights():
+        _check_finite(float(np.max(np.abs(values), initial=0.0)), done)
     return history
 
 
@@ -128,11 +130,11 @@ def _check_finite(number: float, step: int) -> None:
         )
 
 
-def _compile(network: Any, optimizer: Any, table: SeriesTable, plan: Plan) -> Any:
+def _compile(weights: FlatWeights, optimizer: Any, table: SeriesTable, plan: Plan) -> Any:
     """Return a function that runs a block of steps and returns the sum of their losses."""
+    network = weights.network
     gatherer = ChunkGatherer.of(table, plan, network.context)
     quantiles = tf.constant(network.quantiles, tf.float32)
-    variables = network.trainable_variables
 
     def loss_of(series: Any, newest: Any) -> Any:
         chunk = gatherer.gather(series, newest)
@@ -145,9 +147,11 @@ def _compile(network: Any, optimizer: Any, table: SeriesTable, plan: Plan) -> An
     def run_block(series: Any, newest: Any, rates: Any) -> Any:
         def body(i: Any, total: Any) -> tuple[Any, Any]:
             optimizer.learning_rate.assign(rates[i])
+            values = tf.convert_to_tensor(weights.variable.value)
             with tf.GradientTape() as tape:
-                loss = loss_of(series[i], newest[i])
-            optimizer.apply(tape.gradient(loss, variables), variables)
+                tape.watch(values)
+                loss = weights.compute(lambda: loss_of(series[i], newest[i]), values)
+            optimizer.apply([tape.gradient(loss, values)], [weights.variable])
             return i + 1, total + loss
 
         steps = tf.reduce_sum(tf.cast(rates >= 0, tf.int32))

@@ -165,8 +165,8 @@ class StandIn:
     def perf_counter(self):
         return self.now
 
-    def compile(self, network, optimizer, table, plan):
-        self.network, self.optimizer = network, optimizer
+    def compile(self, weights, optimizer, table, plan):
+        self.network, self.optimizer = weights.network, optimizer
         return self.block
 
     def block(self, series, newest, rates):
@@ -231,8 +231,8 @@ def test_a_loss_that_is_not_finite_is_an_error(stand_in):
 def test_weights_that_are_not_finite_are_an_error(stand_in):
     def spoil(block, steps):
         # The averages that training ends with.
-        block.optimizer.finalize_variable_values = lambda variables: variables[2].assign(
-            variables[2] * np.inf
+        block.optimizer.finalize_variable_values = lambda variables: variables[0].assign(
+            variables[0] * np.inf
         )
         return 1.0
 

@@ -2,12 +2,14 @@
 
 from pipelines.network.build import build_network, load_network, save_network
 from pipelines.network.chunks import ChunkGatherer
+from pipelines.network.flat_weights import FlatWeights
 from pipelines.network.gather import DeviceTable
 from pipelines.network.onepass import forecast_origins
 
 __all__ = [
     "ChunkGatherer",
     "DeviceTable",
+    "FlatWeights",
     "build_network",
     "forecast_origins",
     "load_network",
