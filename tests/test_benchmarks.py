@@ -18,6 +18,7 @@ def test_there_is_one_for_each_claim():
         "backtest_onepass",
         "causal_conv1d",
         "convolution_gflops",
+        "epf",
         "long_memory",
         "panel_memory",
         "recurrent",
