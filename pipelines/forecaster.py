@@ -18,10 +18,10 @@ from pipelines.backtest import backtest_frame, level_columns, origin_runs
 from pipelines.bundle import read_bundle, write_bundle
 from pipelines.config import Settings, checked_levels
 from pipelines.covariates import Covariates
-from pipelines.errors import BundleError, ConfigError, NotFittedError, PanelError
-from pipelines.frequency import Freq
+from pipelines.errors import BundleError, ConfigError, NotFittedError
 from pipelines.panel import Columns, CovariateColumn, Panel
 from pipelines.plan import Plan, check_size, make_plan, season_of
+from pipelines.reading import not_asked_for, read_panel, with_known_static
 from pipelines.windows import CovariateState, SeriesTable
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Forecaster:
             PanelError: If the frame cannot be used.
         """
         settings = self._settings()
-        return self._prepare(settings, _read(df, settings, settings.freq, static))[1]
+        return self._prepare(settings, read_panel(df, settings, settings.freq, static))[1]
 
     def fit(
         self, df: Any, static: Any = None, callbacks: Iterable[Callable[[dict[str, float]], None]] = ()
@@ -214,7 +214,7 @@ class Forecaster:
                 interrupted.
         """
         settings = self._settings()
-        panel = _read(df, settings, settings.freq, static)
+        panel = read_panel(df, settings, settings.freq, static)
         table, plan, covariates = self._prepare(settings, panel)
 
         from pipelines.calibration import calibrate
@@ -416,19 +416,18 @@ class Forecaster:
     def _history(self, df: Any, static: Any = None) -> Panel:
         """The panel to forecast from, of the same frequency as that of the fit."""
         self._check_fitted()
-        panel = _read(self.panel_ if df is None else df, self.settings_, self.plan_.freq, static)
+        panel = read_panel(self.panel_ if df is None else df, self.settings_, self.plan_.freq, static)
         check_size(panel)
         asked = self.settings_.covariates
         if asked is not None and len(panel.static) < len(asked.static):
-            known = self.panel_.static_frame().drop(columns=[column.name for column in panel.static])
-            panel = panel.with_static(known, asked)
+            panel = with_known_static(panel, self.panel_, asked)
         return panel
 
     def _future(self, panel: Panel, frame: Any) -> tuple[CovariateColumn, ...]:
         """What is known of the steps after a panel."""
         state = self.covariates_
         if frame is not None and (state is None or not state.covariates.future):
-            raise _not_asked_for("future")
+            raise not_asked_for("future")
         return () if state is None else state.read_future(panel, frame)
 
     def _table(self, panel: Panel, future: tuple[CovariateColumn, ...] = ()) -> SeriesTable:
@@ -474,34 +473,6 @@ class Forecaster:
     def _check_fitted(self) -> None:
         if not hasattr(self, "network_"):
             raise NotFittedError("A forecaster must be fitted first; call fit(df).")
-
-
-def _read(df: Any, settings: Settings, freq: Any, static: Any = None) -> Panel:
-    """A frame as a panel; a panel as it is, if its frequency is the one that is asked for."""
-    asked = settings.covariates
-    if static is not None and (asked is None or not asked.static):
-        raise _not_asked_for("static")
-    if not isinstance(df, Panel):
-        import pyarrow as pa
-
-        columns = (settings.id_col, settings.time_col, settings.target_col)
-        panel = Panel.from_frame(df, freq, *columns, covariates=asked, static=static)
-        # Arrow holds on to what reading and filtering a frame needed: for a large one, more than the frame.
-        pa.default_memory_pool().release_unused()
-        return panel
-    if freq is not None and df.freq != Freq.parse(freq):
-        raise PanelError(
-            f"The panel must have the forecaster's freq={Freq.parse(freq).text!r}. "
-            f"Received: freq={df.freq.text!r}; make the panel, or the forecaster, with the other one."
-        )
-    return df if static is None or asked is None else df.with_static(static, asked)
-
-
-def _not_asked_for(role: str) -> ConfigError:
-    return ConfigError(
-        f"A {role} frame must hold {role} covariates. Received: one for a forecaster without any; name its "
-        f"columns in Covariates({role}=[...]), or leave it out."
-    )
 
 
 def _check_ids(panel: Panel) -> None:

@@ -74,7 +74,9 @@ class StandIn(Forecaster):
         path = Path(path)
         path.mkdir()
         (path / "manifest.json").write_text(json.dumps({"rows": self.panel_.n_rows}))
-        state = {"params": self.get_params(), "plan": self.plan_.to_dict()}
+        asked = Settings.of(self.get_params()).covariates
+        params = {**self.get_params(), "covariates": None if asked is None else asked.to_dict()}
+        state = {"params": params, "plan": self.plan_.to_dict()}
         (path / "state.json").write_text(json.dumps(state))
         self.panel_.to_frame().to_parquet(path / "history.parquet", index=False)
 
@@ -85,9 +87,12 @@ class StandIn(Forecaster):
         state = json.loads((Path(path) / "state.json").read_text())
         loaded = cls(**state["params"])
         loaded.plan_ = Plan.from_dict(state["plan"])
+        loaded.settings_ = Settings.of(loaded.get_params())
         columns = (loaded.id_col, loaded.time_col, loaded.target_col)
         frame = pd.read_parquet(Path(path) / "history.parquet")
-        loaded.panel_ = Panel.from_frame(frame, loaded.plan_.freq, *columns)
+        loaded.panel_ = Panel.from_frame(
+            frame, loaded.plan_.freq, *columns, covariates=loaded.settings_.covariates
+        )
         return loaded
 
     def _path(self, panel, row):

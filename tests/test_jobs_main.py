@@ -139,7 +139,7 @@ def test_forecasts_that_are_no_numbers_are_not_published(tmp_path, request_for, 
     run_forecast(request, tmp_path / "output")
     before = digests(tmp_path / "output")
     predict = StandIn.predict
-    monkeypatch.setattr(StandIn, "predict", lambda self, *args: predict(self, *args).assign(TCN=math.nan))
+    monkeypatch.setattr(StandIn, "predict", lambda self, **own: predict(self, **own).assign(TCN=math.nan))
     with pytest.raises(ForecastingError, match="must be finite"):
         run_forecast(request, tmp_path / "output")
     assert digests(tmp_path / "output") == before

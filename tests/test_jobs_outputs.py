@@ -26,18 +26,18 @@ def test_no_name_of_the_data_is_an_output(data, tmp_path, link, monkeypatch):
         *([(data, other), (other, data)] * bool(link)),
     ]:
         with pytest.raises(ConfigError, match=r"must not replace the data.*name another output"):
-            refuse_data(str(source), tmp_path / "absent.csv", tmp_path / output)
+            refuse_data([str(source)], tmp_path / "absent.csv", tmp_path / output)
 
 
 def test_data_in_a_folder_that_is_replaced_are_the_output_too(data, tmp_path):
     with pytest.raises(ConfigError, match="must not replace the data"):
-        refuse_data(str(data), tmp_path)
+        refuse_data([None, str(data)], tmp_path)
 
 
 def test_other_files_and_shipped_data_are_no_concern(data, tmp_path):
     other = tmp_path / "data.parquet"
     other.write_text("")
-    asked = [(str(data), other, tmp_path / "new.csv"), ("bike_sharing", other), (None, data)]
+    asked = [([str(data)], other, tmp_path / "new.csv"), (["bike_sharing"], other), ([None], data)]
     assert [refuse_data(*files) for files in asked] == [None, None, None]
 
 

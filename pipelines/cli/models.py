@@ -11,7 +11,7 @@ from pipelines.cli import options as o
 from pipelines.cli.session import session
 
 
-@o.takes_request("name")
+@o.takes_request("name", "future")
 def fit(
     request: o.Ask,
     bundle: o.Bundle,
@@ -41,6 +41,8 @@ def predict(
         str | None,
         typer.Option(help="New history, a file or data set. Default: the bundle's.", rich_help_panel="Data"),
     ] = None,
+    future: o.Future = None,
+    static: o.Static = None,
     levels: o.OwnLevels = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
@@ -52,13 +54,15 @@ def predict(
 
         wanted = None if levels is None else o.parse_levels(levels)
         with current.progress() as progress:
-            rows = run_predict(bundle, output, source=data, levels=wanted, progress=progress)
+            rows = run_predict(
+                bundle, output, source=data, future=future, static=static, levels=wanted, progress=progress
+            )
         current.answer({"command": "predict", "output": str(output.absolute()), "rows": len(rows)})
         if current.talks:
             current.console().print(f"Forecasts: {output}", soft_wrap=True, markup=False)
 
 
-@o.takes_request("name")
+@o.takes_request("name", "future")
 def backtest(
     request: o.Ask,
     bundle: Annotated[
@@ -102,7 +106,7 @@ def backtest(
             show_backtest(current.console(), tested)
 
 
-@o.takes_request("name", "levels")
+@o.takes_request("name", "levels", "future")
 def plan(
     request: o.Ask,
     as_json: o.Json = False,

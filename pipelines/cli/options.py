@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipelines.jobs import Request
 
 _DATA = "Data"
+_COVARIATES = "Covariates"
 _NETWORK = "Network"
 _OUTPUT = "Output"
 
@@ -33,6 +34,12 @@ class Format(StrEnum):
     csv = "csv"
     parquet = "parquet"
     both = "both"
+
+
+class Calendar(StrEnum):
+    """Positions in the calendar that are known ahead."""
+
+    auto = "auto"
 
 
 Source = Annotated[
@@ -59,6 +66,60 @@ TimeCol = Annotated[str, typer.Option(help="Column of time stamps.", rich_help_p
 TargetCol = Annotated[str, typer.Option(help="Column of values.", rich_help_panel=_DATA)]
 Name = Annotated[
     str | None, typer.Option(help="What to call the data. Default: its own name.", rich_help_panel=_DATA)
+]
+PastCol = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column known up to the origin of a forecast; may be repeated.",
+        rich_help_panel=_COVARIATES,
+    ),
+]
+FutureCol = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column known for the steps ahead; may be repeated.",
+        rich_help_panel=_COVARIATES,
+    ),
+]
+StaticCol = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column with one value per series; may be repeated.",
+        rich_help_panel=_COVARIATES,
+    ),
+]
+CalendarOption = Annotated[
+    Calendar | None,
+    typer.Option("--calendar", help="Use the place in day, week and year.", rich_help_panel=_COVARIATES),
+]
+Holidays = Annotated[
+    str | None,
+    typer.Option(help="Use public holidays of a country: US, AU-VIC.", rich_help_panel=_COVARIATES),
+]
+Lag = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN=ROWS",
+        help="Rows that a column is known late by; may be repeated.",
+        rich_help_panel=_COVARIATES,
+    ),
+]
+Static = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Static columns, a row per series. Default: the data's.",
+        rich_help_panel=_COVARIATES,
+    ),
+]
+Future = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Future columns, a row per series and step ahead.", rich_help_panel=_COVARIATES
+    ),
 ]
 Levels = Annotated[
     str, typer.Option(help="Interval levels in percent, separated by commas.", rich_help_panel=_NETWORK)
@@ -122,6 +183,31 @@ def parse_levels(text: str) -> tuple[float, ...]:
     return Settings.of({"horizon": 1, "levels": levels}).levels
 
 
+def parse_lags(texts: list[str]) -> dict[str, int]:
+    """Read publication lags.
+
+    Args:
+        texts: Each a column, ``=`` and a number of rows.
+
+    Returns:
+        Column to rows.
+
+    Raises:
+        typer.BadParameter: If one is something else.
+
+    Example:
+        >>> parse_lags(["load=6"])
+        {'load': 6}
+    """
+    lags = {}
+    for text in texts:
+        column, _, rows = text.rpartition("=")
+        if not column or not rows.isdecimal():
+            raise typer.BadParameter(f"a lag must be a column and rows, such as load=6. Received: {text!r}.")
+        lags[column] = int(rows)
+    return lags
+
+
 def takes_request(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the argument and the options that say what to forecast.
 
@@ -162,14 +248,31 @@ def _make_request(
     time_col: TimeCol = "ds",
     target_col: TargetCol = "y",
     name: Name = None,
+    past_col: PastCol = None,
+    future_col: FutureCol = None,
+    static_col: StaticCol = None,
+    calendar: CalendarOption = None,
+    holidays: Holidays = None,
+    lag: Lag = None,
+    static: Static = None,
+    future: Future = None,
     levels: Levels = "80,95",
     seed: Seed = None,
     preset: PresetOption = None,
     max_steps: MaxSteps = None,
 ) -> Any:
     """Make a job's request from the options of a command."""
+    from pipelines.covariates import Covariates
     from pipelines.jobs import Request
 
+    covariates = Covariates(
+        past=past_col or (),
+        future=future_col or (),
+        static=static_col or (),
+        calendar=None if calendar is None else calendar.value,
+        holidays=holidays,
+        lags=parse_lags(lag or []),
+    )
     return Request(
         source,
         horizon=horizon,
@@ -183,4 +286,7 @@ def _make_request(
         time_col=time_col,
         target_col=target_col,
         name=name,
+        covariates=None if covariates.is_empty else covariates,
+        static=static,
+        future=future,
     )

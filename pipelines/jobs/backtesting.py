@@ -30,7 +30,7 @@ def backtest_held_out(
         The backtest frame; without rows if nothing was held out.
     """
     if not held.n_windows:
-        return panel.tail(1).to_frame().iloc[:0]
+        return panel.tail(1).to_frame().iloc[:0][list(panel.columns)]
     tested = held.tested(panel)
     backtest = forecaster.backtest(tested, held.n_windows, held.step, levels)
     return add_baselines(backtest, tested, forecaster.plan_.season_length, levels)

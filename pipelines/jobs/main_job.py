@@ -18,6 +18,7 @@ from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.task import Request, Task
 from pipelines.jobs.versions import versions
+from pipelines.jobs.warned import warnings_as_notes
 from pipelines.results import ForecastResult
 
 if TYPE_CHECKING:
@@ -86,16 +87,17 @@ def run_forecast(
     """
     stages = Stages(progress)
     names = (*(f"forecasts.{suffix}" for suffix in formats), BACKTEST, SCORES, REPORT, BUNDLE)
-    refuse_data(request.source, *(Path(output) / name for name in names))
+    refuse_data(request.files, *(Path(output) / name for name in names))
     with stages("read the data"):
         task = Task.load(request)
         panel = task.panel
         held = hold_out(panel, task.horizon, task.season_length, n_windows)
         forecaster = task.forecaster()
+        task.check_future(panel.before(held.rows))
     plan(forecaster, panel.before(held.rows), stages)
     with results_folder(output, names) as folder, recorded(store, task.name, stages) as recorder:
         fit(forecaster, panel.before(held.rows), stages, recorder.log_epoch)
-        with stages("backtest"):
+        with stages("backtest"), warnings_as_notes(stages):
             backtest = backtest_held_out(forecaster, panel, held, request.levels)
             scores = score(backtest, panel, task.season_length)
         if refit and held.rows:
@@ -103,7 +105,8 @@ def run_forecast(
             fit(forecaster, panel, stages)
         with stages("forecast"):
             forecaster.panel_ = panel  # what the bundle forecasts from, too
-            forecast = check_finite(forecaster.predict(), panel.columns)
+            with warnings_as_notes(stages):
+                forecast = check_finite(forecaster.predict(future=task.future), panel.columns)
         how = {"n_windows": held.n_windows, "step": held.step, "refit": refit}
         reason = _reason(scores, held)
         result = _result(task, forecaster, how, forecast, backtest, scores, reason, stages.seconds)
@@ -147,7 +150,7 @@ def _result(
     return ForecastResult(
         name=task.name,
         forecast=forecast,
-        history=task.panel.tail(shown).to_frame(),
+        history=task.panel.tail(shown).to_frame()[list(task.panel.columns)],
         backtest=backtest,
         scores=scores,
         horizon=task.horizon,

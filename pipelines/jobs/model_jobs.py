@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipelines import datasets
 from pipelines.bundle import check_replaceable
 from pipelines.errors import ConfigError, PanelError
 from pipelines.forecaster import Forecaster
@@ -22,6 +23,7 @@ from pipelines.jobs.outputs import refuse_data, refuse_listed
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.task import Request, Task, read_source
 from pipelines.jobs.training_rows import seen_targets
+from pipelines.jobs.warned import warnings_as_notes
 from pipelines.panel import Panel
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ def run_fit(request: Request, bundle: str | Path, progress: Progress | None = No
         BundleError: The folder holds something else.
     """
     stages = Stages(progress)
-    refuse_data(request.source, Path(bundle))
+    refuse_data(request.files, Path(bundle))
     check_replaceable(Path(bundle))
     with stages("read the data"):
         task = Task.load(request)
@@ -119,6 +121,8 @@ def run_predict(
     output: str | Path,
     *,
     source: str | None = None,
+    future: str | None = None,
+    static: str | None = None,
     levels: Sequence[float] | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -128,6 +132,8 @@ def run_predict(
         bundle: Folder of the bundle.
         output: File to write, ``.csv`` or ``.parquet``.
         source: A new history; by default the one in the bundle.
+        future: File of future covariates, a row per series and step ahead.
+        static: File of static covariates; by default they are columns of the history, or those in the bundle.
         levels: Interval levels in percent; by default those of the bundle.
         progress: Where to show the stages.
 
@@ -140,17 +146,22 @@ def run_predict(
         ConfigError: The output is no such file, cannot be written, or is the data or part of earlier results.
         ForecastingError: A forecast is not finite.
     """
-    stages, path = Stages(progress), _output_path(output, source)
+    stages, path = Stages(progress), _output_path(output, source, future, static)
     forecaster = _load(bundle, stages)
     history = None
     if source is not None:
         with stages("read the data"):
             frame, _ = read_source(source, forecaster.id_col)
             columns = (forecaster.id_col, forecaster.time_col, forecaster.target_col)
-            history = Panel.from_frame(frame, forecaster.plan_.freq, *columns)
+            asked = forecaster.settings_.covariates
+            history = Panel.from_frame(frame, forecaster.plan_.freq, *columns, covariates=asked)
             _note_gaps(history, stages)
-    with stages("forecast"):
-        forecast = forecaster.predict(history, levels=levels)
+    ahead, constant = (
+        None if file is None else datasets.read_table(file, id_col=forecaster.id_col)
+        for file in (future, static)
+    )
+    with stages("forecast"), warnings_as_notes(stages):
+        forecast = forecaster.predict(history, ahead, constant, levels)
         check_finite(forecast, (forecaster.id_col, forecaster.time_col, forecaster.target_col))
     with stages("write"):
         write_frame(forecast, path)
@@ -189,7 +200,7 @@ def run_backtest(
         BundleError: The bundle is missing or damaged.
     """
     stages = Stages(progress)
-    path = None if output is None else _output_path(output, request.source)
+    path = None if output is None else _output_path(output, *request.files)
     saved = None if bundle is None else _load(bundle, stages)
     with stages("read the data"):
         task = Task.load(request if saved is None else _as_in(saved, request))
@@ -204,7 +215,7 @@ def run_backtest(
         earlier = panel.before(held.rows)
         plan(forecaster, earlier, stages)
         fit(forecaster, earlier, stages)
-    with stages("backtest"):
+    with stages("backtest"), warnings_as_notes(stages):
         backtest = backtest_held_out(forecaster, panel, held, request.levels)
         scores = score(backtest, panel, task.season_length)
     if path is not None:
@@ -215,9 +226,9 @@ def run_backtest(
     return Tested(task.name, forecaster.alias, backtest, scores, held, request.levels, tested.n_series, seen)
 
 
-def _output_path(output: str | Path, source: str | None) -> Path:
+def _output_path(output: str | Path, *sources: str | None) -> Path:
     path = refuse_listed(table_path(output))
-    refuse_data(source, path)
+    refuse_data(sources, path)
     return path
 
 
@@ -247,6 +258,7 @@ def _as_in(forecaster: Forecaster, request: Request) -> Request:
         "id_col": forecaster.id_col,
         "time_col": forecaster.time_col,
         "target_col": forecaster.target_col,
+        "covariates": forecaster.settings_.covariates,
         **dict.fromkeys(("preset", "max_steps", "seed")),
     }
     blank = Request(request.source)
@@ -254,7 +266,7 @@ def _as_in(forecaster: Forecaster, request: Request) -> Request:
     if "freq" in asked and Freq.parse(asked["freq"]) == Freq.parse(known.freq):
         del asked["freq"]
     wrong = [
-        f"--{name.replace('_', '-')} {value}"
+        f"{'' if name == 'covariates' else '--'}{name.replace('_', '-')} {value}"
         + ("" if fixed[name] is None else f" (the bundle has {fixed[name]})")
         for name, value in asked.items()
         if value != fixed[name]
@@ -272,4 +284,5 @@ def _as_in(forecaster: Forecaster, request: Request) -> Request:
         id_col=forecaster.id_col,
         time_col=forecaster.time_col,
         target_col=forecaster.target_col,
+        covariates=forecaster.settings_.covariates,
     )

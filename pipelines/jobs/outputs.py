@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 from pipelines import datasets
@@ -11,11 +13,11 @@ from pipelines.errors import ConfigError
 from pipelines.jobs.results_folder import MANIFEST
 
 
-def refuse_data(source: str | None, *places: Path) -> None:
-    """Refuse to write to the file that the data come from, by whatever name or link.
+def refuse_data(sources: Iterable[str | None], *places: Path) -> None:
+    """Refuse to write to a file that the data come from, by whatever name or link.
 
     Args:
-        source: Name of a shipped data set, or path of a file; None for neither.
+        sources: Names of shipped data sets, or paths of files; None for neither.
         *places: Files and folders that will be replaced.
 
     Raises:
@@ -24,17 +26,15 @@ def refuse_data(source: str | None, *places: Path) -> None:
     Example:
         >>> from tempfile import NamedTemporaryFile
         >>> with NamedTemporaryFile(suffix=".csv") as file:
-        ...     refuse_data(file.name, Path(file.name))
+        ...     refuse_data([file.name], Path(file.name))
         Traceback (most recent call last):
         pipelines.errors.ConfigError: The output must not replace the data. Received: ...
     """
-    if source is None or source in datasets.names() or not Path(source).is_file():
-        return
-    data = Path(source)
-    for place in places:
+    files = (Path(source) for source in sources if source is not None and source not in datasets.names())
+    for data, place in product((file for file in files if file.is_file()), places):
         if place.exists() and (data.samefile(place) or data.resolve().is_relative_to(place.resolve())):
             raise ConfigError(
-                f"The output must not replace the data. Received: the data {source!r} and the output "
+                f"The output must not replace the data. Received: the data {str(data)!r} and the output "
                 f"{str(place)!r}; name another output."
             )
 

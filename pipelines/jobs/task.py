@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import datasets
+from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, PanelError
 from pipelines.forecaster import Forecaster
 from pipelines.frequency import season_length_of
 from pipelines.panel import Panel
 from pipelines.plan import MAX_ROWS
+from pipelines.windows import CovariateState
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +41,9 @@ class Request:
         time_col: Column of time stamps.
         target_col: Column of values.
         name: What reports call the data; by default the data set's or the file's name.
+        covariates: Columns beside the values to use; None for none.
+        static: File of static covariates, a row per series; by default they are columns of the data.
+        future: File of future covariates, a row per series and step ahead.
 
     Example:
         >>> Request("us_unemployment").levels
@@ -57,6 +62,14 @@ class Request:
     time_col: str = "ds"
     target_col: str = "y"
     name: str | None = None
+    covariates: Covariates | None = None
+    static: str | None = None
+    future: str | None = None
+
+    @property
+    def files(self) -> tuple[str | None, ...]:
+        """What is read, which no output may replace."""
+        return self.source, self.static, self.future
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,7 @@ class Task:
         panel: The data.
         horizon: Steps ahead.
         season_length: Steps in a season.
+        future: Future covariates of the steps ahead, None if none were given.
 
     Example:
         >>> task = Task.load(Request("us_unemployment"))
@@ -81,6 +95,7 @@ class Task:
     panel: Panel
     horizon: int
     season_length: int
+    future: pd.DataFrame | None = None
 
     @classmethod
     def load(cls, request: Request) -> Task:
@@ -98,7 +113,13 @@ class Task:
         """
         frame, info = read_source(request.source, request.id_col)
         freq = request.freq or (info.freq if info else None)
-        panel = Panel.from_frame(frame, freq, request.id_col, request.time_col, request.target_col)
+        static, future = (
+            None if path is None else datasets.read_table(path, id_col=request.id_col)
+            for path in (request.static, request.future)
+        )
+        columns = (request.id_col, request.time_col, request.target_col)
+        _check_asked_for(request)
+        panel = Panel.from_frame(frame, freq, *columns, covariates=request.covariates, static=static)
         known = info if info and panel.freq.text == info.freq else None
         season = request.season_length or (known.season_length if known else season_length_of(panel.freq))
         horizon = request.horizon or (known.horizon if known else default_horizon(season))
@@ -108,7 +129,7 @@ class Task:
                     f"The {what} must be at most {MAX_ROWS:,} steps, the most rows of a panel. Received: "
                     f"{steps:,}; choose a smaller one."
                 )
-        return cls(request, request.name or Path(request.source).stem, panel, horizon, season)
+        return cls(request, request.name or Path(request.source).stem, panel, horizon, season, future)
 
     def forecaster(self) -> Forecaster:
         """Make an unfitted forecaster with the settings of this task.
@@ -131,7 +152,22 @@ class Task:
             id_col=request.id_col,
             time_col=request.time_col,
             target_col=request.target_col,
+            covariates=request.covariates,
         )
+
+    def check_future(self, fitted: Panel) -> None:
+        """Check, before any training, that enough is known of the steps ahead.
+
+        Args:
+            fitted: The rows of the fit.
+
+        Raises:
+            PanelError: A future covariate lacks a value of a step ahead.
+        """
+        asked = self.request.covariates
+        if asked is not None and asked.future:
+            state = CovariateState.fit(asked, fitted, self.horizon, self.season_length)
+            state.read_future(self.panel, self.future)
 
     def digest(self) -> str:
         """Fingerprint of the data: the same for a CSV and a Parquet file with the same series.
@@ -144,6 +180,9 @@ class Task:
         content = hashlib.sha256(f"{panel.freq.text}\n{panel.tz}\n{names}\n".encode())
         for array in (panel.indptr, panel.starts, panel.values):
             content.update(array.tobytes())
+        for column in (*panel.covariates, *panel.static):
+            content.update(f"{column.name}\n{column.categories}\n".encode())
+            content.update(column.values.tobytes())
         return content.hexdigest()
 
 
@@ -193,6 +232,18 @@ def read_source(source: str, id_col: str = "unique_id") -> tuple[pd.DataFrame, d
         f"The data must be a {' or '.join(_SUFFIXES)} file, or one of the data sets "
         f"{', '.join(datasets.names())}. Received: {source!r}.{_did_you_mean(close)}"
     )
+
+
+def _check_asked_for(request: Request) -> None:
+    """Check that files of covariates go with covariates."""
+    asked = request.covariates
+    for role in ("static", "future"):
+        path = getattr(request, role)
+        if path is not None and not (asked and getattr(asked, role)):
+            raise ConfigError(
+                f"A {role} file must hold {role} covariates. Received: {path!r} without any; name its "
+                f"columns with --{role}-col, or leave it out."
+            )
 
 
 def _neighbors(path: Path) -> str:

@@ -199,7 +199,7 @@ def _from_arrow(
 
     if hasattr(frame, "collect_schema") and hasattr(frame, "collect"):  # lazy: read these columns only
         wanted = _require(columns, wanted, optional, list(frame.collect_schema().names()))
-        frame = frame.select(wanted).collect()
+        frame, optional = frame.select(wanted).collect(), ()
     try:
         # Not pa.table(frame) alone: of a list or dict it would make a table of columns nobody named.
         table = pa.table(frame if hasattr(frame, "__arrow_c_stream__") else None)

@@ -86,7 +86,7 @@ def check_known(
     span = f"at {begin}" if first == last else f"from {begin} to {end}"
     others = f", and {len(wrong) - 1} more series" * (len(wrong) > 1)
     if present is None:
-        what, cure = "no future frame", "pass it as future=, a row per series and step ahead"
+        what, cure = "no future frame", "pass future= (--future), a row per series and step ahead"
     elif present[i, first]:
         what, cure = "a row without one", "fill it in (it was never missing in the fit)"
     else:

@@ -38,12 +38,13 @@ def covariate_notes(covariates: Covariates, cycles: tuple[str, ...], panel: Pane
                 lacking = counted(count, unit) if unit == "row" else f"{count:,} series"
                 lines.append(f"{lacking} without a value of {column.name!r}")
     last = panel.indptr[1:] - 1
-    for column in rows[len(covariates.past) :]:
-        if waiting := int((np.isnan(panel.values[last]) & ~column.missing[last]).sum()):
-            lines.append(
-                f"{waiting:,} series end in rows with {column.name!r} but without a value: forecasts begin "
-                "after them; to forecast these rows, pass them as future= instead"
-            )
+    ahead = rows[len(covariates.past) :]
+    some = np.any([~column.missing[last] for column in ahead], axis=0) if ahead else np.False_
+    if waiting := int((np.isnan(panel.values[last]) & some).sum()):
+        lines.append(
+            f"{waiting:,} series end in rows with future covariates but without a value: forecasts begin "
+            "after them; to forecast these rows, pass them as future= instead"
+        )
     return tuple(lines)
 
 

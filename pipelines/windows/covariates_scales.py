@@ -49,9 +49,14 @@ class ColumnScale:
             What was learned.
 
         Raises:
-            PanelError: If it has too many categories to tell apart.
+            PanelError: If it has no value, or too many categories to tell apart.
         """
         missing = column.missing
+        if missing.all():
+            raise PanelError(
+                f"A covariate must have a value in the rows of the fit. Received: none in {column.name!r}; "
+                "fill it in, or leave it out of covariates."
+            )
         has_missing = bool(missing.any())
         if column.categories is None:
             return cls(column.name, *_center_and_spread(column.values[~missing]), has_missing=has_missing)
@@ -135,8 +140,6 @@ class ColumnScale:
 
 
 def _center_and_spread(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    if not len(values):
-        return 0.0, 1.0
     largest = float(np.finfo(np.float64).max)
     center = float(np.median(values / 2)) * 2  # the mean of two large numbers must not overflow
     with np.errstate(over="ignore"):

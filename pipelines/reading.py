@@ -1,0 +1,80 @@
+"""What a forecaster is given, as a panel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.config import Settings
+from pipelines.covariates import Covariates
+from pipelines.errors import ConfigError, PanelError
+from pipelines.frequency import Freq
+from pipelines.panel import Panel, show
+
+
+def read_panel(df: Any, settings: Settings, freq: Any, static: Any = None) -> Panel:
+    """Read a frame as a panel; take a panel as it is, if its frequency is the one that is asked for.
+
+    Args:
+        df: Any long frame, or a panel.
+        settings: Names of columns, and which covariates to keep.
+        freq: Step between stamps; None to infer it.
+        static: Frame of static covariates, or None.
+
+    Returns:
+        The panel.
+
+    Raises:
+        PanelError: If a frame cannot be used, or a panel has another frequency.
+        ConfigError: If there is a static frame, but no static covariate.
+    """
+    asked = settings.covariates
+    if static is not None and (asked is None or not asked.static):
+        raise not_asked_for("static")
+    if not isinstance(df, Panel):
+        import pyarrow as pa
+
+        columns = (settings.id_col, settings.time_col, settings.target_col)
+        panel = Panel.from_frame(df, freq, *columns, covariates=asked, static=static)
+        # Arrow holds on to what reading and filtering a frame needed: for a large one, more than the frame.
+        pa.default_memory_pool().release_unused()
+        return panel
+    if freq is not None and df.freq != Freq.parse(freq):
+        raise PanelError(
+            f"The panel must have the forecaster's freq={Freq.parse(freq).text!r}. "
+            f"Received: freq={df.freq.text!r}; make the panel, or the forecaster, with the other one."
+        )
+    return df if static is None or asked is None else df.with_static(static, asked)
+
+
+def with_known_static(panel: Panel, known: Panel, asked: Covariates) -> Panel:
+    """Give a panel the static values that its series had in the fit, in columns that it lacks.
+
+    Args:
+        panel: What to forecast.
+        known: The data of the fit.
+        asked: Which columns are static.
+
+    Returns:
+        The panel with all static columns.
+
+    Raises:
+        PanelError: If the fit did not see one of the series.
+    """
+    new = sorted({*panel.ids.tolist()} - {*known.ids.tolist()}, key=str)
+    if new:
+        others = f" and {len(new) - 1} more" * (len(new) > 1)
+        raise PanelError(
+            "Static covariates of series that the fit did not see must be given. Received: none for series "
+            f"{show(new[0])}{others}; pass static=, a row per series with "
+            f"{', '.join(map(repr, asked.static))}."
+        )
+    given = [column.name for column in panel.static]
+    return panel.with_static(known.static_frame().drop(columns=given), asked)
+
+
+def not_asked_for(role: str) -> ConfigError:
+    """Return the error about a frame for covariates that are not used."""
+    return ConfigError(
+        f"A {role} frame must hold {role} covariates. Received: one for a forecaster without any; name its "
+        f"columns in Covariates({role}=[...]), or leave it out."
+    )
