@@ -1,6 +1,7 @@
 """Covariates from the constructor to the bundle: fit, predict, backtest, plan, save, load, command line."""
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import jobs_stand_in
@@ -275,8 +276,12 @@ def test_jobs_pass_covariates_on(monkeypatch):
     assert task.forecaster().covariates == asked
     columns = (*task.panel.covariates, *task.panel.static)
     assert [column.name for column in columns] == ["load", "temp", "region"]
-    digests = {Task.load(each).digest() for each in (request, Request("sales.csv"))}
-    assert len(digests) == 2
+    digests = [Task.load(each).digest() for each in (request, Request("sales.csv"))]
+    sales = pd.read_csv("sales.csv")
+    sales.loc[3, "load"] += 1
+    sales.to_csv("changed.csv", index=False)
+    digests.append(Task.load(replace(request, source="changed.csv")).digest())
+    assert len(set(digests)) == 3
     asked_for = []
     predict = jobs_stand_in.StandIn.predict
 

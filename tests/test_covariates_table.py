@@ -13,9 +13,10 @@ from small_forecasters import frame_of
 from pipelines import ConfigError, Covariates, Panel, PanelError
 from pipelines.windows import CovariateState, blocks
 
-scaled_numbers = st.lists(st.one_of(st.just(np.nan), st.floats(-1e9, 1e9)), min_size=2, max_size=30).filter(
-    lambda values: not np.isnan(values).all()
-)
+scaled_numbers = st.lists(
+    st.one_of(st.just(np.nan), st.floats(-1e9, 1e9, width=32)), min_size=2, max_size=30
+).filter(lambda values: not np.isnan(values).all())
+WAVES = ("sine", "cosine")
 FIELDS = ("past", "ahead", "unknown", "static")
 
 
@@ -28,7 +29,7 @@ def assert_equal(table, other):
         np.testing.assert_array_equal(a, b, err_msg=name)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(cases())
 def test_each_cell_is_what_a_plain_loop_finds(case):
     covariates, horizon, rows, ahead, static = case
@@ -53,7 +54,7 @@ def seen(table, panel, i, t):
     return table.past[first : first + t + 1], ahead, table.static[i]
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(cases(), st.data())
 def test_a_change_of_a_cell_is_not_seen_before_its_role_and_lag_allow(case, data):
     covariates, horizon, rows, ahead, static = case
@@ -82,7 +83,7 @@ def test_a_change_of_a_cell_is_not_seen_before_its_role_and_lag_allow(case, data
     np.testing.assert_array_equal(before.unknown, after.unknown)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(cases(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_columns_and_series_does_not_matter(case, random):
     covariates, horizon, rows, ahead, static = case
@@ -96,7 +97,7 @@ def test_the_order_of_rows_columns_and_series_does_not_matter(case, random):
     assert_equal(table_of(state, *shuffled), table_of(state, rows, ahead, static))
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(cases())
 def test_series_that_the_fit_did_not_see_are_read_like_the_others(case):
     covariates, horizon, rows, ahead, static = case
@@ -105,7 +106,7 @@ def test_series_that_the_fit_did_not_see_are_read_like_the_others(case):
     assert_equal(table_of(state, *strangers), table_of(state, rows, ahead, static))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(cases())
 def test_a_series_is_the_same_with_and_without_the_others(case):
     covariates, horizon, rows, ahead, static = case
@@ -122,7 +123,7 @@ def test_a_series_is_the_same_with_and_without_the_others(case):
 
 
 @given(cases())
-@settings(max_examples=30)
+@settings(max_examples=10)
 def test_a_state_is_json_and_back(case):
     covariates, horizon, rows, _, static = case
     state = CovariateState.fit(covariates, panel_of(covariates, rows, static), horizon, SEASON)
@@ -207,6 +208,45 @@ def test_only_cycles_that_the_fit_saw_twice_are_used(freq, rows, cycles):
     assert table.ahead.shape == (rows + 2, 2 * len(cycles))
     waves = table.ahead.reshape(rows + 2, len(cycles), 2)
     np.testing.assert_allclose((waves**2).sum(axis=-1), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("freq", ["D", "MS", "QE-DEC", "W-SUN", "6h"])
+def test_the_place_in_the_year_counts_its_days(freq):
+    stamps = pd.date_range("2023-01-01", "2025-06-30", freq=freq)
+    panel = Panel.from_frame(pd.DataFrame({"unique_id": "a", "ds": stamps, "y": 0.0}), freq)
+    state = CovariateState.fit(Covariates(calendar="auto"), panel, 1, 7)
+    ahead = state.table(panel).ahead[:-1, [state.ahead_names.index(f"{wave} of year") for wave in WAVES]]
+    starts = [pd.Timestamp(stamp.year, 1, 1) for stamp in stamps]
+    lengths = [
+        pd.Timestamp(stamp.year + 1, 1, 1) - start for stamp, start in zip(stamps, starts, strict=True)
+    ]
+    place = [(a - b) / c for a, b, c in zip(stamps, starts, lengths, strict=True)]
+    angle = 2 * np.pi * np.array(place)
+    np.testing.assert_allclose(ahead, np.stack([np.sin(angle), np.cos(angle)], axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("freq", "season", "horizon", "compared"),
+    [
+        ("h", 24, 24, [24, 168]),
+        ("h", 24, 25, [168]),
+        ("h", 24, 168, [168]),
+        ("h", 24, 169, []),
+        ("30min", 48, 336, [336]),
+        ("5min", 12, 12, [12, 288]),
+        ("D", 7, 7, [7]),
+        ("D", 1, 7, [7]),
+        ("W-SUN", 52, 13, [52]),
+        ("MS", 12, 18, []),
+    ],
+)
+def test_numbers_ahead_are_compared_with_seasons_that_the_origin_knows(freq, season, horizon, compared):
+    covariates = Covariates(future=["x"])
+    rows = frame_of({"a": np.arange(9.0)}, freq=freq).assign(x=1.0)
+    state = CovariateState.fit(
+        covariates, Panel.from_frame(rows, freq, covariates=covariates), horizon, season
+    )
+    assert state.ahead_names == ("x", *(f"x less {n} rows before" for n in compared))
 
 
 def test_integer_stamps_have_the_season_as_their_cycle():
