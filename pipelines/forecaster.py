@@ -436,7 +436,7 @@ class Forecaster:
         if self.covariates_ is None:
             return table
         table = replace(table, covariates=self.covariates_.table(panel, future))
-        for note in self.covariates_.unseen(panel, future):
+        for note in self.covariates_.surprises(panel, future):
             warnings.warn(note, UserWarning, stacklevel=3)
         return table
 

@@ -182,10 +182,22 @@ def test_an_unseen_category_is_none_of_those_of_the_fit():
     table = state.table(other)
     assert table.past.tolist() == [[0, 0], [0, 1], [0, 0], [1, 0]]
     assert table.static.tolist() == [[0]]
-    assert state.unseen(other) == (
+    assert state.surprises(other) == (
         "column 'kind' has 2 values that the fit did not see ('w', 'z'): read as none of its categories",
         "column 'region' has 1 value that the fit did not see ('south'): read as none of its categories",
     )
+
+
+def test_values_that_were_never_missing_in_the_fit_are_noted_if_they_are():
+    covariates = Covariates(past=["x", "z"], static=["kind"])
+    rows = frame_of({"a": np.arange(4.0)}).assign(x=[1.0, 2.0, 3.0, 9.0], z=[1, None, 2, 3], kind="u")
+    state = CovariateState.fit(covariates, Panel.from_frame(rows, "D", covariates=covariates), 2, 7)
+    gap = Panel.from_frame(rows.drop(index=[1, 2]).assign(kind=None), "D", covariates=covariates)
+    assert state.surprises(gap) == (
+        "column 'x' has 2 missing values, and had none in the fit: read as its median",
+        "column 'kind' has 1 missing value, and had none in the fit: read as none of its categories",
+    )
+    assert state.table(gap).past[1:3].tolist() == [[0, 0, 0]] * 2
 
 
 @pytest.mark.parametrize(

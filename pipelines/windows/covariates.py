@@ -22,7 +22,7 @@ from pipelines.windows.covariates_calendar import (
     phases,
 )
 from pipelines.windows.covariates_notes import covariate_notes
-from pipelines.windows.covariates_reading import check_targets, columns_of, unseen_categories
+from pipelines.windows.covariates_reading import check_targets, columns_of, surprises
 from pipelines.windows.covariates_scales import ColumnScale
 
 Floats = npt.NDArray[np.float32]
@@ -198,9 +198,9 @@ class CovariateState:
         """Lines for the plan: which covariates a fit on a panel uses, and how many rows lack them."""
         return covariate_notes(self.covariates, self.cycles, panel)
 
-    def unseen(self, panel: Panel, future: tuple[CovariateColumn, ...] = ()) -> tuple[str, ...]:
-        """Lines about categories that the fit did not see, in a panel and in the steps after it."""
-        return unseen_categories(self.scales, columns_of(self.covariates, panel), future)
+    def surprises(self, panel: Panel, future: tuple[CovariateColumn, ...] = ()) -> tuple[str, ...]:
+        """Lines about categories and missing values that the fit did not see, in a panel and after it."""
+        return surprises(self.scales, columns_of(self.covariates, panel), future)
 
     @property
     def _steps_known(self) -> dict[str, int]:

@@ -92,10 +92,10 @@ def check_targets(panel: Panel, steps: Mapping[str, int], series: Ints, newest: 
         )
 
 
-def unseen_categories(
+def surprises(
     scales: Collection[ColumnScale], columns: PanelColumns, future: tuple[CovariateColumn, ...]
 ) -> tuple[str, ...]:
-    """Say which categories the fit did not see.
+    """Say where there are categories, or missing values, that the fit did not see.
 
     Args:
         scales: What the fit learned.
@@ -103,8 +103,11 @@ def unseen_categories(
         future: Columns of the steps ahead.
 
     Returns:
-        A line per column that has any.
+        Lines.
     """
     known = {scale.name: scale for scale in scales}
-    notes = (known[column.name].unseen(column) for column in (*columns.rows, *columns.static, *future))
+    here = (*columns.rows, *columns.static)
+    # Steps ahead may lack what their lag does not let be known.
+    notes = [known[column.name].lacking(column) for column in here]
+    notes += [known[column.name].unseen(column) for column in (*here, *future)]
     return tuple(dict.fromkeys(note for note in notes if note is not None))

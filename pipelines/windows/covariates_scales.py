@@ -129,6 +129,15 @@ class ColumnScale:
             f"Column {self.name!r} must hold {had}, as in the fit. Received: {received}; {cure}."
         )
 
+    def lacking(self, column: CovariateColumn) -> str | None:
+        """Note on values that are missing where none were in the fit, or None."""
+        count = int(column.missing.sum())
+        if self.has_missing or not count:
+            return None
+        read = "its median" if self.categories is None else "none of its categories"
+        noun = counted(count, "missing value")
+        return f"column {self.name!r} has {noun}, and had none in the fit: read as {read}"
+
     def unseen(self, column: CovariateColumn) -> str | None:
         """Note on categories that the fit did not see, or None."""
         strange = [c for c in column.categories or () if self.categories and c not in self.categories]
