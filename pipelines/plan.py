@@ -26,6 +26,7 @@ _MAX_LOOKBACK: Final = 1440
 _ORIGINS_PER_STEP: Final = 256  # of each member
 _LOOKS: Final = 20
 _STEPS_FOR_FEW: Final = 700
+_STEPS_FOR_FEW_AHEAD: Final = 1000  # what is known ahead takes longer to learn
 _MANY_SERIES: Final = 100
 _LONG_LOOKBACK: Final = 100
 # Channels of an origin's state, and of the codes of steps ahead and where both meet.
@@ -138,9 +139,10 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
     chunks = _ORIGINS_PER_STEP // origins_per_chunk
     observations = int(np.isfinite(panel.values).sum())
     origins = int(table.origins.sum())
-    steps = _steps(settings, panel.n_series, observations, origins)
-    field = receptive_field(kernel_size, dilations)
     covariates = _Covariates.of(table.covariates)
+    few = _STEPS_FOR_FEW_AHEAD if covariates.ahead else _STEPS_FOR_FEW
+    steps = _steps(settings, panel.n_series, observations, origins, few)
+    field = receptive_field(kernel_size, dilations)
     weights = _parameters(horizon, lookback, filters, kernel_size, len(dilations), table.phases)
     weights += covariates.parameters(horizon, filters)
     span = max(lookback, field + 2 * max(season, 8)) + origins_per_chunk
@@ -209,7 +211,7 @@ def _ensemble(settings: Settings, panel: Panel, lookback: int) -> tuple[int, int
     return (members if settings.ensemble == "auto" else settings.ensemble), origins_per_chunk
 
 
-def _steps(settings: Settings, series: int, observations: int, origins: int) -> int:
+def _steps(settings: Settings, series: int, observations: int, origins: int, few: int) -> int:
     """Training steps: they grow slowly with the data, and none are taken where nothing can be learned."""
     if origins == 0:
         return 0
@@ -219,7 +221,7 @@ def _steps(settings: Settings, series: int, observations: int, origins: int) -> 
     looks = _LOOKS * origins / _ORIGINS_PER_STEP
     # A series among many is learned with them; one alone takes up to twice the steps.
     usual = 10 * observations**0.4
-    wished = max(usual, min(usual * (1 + 1 / series), _STEPS_FOR_FEW))
+    wished = max(usual, min(usual * (1 + 1 / series), few))
     return round(_PRESETS[settings.preset][1] * float(np.clip(min(wished, looks), 100, 2000)))
 
 

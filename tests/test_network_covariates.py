@@ -309,6 +309,15 @@ def test_a_plan_without_covariates_is_that_of_before():
     assert {"parameters", "known_steps"} <= differing
 
 
+def test_one_long_series_is_learned_longer_with_what_is_known_ahead():
+    longer = SETTINGS.model_copy(update={"max_steps": "auto"})
+    steps = {}
+    for sizes in ((0, 0, 0), (2, 0, 2), (0, 3, 0)):
+        panel, table = table_of([weekly(12_000)], sizes=sizes)
+        steps[sizes] = make_plan(longer, panel, table).steps
+    assert steps[2, 0, 2] == steps[0, 0, 0] < steps[0, 3, 0]
+
+
 def test_a_plan_says_what_large_covariates_take():
     panel, table = table_of([weekly(3000)], sizes=(40, 60, 0), known=(HORIZON,) * 60)
     plain, with_them = (make_plan(SETTINGS, panel, t) for t in (replace(table, covariates=None), table))
