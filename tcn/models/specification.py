@@ -56,7 +56,7 @@ def build(specification: Mapping[str, Any]) -> SequenceForecaster | SequenceClas
         The model, not built yet.
 
     Raises:
-        ValueError: If a name or an argument does not exist, or one is missing.
+        ValueError: If a name or an argument does not exist, or one is missing, or a part is no dictionary.
 
     Example:
         >>> from tcn.models import build, specification_of
@@ -70,6 +70,11 @@ def build(specification: Mapping[str, Any]) -> SequenceForecaster | SequenceClas
         >>> specification_of(model) == specification
         True
     """
+    if not isinstance(specification, Mapping):
+        raise ValueError(
+            "The specification must be a dictionary, {'backbone': {...}, 'head': {...}}. "
+            f"Received: {specification!r}"
+        )
     _check_names("The specification", specification, ("backbone", "head"), required=("backbone", "head"))
     backbone = _make("backbone", specification["backbone"])
     head_class, arguments = _read("head", specification["head"])
@@ -111,8 +116,14 @@ def _make(kind: str, part: Any) -> Any:
 def _read(kind: str, part: Any) -> tuple[Any, dict[str, Any]]:
     """Class and checked arguments of a backbone or a head."""
     registry = _registry(kind)
-    if not isinstance(part, Mapping) or part.get("name") not in registry:
-        name = part.get("name") if isinstance(part, Mapping) else part
+    if not isinstance(part, Mapping):
+        name = part if isinstance(part, str) else "..."
+        raise ValueError(
+            f"A {kind} must be a dictionary of its name and its arguments. Received: {part!r}. "
+            f"Pass {{'name': {name!r}}} with the arguments beside it."
+        )
+    name = part.get("name")
+    if name not in registry:
         raise ValueError(
             f"A {kind} must be a dictionary whose 'name' is one of {sorted(registry)}. "
             f"Received: name={name!r}.{_guess(name, registry)}"
@@ -153,12 +164,20 @@ def _named(kind: str, part: Mapping[str, Any], key: str, value: Any) -> Any:
     """The name of an initializer, a distribution or the like, where it stands for the same."""
     if not isinstance(value, Mapping) or "class_name" not in value:
         return value
-    name = re.sub(r"(?<!^)(?=[A-Z])", "_", value["class_name"]).lower()
+    name = _snake_case(value)
     try:
         same = _example(kind, {**part, key: name}).get_config()[key] == value
     except ValueError:
         same = False
     return name if same else value
+
+
+def _snake_case(serialized: Mapping[str, Any]) -> str:
+    """Name of a class, followed by that of the distribution that it changes."""
+    own = re.sub(r"(?<!^)(?=[A-Z])", "_", serialized["class_name"]).lower()
+    config = serialized["config"]
+    inner = config.get("distribution") if isinstance(config, Mapping) else None
+    return own if inner is None else f"{own}_{_snake_case(inner)}"
 
 
 def _plain(value: Any) -> Any:

@@ -81,6 +81,13 @@ def test_every_head_can_be_built_by_name(name):
     assert specification_of(model) == specification
 
 
+@pytest.mark.parametrize("name", ["zero_inflated_normal", "zero_inflated_mixture"])
+def test_a_distribution_comes_back_by_its_name(name):
+    head = {"name": "distribution", "horizon": 3, "distribution": name}
+    specification = {"backbone": {"name": "separable", "filters": 4, "depth": 1}, "head": head}
+    assert specification_of(build(specification)) == specification
+
+
 @settings(max_examples=15)
 @given(
     st.fixed_dictionaries(
@@ -139,7 +146,12 @@ def test_a_network_can_be_an_argument():
             "A backbone must be a dictionary whose 'name' is one of .*'wavenet'.* "
             "Received: name='wavnet'. Did you mean 'wavenet'?",
         ),
-        ({"backbone": "tcn", "head": CLASSES}, "A backbone must be a dictionary .* Received: name='tcn'"),
+        (None, "The specification must be a dictionary, .* Received: None"),
+        (
+            {"backbone": "tcn", "head": CLASSES},
+            "A backbone must be a dictionary of .* Received: 'tcn'. Pass {'name': 'tcn'} with the arguments",
+        ),
+        ({"backbone": {"name": "tcn"}, "head": 3}, "A head must be a dictionary of .* Received: 3. Pass"),
         ({"backbone": {"filters": 3}, "head": CLASSES}, "A backbone must be .* Received: name=None"),
         (
             {"backbone": {"name": "separable"}, "head": {"name": "qantile"}},
