@@ -1,6 +1,6 @@
 """Checks of probabilities that several classes share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 __all__ = ["checked_quantiles", "position_of"]
 
@@ -15,18 +15,19 @@ def checked_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
         The same.
 
     Raises:
-        ValueError: If they do not increase strictly inside (0, 1).
+        ValueError: If they do not increase strictly inside (0, 1), or are no sequence.
 
     Example:
         >>> from tcn.quantiles import checked_quantiles
         >>> checked_quantiles([0.1, 0.9])
         (0.1, 0.9)
     """
-    values = tuple(float(q) for q in quantiles)
+    values = tuple(float(q) for q in quantiles) if isinstance(quantiles, Iterable) else ()
     ordered = all(a < b for a, b in zip((0.0, *values), (*values, 1.0), strict=True))
     if not ordered or not values:
         raise ValueError(
-            f"'quantiles' must increase strictly inside (0, 1). Received: quantiles={quantiles!r}"
+            "'quantiles' must increase strictly inside (0, 1), in a sequence such as [0.1, 0.5, 0.9] or [0.5]. "
+            f"Received: quantiles={quantiles!r}"
         )
     return values
 

@@ -134,7 +134,7 @@ def test_bad_arguments_are_named():
         PointHead(0)
     with pytest.raises(ValueError, match=r"'hidden' must be a positive integer. Received: hidden=-1"):
         PointHead(1, hidden=-1)
-    for quantiles in ((), (0.5, 0.1), (0.0, 0.5), (0.5, 0.5)):
+    for quantiles in ((), (0.5, 0.1), (0.0, 0.5), (0.5, 0.5), 0.5, None):
         with pytest.raises(ValueError, match="'quantiles' must increase strictly"):
             QuantileHead(1, quantiles)
     with pytest.raises(ValueError, match="'classes' must be a positive integer"):
