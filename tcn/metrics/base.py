@@ -10,7 +10,7 @@ from tcn.distributions.base import get
 from tcn.losses.counted import counted, mask_of
 from tcn.quantiles import checked_quantiles, position_of
 
-__all__ = ["ForecastMetric"]
+__all__ = ["ForecastMetric", "check_one_kind"]
 
 
 class ForecastMetric(keras.metrics.Metric):
@@ -104,3 +104,25 @@ class ForecastMetric(keras.metrics.Metric):
             "quantiles": None if self.quantiles is None else list(self.quantiles),
             "distribution": keras.saving.serialize_keras_object(self.distribution),
         }
+
+
+def check_one_kind(quantiles: Any, distribution: Any) -> None:
+    """Raise if the outputs are said to be quantiles and parameters of a distribution at once.
+
+    Args:
+        quantiles: Probabilities or None.
+        distribution: Distribution, its name or None.
+
+    Raises:
+        ValueError: If neither is None.
+
+    Example:
+        >>> from tcn.metrics.base import check_one_kind
+        >>> check_one_kind([0.5], None)
+    """
+    if quantiles is not None and distribution is not None:
+        raise ValueError(
+            "'quantiles' or 'distribution' must tell what the outputs are, not both. "
+            f"Received: quantiles={quantiles!r}, distribution={distribution!r}. Leave out 'quantiles' if the "
+            "outputs are parameters, else 'distribution'."
+        )

@@ -8,7 +8,7 @@ from keras import ops
 
 from tcn.losses.counted import divided_by_scale
 from tcn.losses.functions import symmetric_error
-from tcn.metrics.base import ForecastMetric
+from tcn.metrics.base import ForecastMetric, check_one_kind
 from tcn.quantiles import position_of
 
 __all__ = ["MASE", "SMAPE"]
@@ -22,6 +22,7 @@ class _MedianMetric(ForecastMetric):
     def __init__(
         self, quantiles: Sequence[float] | None = None, distribution: Any = None, name: str | None = None
     ) -> None:
+        check_one_kind(quantiles, distribution)
         super().__init__(quantiles, distribution, name)
         if self.quantiles is not None:
             position_of(0.5, self.quantiles)
@@ -42,7 +43,7 @@ class SMAPE(_MedianMetric):
         name: Name of the metric.
 
     Raises:
-        ValueError: If 0.5 is not among the quantiles.
+        ValueError: If 0.5 is not among the quantiles, or there are both quantiles and a distribution.
 
     Example:
         >>> import numpy as np
@@ -77,7 +78,7 @@ class MASE(_MedianMetric):
         name: Name of the metric.
 
     Raises:
-        ValueError: If 0.5 is not among the quantiles.
+        ValueError: If 0.5 is not among the quantiles, or there are both quantiles and a distribution.
 
     Example:
         >>> import numpy as np

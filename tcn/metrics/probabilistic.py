@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from tcn.losses.functions import crps_from_quantiles, pinball
-from tcn.metrics.base import ForecastMetric
+from tcn.metrics.base import ForecastMetric, check_one_kind
 from tcn.quantiles import checked_quantiles, position_of
 
 __all__ = ["CRPS", "WQL", "Coverage", "IntervalWidth", "Pinball"]
@@ -89,6 +89,9 @@ class CRPS(ForecastMetric):
 
     With neither, the outputs are point forecasts, whose score is the absolute error.
 
+    Raises:
+        ValueError: If there are both quantiles and a distribution.
+
     Example:
         >>> import numpy as np
         >>> from tcn.metrics import CRPS
@@ -102,6 +105,7 @@ class CRPS(ForecastMetric):
     def __init__(
         self, quantiles: Sequence[float] | None = None, distribution: Any = None, name: str | None = "crps"
     ) -> None:
+        check_one_kind(quantiles, distribution)
         super().__init__(quantiles, distribution, name)
 
     def score(self, y_true: Any, y_pred: Any) -> Any:
@@ -125,6 +129,7 @@ class _IntervalMetric(ForecastMetric):
     ) -> None:
         if not 0 < level < 100:
             raise ValueError(f"'level' must be a percentage between 0 and 100. Received: level={level!r}")
+        check_one_kind(quantiles, distribution)
         if quantiles is None and distribution is None:
             raise ValueError(
                 "'quantiles' or 'distribution' must tell what the outputs are. Received: neither of them"
@@ -152,7 +157,8 @@ class Coverage(_IntervalMetric):
         name: Name of the metric; with the level if not told.
 
     Raises:
-        ValueError: If the level is none, or the interval's ends are not among the quantiles.
+        ValueError: If the level is none, the interval's ends are not among the quantiles, or there are both
+            quantiles and a distribution, or neither.
 
     Example:
         >>> import numpy as np
@@ -189,7 +195,8 @@ class IntervalWidth(_IntervalMetric):
         name: Name of the metric; with the level if not told.
 
     Raises:
-        ValueError: If the level is none, or the interval's ends are not among the quantiles.
+        ValueError: If the level is none, the interval's ends are not among the quantiles, or there are both
+            quantiles and a distribution, or neither.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import keras
 import numpy as np
@@ -196,3 +197,9 @@ def test_bad_arguments_are_named():
         MASE([0.1, 0.9])
     with pytest.raises(ValueError, match="increase strictly"):
         Pinball([0.9, 0.1])
+
+
+@pytest.mark.parametrize("metric", [SMAPE, MASE, CRPS, partial(Coverage, 80), partial(IntervalWidth, 80)])
+def test_outputs_are_of_one_kind(metric):
+    with pytest.raises(ValueError, match=r"not both. Received: quantiles=.*distribution='normal'"):
+        metric(quantiles=QUANTILES, distribution="normal")
