@@ -26,7 +26,7 @@ def checked_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
     ordered = all(a < b for a, b in zip((0.0, *values), (*values, 1.0), strict=True))
     if not ordered or not values:
         raise ValueError(
-            "'quantiles' must increase strictly inside (0, 1), in a sequence such as [0.1, 0.5, 0.9] or [0.5]. "
+            "'quantiles' must increase strictly inside (0, 1), in a sequence such as [0.1, 0.9] or [0.5]. "
             f"Received: quantiles={quantiles!r}"
         )
     return values
