@@ -79,7 +79,7 @@ def compare(
     network = make_network()
     train(network, table, plan, seed=0, callbacks=[after_block])
     ours = statistics.median(blocks[1:])  # compilation comes before the first
-    print(f"  (receptive field {network.receptive_field}, {network.count_params():,} weights)")
+    print(f"  (receptive field {network.stack_field}, {network.count_params():,} weights)")
     row("pipelines.training, every origin in one pass", f"{ours:,.0f} origins/s")
     for name, found in rates.items():
         theirs = statistics.median(found)

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from tcn.ensemble import call_with, outputs_belong_to_steps
-from tcn.layers.checks import check_positive
+from tcn.layers.checks import check_each_positive
 
 __all__ = ["AverageOverLookbacks", "AverageOverSigns"]
 
@@ -16,8 +16,10 @@ class _Around(keras.layers.Layer):
     """Holds a model."""
 
     def __init__(self, model: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # the model gets the inputs as they are
         self.supports_masking = True
+        if not isinstance(model, keras.Layer):
+            raise ValueError(f"'model' must be a Keras model or layer. Received: model={model!r}")
         self.model = model
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -68,11 +70,7 @@ class AverageOverLookbacks(_Around):
 
     def __init__(self, model: Any, lookbacks: Sequence[int], **kwargs: Any) -> None:
         super().__init__(model, **kwargs)
-        if not lookbacks:
-            raise ValueError("'lookbacks' must hold one number of steps at least. Received: none")
-        for steps in lookbacks:
-            check_positive(lookbacks=steps)
-        self.lookbacks = tuple(lookbacks)
+        [self.lookbacks] = check_each_positive(lookbacks=lookbacks)
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """Average the last forecasts."""
@@ -118,7 +116,7 @@ class AverageOverSigns(_Around):
         As the model's.
 
     Raises:
-        ValueError: If a channel is not one of the input's.
+        ValueError: If a channel is not one of the input's, or the axis not one of the output's.
 
     Example:
         >>> import numpy as np
@@ -144,6 +142,12 @@ class AverageOverSigns(_Around):
         """Average over both signs."""
         mirrored = call_with(self.model, inputs * self._signs(inputs), mask=mask, training=training)
         if self.quantile_axis is not None:
+            rank = len(mirrored.shape)
+            if self.quantile_axis not in range(-rank, rank):
+                raise ValueError(
+                    f"'quantile_axis' must be an axis of the output, from {-rank} to {rank - 1}. "
+                    f"Received: quantile_axis={self.quantile_axis!r}"
+                )
             mirrored = ops.flip(mirrored, axis=self.quantile_axis)
         outputs = call_with(self.model, inputs, mask=mask, training=training)
         return (outputs - mirrored) / 2

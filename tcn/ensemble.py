@@ -1,11 +1,13 @@
 """Members trained side by side in one model, whose outputs are averaged."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
+
+from tcn.layers.checks import is_like
 
 __all__ = ["Ensemble", "call_with", "outputs_belong_to_steps"]
 
@@ -33,7 +35,8 @@ class Ensemble(keras.Model):
         As the members'.
 
     Raises:
-        ValueError: If there are no members, or two have a weight in common.
+        ValueError: If there are no members, one is no model, or two have a weight in common or outputs of
+            different shapes.
 
     Example:
         >>> import keras, numpy as np
@@ -57,10 +60,15 @@ class Ensemble(keras.Model):
 
     def __init__(self, members: Sequence[Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not members:
-            raise ValueError("'members' must hold one model at least. Received: none")
+        each = list(members) if isinstance(members, Iterable) else []
+        if not each or not all(isinstance(member, keras.Layer) for member in each):
+            raise ValueError(
+                "'members' must be a sequence of Keras models or layers, one at least. "
+                f"Received: members={members!r}"
+            )
         self.supports_masking = True
-        self.members = list(members)
+        self.autocast = False  # members get the inputs as they are
+        self.members = each
         self._one_by_one = False
 
     def build(self, input_shape: Any) -> None:
@@ -183,4 +191,14 @@ def outputs_belong_to_steps(model: Any, input_shape: Sequence[int | None]) -> bo
 
 
 def _mean(outputs: Sequence[Any]) -> Any:
-    return keras.tree.map_structure(lambda *parts: ops.mean(ops.stack(parts), axis=0), *outputs)
+    return keras.tree.map_structure(_mean_of_alike, *outputs)
+
+
+def _mean_of_alike(*parts: Any) -> Any:
+    shapes = [tuple(part.shape) for part in parts]
+    if not all(is_like(shape, shapes[0]) for shape in shapes):
+        raise ValueError(
+            "Members must have outputs of one shape, of which the mean is taken. "
+            f"Received: shapes {', '.join(map(str, shapes))}"
+        )
+    return ops.mean(ops.stack(parts), axis=0)

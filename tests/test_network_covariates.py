@@ -140,7 +140,7 @@ def test_no_cell_that_is_not_known_yet_moves_a_forecast_by_a_bit_and_every_other
         changed = (backtest(spoiled(table, "past", row, column)) != first).any(axis=(2, 3))
         assert not changed[[0, 2]].any()
         age = origins - row
-        np.testing.assert_array_equal(changed[which], (age >= 0) & (age < network.receptive_field))
+        np.testing.assert_array_equal(changed[which], (age >= 0) & (age < network.stack_field))
     for row, column in product(range(end - 8, end + HORIZON), range(AHEAD)):
         changed = (backtest(spoiled(table, "ahead", row + which * HORIZON, column)) != first).any(axis=3)
         assert not changed[[0, 2]].any()

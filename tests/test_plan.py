@@ -56,7 +56,7 @@ def test_parameters_are_those_of_the_network(
     # Counters of random draws are no weights.
     assert plan.parameters == sum(int(np.prod(v.shape)) for v in network.trainable_variables)
     assert plan.members == network.members == ensemble
-    assert plan.receptive_field == network.receptive_field == receptive_field(kernel_size, dilations)
+    assert plan.receptive_field == network.stack_field == receptive_field(kernel_size, dilations)
     assert (network.horizon, network.lookback, network.filters) == (horizon, lookback, filters)
 
 

@@ -99,7 +99,8 @@ class RandomCrop(Augmentation):
         sequences of any length.
 
     Raises:
-        ValueError: If `length` is not a positive integer, or, in training, longer than the input.
+        ValueError: If `length` is not a positive integer, or, in training, longer than the input, or not
+            longer than the future of a pair.
 
     Example:
         >>> import numpy as np
@@ -117,6 +118,17 @@ class RandomCrop(Augmentation):
         super().__init__(seed, **kwargs)
         check_positive(length=length)
         self.length = length
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """Crop in training."""
+        if training and isinstance(inputs, (list, tuple)):
+            future = inputs[1].shape[1]
+            if future is not None and future >= self.length:
+                raise ValueError(
+                    "'length' must leave a past before the future, which keeps its length. "
+                    f"Received: length={self.length} for a future of {future} steps"
+                )
+        return super().call(inputs, mask, training)
 
     def transform(self, values: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """Crop."""

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["Distribution", "get"]
+__all__ = ["Distribution", "alike", "get"]
 
 Tensor = Any
 
@@ -220,6 +220,20 @@ class Distribution:
     def from_config(cls, config: dict[str, Any]) -> "Distribution":
         """Make one from the arguments of its constructor."""
         return cls(**config)
+
+
+def alike(parameters: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Parameters and a value of one floating type, that of the parameters.
+
+    Args:
+        parameters: `(..., size)`.
+        value: `(...)`, of any type: forecasts of a model have 32 bits, arrays of NumPy mostly 64.
+
+    Returns:
+        Both as tensors.
+    """
+    parameters = ops.convert_to_tensor(parameters)
+    return parameters, ops.cast(value, parameters.dtype)
 
 
 def get(identifier: Any) -> Distribution:

@@ -119,9 +119,7 @@ def _unit(part: Part, x: np.ndarray, unit: int, mask: np.ndarray | None) -> np.n
 
 
 def _length(part: Part, x: np.ndarray) -> int:
-    # Of a network that looks back by other paths than its stack, `context` says how far.
-    context = getattr(part.model, "context", None)
-    bound = getattr(part.model, "receptive_field", None) if context is None else context + 1
+    bound = getattr(part.model, "receptive_field", None)
     if bound is None or x.dtype.kind != "f" or x.ndim != 3:
         raise ValueError(
             "The length of a stretch is not known: the model must have a 'receptive_field', and its inputs "

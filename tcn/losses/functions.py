@@ -20,7 +20,7 @@ def pinball(target: Any, forecast: Any, quantiles: Any) -> Any:
     Args:
         target: `(..., horizon)`.
         forecast: `(..., horizon, quantiles)`.
-        quantiles: Probabilities, `(quantiles,)`.
+        quantiles: Probabilities, `(quantiles,)`; a sequence or an array.
 
     Returns:
         `(..., horizon)`, in the units of the target.
@@ -35,6 +35,7 @@ def pinball(target: Any, forecast: Any, quantiles: Any) -> Any:
         Koenker, Bassett (1978), Regression Quantiles.
     """
     error = ops.expand_dims(target, -1) - forecast
+    quantiles = ops.convert_to_tensor(quantiles, error.dtype)
     return ops.mean(ops.maximum(quantiles * error, (quantiles - 1.0) * error), axis=-1)
 
 

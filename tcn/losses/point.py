@@ -11,15 +11,33 @@ from tcn.losses.functions import symmetric_error
 
 __all__ = ["HuberForecastLoss", "MASELoss", "Masked", "SMAPELoss"]
 
+# Losses of Keras that need all numbers of the last axis at once, by their names without case and underscores.
+_OF_WHOLE_VECTORS = {
+    "categoricalcrossentropy",
+    "categoricalfocalcrossentropy",
+    "categoricalgeneralizedcrossentropy",
+    "categoricalhinge",
+    "circle",
+    "cosinesimilarity",
+    "ctc",
+    "dice",
+    "kldivergence",
+    "tversky",
+}
+
 
 @keras.saving.register_keras_serializable(package="tcn")
 class Masked(ForecastLoss):
     """A loss of Keras, over what counts: `Masked("mse")`, `Masked("mae")`, `Masked(keras.losses.Poisson())`.
 
     Args:
-        loss: Loss of Keras or its name, for point forecasts or for classes.
+        loss: Loss of Keras or its name that compares numbers one by one, or "sparse_categorical_crossentropy"
+            for classes.
         reduction: As of `ForecastLoss`.
         name: Name of the loss.
+
+    Raises:
+        ValueError: If the loss needs all numbers of an axis at once, as `"categorical_crossentropy"` does.
 
     Example:
         >>> import numpy as np
@@ -32,6 +50,13 @@ class Masked(ForecastLoss):
     def __init__(self, loss: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.loss = keras.losses.get(loss)
+        known = getattr(self.loss, "__name__", type(self.loss).__name__)
+        if known.replace("_", "").lower() in _OF_WHOLE_VECTORS:
+            raise ValueError(
+                "'loss' must compare numbers one by one, or be sparse_categorical_crossentropy, whose "
+                f"targets are classes. Received: {known}, which needs all numbers of an axis at once; use it "
+                "by itself where nothing is missing."
+            )
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Losses of all elements."""

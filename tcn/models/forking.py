@@ -174,13 +174,18 @@ class ForkingTCN(keras.Model):
 
     @property
     def receptive_field(self) -> int:
-        """Steps that the dilated stack sees."""
+        """Steps that a forecast depends on, that of its origin included."""
+        return self.context + 1
+
+    @property
+    def stack_field(self) -> int:
+        """Steps that the dilated stack alone sees."""
         return receptive_field(self.kernel_size, self.dilations)
 
     @property
     def context(self) -> int:
         """Steps before an origin that its forecast can depend on."""
-        return max(self.lookback - 1, self.receptive_field - 1 + self.positions.context)
+        return max(self.lookback - 1, self.stack_field - 1 + self.positions.context)
 
     def build(self, input_shape: Any) -> None:
         """Create the weights; the shape of the inputs does not matter to them."""
@@ -283,7 +288,7 @@ class ForkingTCN(keras.Model):
 
     def _stack(self, rows: list[Any], past: Any, stride: int) -> tuple[Any, Any, Any]:
         """State of the dilated stack at the origins, with the center and scale of its channels there."""
-        begin = self.context - (self.receptive_field - 1 + self.positions.context)
+        begin = self.context - (self.stack_field - 1 + self.positions.context)
         channels, center, scale = self.positions(*(part[..., begin:] for part in rows))
         if self.past_channels:
             newest = ops.clip(past[..., -channels.shape[-2] :, :], -_FARTHEST, _FARTHEST)
@@ -291,7 +296,7 @@ class ForkingTCN(keras.Model):
         hidden = self.stem(channels)
         for block in self.blocks:
             hidden = block(hidden)
-        first = self.receptive_field - 1
+        first = self.stack_field - 1
         return hidden[..., ::stride, :], center[..., first::stride, :], scale[..., first::stride, :]
 
     def _repeat_seasons(self, window: Any) -> Any:

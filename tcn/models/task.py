@@ -20,6 +20,7 @@ class TaskModel(keras.Model):
 
     def __init__(self, backbone: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.autocast = False  # the backbone gets the inputs as they are: scaling layers want all digits
         self.supports_masking = True
         check_layer(backbone=backbone)
         self.backbone = backbone

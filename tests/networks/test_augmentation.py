@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from backends import to_numpy
-from hypothesis import given, settings
+from backends import examples, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 from scipy import stats
@@ -267,7 +267,7 @@ def test_crop_passes_over_padding():
     np.testing.assert_array_equal(moved[1000:].sum(axis=1), 2)
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(
     steps=st.sampled_from([2, 5, 40]),
     knots=st.sampled_from([2, 5]),
@@ -343,7 +343,7 @@ def test_series_mix_weighs_by_a_dirichlet_distribution():
     assert stats.kstest(own[mixed == 3], stats.beta(1.5, 3.0).cdf).pvalue > 0.01
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.sampled_from([1, 2, 5]), st.sampled_from([0.5, 2.0]), st.integers(0, 1000))
 def test_series_mix_stays_between_the_series(max_series, concentration, seed):
     x = series(6, 15, 2, seed=seed) * np.exp(2 * series(6, 1, 1, seed=seed + 1))
@@ -357,7 +357,7 @@ def test_series_mix_stays_between_the_series(max_series, concentration, seed):
         np.testing.assert_array_equal(y, x)
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.sampled_from([2, 3, 24, 41]), st.floats(0.0, 1.0), st.integers(0, 1000))
 def test_frequency_mask_removes_just_the_frequencies_drawn(steps, share, seed):
     x = series(5, steps, 2, seed=seed) + 3
@@ -470,6 +470,12 @@ def test_changes_chunks_in_a_data_pipeline():
         (lambda: FrequencyMask(share=2.0), "share"),
         (lambda: Jitter(channels=[3])(np.ones((1, 4, 2), "float32"), training=True), "2 channels"),
         (lambda: RandomCrop(9)(np.ones((1, 4, 2), "float32"), training=True), "length=9 for 4 steps"),
+        (
+            lambda: RandomCrop(5)(
+                [np.ones((1, 20, 1), "float32"), np.ones((1, 5, 1), "float32")], training=True
+            ),
+            "length=5 for a future of 5 steps",
+        ),
         (lambda: Jitter()(ops.ones((1, 4, 2), dtype="int32"), training=True), "int32"),
     ],
 )

@@ -3,8 +3,8 @@ import json
 import keras
 import numpy as np
 import pytest
-from backends import gradients, to_numpy
-from hypothesis import given, settings
+from backends import examples, gradients, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 from oracles import crps, oracle
@@ -25,7 +25,7 @@ from tcn.distributions.beta import beta_cdf
 from tcn.distributions.special import log_gamma_half_step, standardize, stirling_error
 
 # Each example is a batch of parameters over wide ranges.
-some = settings(max_examples=2, deadline=None)
+some = examples(2)
 seeds = given(st.integers(0, 2**32 - 1))
 PROBABILITIES = [0.001, 0.1, 0.3, 0.5, 0.8, 0.99]
 
@@ -428,3 +428,14 @@ def test_bad_arguments_are_named():
         Mixture("normal", 0)
     with pytest.raises(ValueError, match="two or more increasing"):
         Binned([1.0, 1.0])
+
+
+@of_each
+def test_values_may_be_of_another_type(name):
+    distribution, parameters = KINDS[name][0], drawn(name, seed=0)
+    values = np.round(np.abs(drawn(name, seed=1)[:, 0])).astype("float64")
+    score = distribution.crps if name in CLOSED else distribution.distance
+    for function in (distribution.log_prob, distribution.cdf, score):
+        wanted = to_numpy(function(parameters, values.astype("float32")))
+        np.testing.assert_array_equal(to_numpy(function(parameters, values)), wanted)
+        np.testing.assert_array_equal(to_numpy(function(parameters, values.astype("int64"))), wanted)

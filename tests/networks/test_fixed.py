@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from backends import to_numpy
-from hypothesis import given, settings
+from backends import examples, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -67,7 +67,7 @@ kernels = pytest.mark.parametrize(
 
 
 @kernels
-@settings(deadline=None, max_examples=8)
+@examples(8)
 @given(share=st.sampled_from([0.2, 0.6, 1.0]), seed=st.integers(0, 99))
 def test_what_is_missing_is_made_up_for_or_makes_it_zero(layer, taps, rate, share, seed):
     x = random(2, STEPS, 3, seed=seed)
@@ -95,7 +95,7 @@ def test_differences_are_those_of_numpy():
     np.testing.assert_array_equal(to_numpy(SeasonalDifference(7)(x))[:, 7:], seasonal(x, 7))
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.integers(1, 3), st.integers(0, 99))
 def test_differences_are_undone(order, seed):
     x = random(2, 12, 3, seed=seed)
@@ -104,7 +104,7 @@ def test_differences_are_undone(order, seed):
     np.testing.assert_allclose(to_numpy(back), x[:, order:], rtol=1e-3, atol=1e-4)
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.sampled_from([1, 3, 4]), st.sampled_from([1, 6, 7]), st.integers(0, 99))
 def test_seasonal_differences_are_undone(length, steps, seed):
     x = random(2, length + steps, 3, seed=seed)
@@ -220,3 +220,8 @@ def test_smoothing_is_a_share(smoothing):
 def test_lengths_are_positive_integers(make):
     with pytest.raises(ValueError, match="positive integer"):
         make(0)
+
+
+def test_taps_have_the_precision_of_the_layer():
+    layer = FixedKernel1D([0.1, 0.2], dtype="float64")
+    np.testing.assert_allclose(to_numpy(layer(np.ones((1, 3, 1))))[0, -1, 0], 0.3, rtol=1e-15)

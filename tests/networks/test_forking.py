@@ -90,7 +90,7 @@ def forecast_of(network, m, history, ahead=None, static=()):
     window, known, (location,), (scale,), facts = origin_window(
         values[back], observed[back], offset[-1], change[-1], network.lookback, network.season_length
     )
-    reach, field = network.positions.context + 1, network.receptive_field
+    reach, field = network.positions.context + 1, network.stack_field
     channels = []
     for end in range(len(values) - field + 1, len(values) + 1):
         part = slice(end - reach, end)
@@ -157,7 +157,7 @@ def test_a_call_averages_the_members_and_pads_with_unobserved_steps():
 def test_the_context_is_the_longer_of_both_paths():
     assert make(40, 3, (1,)).context == 39
     stack = make(4, 1, (1, 2, 4))
-    assert stack.receptive_field == 15
+    assert stack.stack_field == 15
     assert stack.context == 14 + stack.positions.context
 
 

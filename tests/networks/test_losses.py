@@ -3,8 +3,8 @@ import json
 import keras
 import numpy as np
 import pytest
-from backends import gradients, to_numpy
-from hypothesis import given, settings
+from backends import examples, gradients, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 from scipy import stats
@@ -22,11 +22,12 @@ from tcn.losses import (
     crps_from_quantiles,
     crps_from_samples,
     mase_scale,
+    pinball,
     symmetric_error,
     with_scale,
 )
 
-few = settings(max_examples=10, deadline=None)
+few = examples(10)
 BATCH, STEPS, HORIZON = 3, 5, 4
 
 
@@ -292,3 +293,20 @@ def test_classes_are_trained_with_a_loss_of_keras():
     got = float(Masked(keras.losses.SparseCategoricalCrossentropy(from_logits=True))(y, logits))
     log = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     np.testing.assert_allclose(got, -(log[0, 0, 0] + log[0, 2, 2]) / 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+def test_quantiles_may_be_any_sequence(kind):
+    target, forecast = random(2, 3), random(2, 3, 3)
+    wanted = pinball(target, forecast, np.array([0.1, 0.5, 0.9], "float32"))
+    np.testing.assert_array_equal(
+        to_numpy(pinball(target, forecast, kind([0.1, 0.5, 0.9]))), to_numpy(wanted)
+    )
+
+
+@pytest.mark.parametrize(
+    "loss", ["categorical_crossentropy", "kl_divergence", keras.losses.CosineSimilarity()]
+)
+def test_losses_of_whole_vectors_are_refused(loss):
+    with pytest.raises(ValueError, match="'loss' must compare numbers one by one"):
+        Masked(loss)

@@ -3,14 +3,17 @@
 import keras
 import numpy as np
 import pytest
-from backends import BRIEFLY, gradients, to_numpy
-from hypothesis import given, settings
+from backends import BRIEFLY, examples, gradients, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
+from tcn.averaging import AverageOverLookbacks, AverageOverSigns
+from tcn.ensemble import Ensemble
 from tcn.layers.causal import CausalConv1D
 from tcn.layers.scaling import CausalLastValueScaling, CausalMeanScaling, CausalRobustScaling, Scaled
 from tcn.memory import Memory
+from tcn.models.forecaster import SequenceForecaster
 
 STEPS = 30
 
@@ -71,7 +74,7 @@ kinds = pytest.mark.parametrize(
 
 
 @kinds
-@settings(deadline=None, max_examples=10)
+@examples(10)
 @given(seed=st.integers(0, 999), share=st.sampled_from([0.1, 0.5, 0.9, 1.0]))
 def test_each_step_is_described_by_its_own_past(kind, function, window, seed, share):
     x = walk(seed)
@@ -86,7 +89,7 @@ def test_each_step_is_described_by_its_own_past(kind, function, window, seed, sh
 
 
 @kinds
-@settings(deadline=None, max_examples=10)
+@examples(10)
 @given(
     seed=st.integers(0, 999),
     size=st.sampled_from([1e-30, 1e-3, -0.25, 7.0, -1e20, 1e30]),
@@ -108,7 +111,7 @@ def test_scaling_goes_along_with_level_and_size(kind, function, window, seed, si
 
 @kinds
 @given(st.integers(0, 999))
-@settings(deadline=None, max_examples=10)
+@examples(10)
 def test_the_inverse_gives_the_series_back(kind, function, window, seed):
     x = walk(seed)
     layer = kind(window=window)
@@ -238,7 +241,7 @@ class TestScaled:
     def network(self):
         return keras.Sequential([CausalConv1D(6, 3, activation="tanh"), CausalConv1D(4, 1)])
 
-    @settings(deadline=None, max_examples=5)
+    @examples(5)
     @given(st.sampled_from([1e-20, 3.0, 1e25]), st.sampled_from([0.0, 64.0]))
     def test_forecasts_go_along_with_level_and_size(self, size, shift):
         keras.utils.set_random_seed(0)
@@ -280,3 +283,25 @@ class TestScaled:
     def test_a_target_is_one_of_the_channels(self):
         with pytest.raises(ValueError, match="Received: target=2 for inputs of shape"):
             Scaled(self.network(), CausalMeanScaling(), 2)(random(1, 5, 2))
+
+
+@pytest.mark.parametrize("around", ["forecaster", "ensemble", "signs", "lookbacks"])
+def test_models_around_scaling_keep_all_digits_in_mixed_precision(around):
+    level = 50_000.0
+    x = (level + np.cumsum(np.random.default_rng(0).normal(size=(2, 40, 1)), axis=1)).astype("float32")
+    policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16")
+    scaled = Scaled(CausalConv1D(1, 3, dtype=policy), CausalLastValueScaling(window=24), dtype=policy)
+    alone = to_numpy(scaled(x))
+    if around == "forecaster":
+        head = keras.layers.Dense(1, kernel_initializer="ones", dtype="float32")
+        outputs = SequenceForecaster(scaled, head, dtype=policy)(x)
+    else:
+        made = {
+            "ensemble": lambda: Ensemble([scaled], dtype=policy),
+            "signs": lambda: AverageOverSigns(scaled, dtype=policy),
+            "lookbacks": lambda: AverageOverLookbacks(scaled, [40], dtype=policy),
+        }
+        outputs = made[around]()(x)
+        alone = alone[:, -1] if around == "lookbacks" else alone
+    np.testing.assert_allclose(to_numpy(outputs), alone, rtol=1e-5)
+    assert len(np.unique(to_numpy(outputs))) > 1

@@ -32,7 +32,7 @@ class KnownKernel1D(keras.layers.Layer):
         super().__init__(trainable=trainable, autocast=False, **kwargs)
         self._may_train = trainable
         self.supports_masking = True
-        self._taps = np.array(taps, dtype="float32")
+        self._taps = np.array(taps, dtype="float64")
         self._rate = dilation_rate
 
     @property
