@@ -26,7 +26,16 @@ test: $(VENV)/.installed-dev ## all tests and doctests in two processes, with wa
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-jax: $(VENV)/.installed-jax ## the tests and doctests of tcn with JAX under Keras instead of TensorFlow
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile tests/networks tcn
+	$(BIN)/python -m pytest -n 2 --dist loadfile -W '$(MET_HALF_WRITTEN)' tests/networks tcn
+
+# Nearly all of their time is compiling. So little is optimized, and what is compiled is kept for the other process
+# and the next run; what one process meets while the other is writing it, it compiles itself.
+test-jax: export KERAS_BACKEND := jax
+test-jax: export XLA_FLAGS := --xla_backend_optimization_level=0
+test-jax: export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/$(VENV)/jax-cache
+test-jax: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
+test-jax: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
+test-jax: MET_HALF_WRITTEN := ignore:Error reading persistent compilation cache entry:UserWarning
 
 lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .

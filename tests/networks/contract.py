@@ -8,11 +8,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from backends import gradients, to_numpy
+from backends import ONE_STEP, build, compiled, gradients, to_numpy
 from keras import ops
 
 from tcn.inspection import measured_receptive_field
-from tcn.memory import Memory
 
 BATCH, STEPS = 2, 24
 _BUILT: dict[str, Any] = {}
@@ -60,7 +59,7 @@ class Case:
     def fresh(self, **arguments: Any) -> Any:
         """One with weights that are all different: zeros and ones hide mistakes."""
         layer = self.make(**arguments)
-        layer(self.sample())
+        build(layer, self.sample())
         rng = np.random.default_rng(1)
         for weight in layer.weights:
             if "seed" not in weight.path and np.issubdtype(weight.dtype, np.floating):
@@ -74,6 +73,10 @@ def flat(outputs: Any) -> list[np.ndarray]:
     return [to_numpy(o) for o in keras.tree.flatten(outputs)]
 
 
+def computed(layer: Any, x: np.ndarray, mask: np.ndarray | None = None) -> list[np.ndarray]:
+    return flat(compiled(layer)(x, mask)[0])
+
+
 def check_configuration(case: Case) -> None:
     layer = case.built()
     config = json.loads(json.dumps(layer.get_config()))
@@ -81,17 +84,17 @@ def check_configuration(case: Case) -> None:
     assert json.loads(json.dumps(twin.get_config())) == config
     named = set(inspect.signature(type(layer).__init__).parameters) - {"self", "args", "kwargs"}
     assert named <= set(config)
-    twin(case.sample())
+    build(twin, case.sample())
     twin.set_weights(layer.get_weights())
-    for a, b in zip(flat(layer(case.sample())), flat(twin(case.sample())), strict=True):
+    for a, b in zip(computed(layer, case.sample()), computed(twin, case.sample()), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def check_shape_before_building(case: Case) -> None:
     layer = case.make()
     known = layer.compute_output_shape((BATCH, case.steps, case.channels))
-    outputs = layer(case.sample())
-    assert [tuple(s) for s in _shapes(known)] == [o.shape for o in flat(outputs)]
+    build(layer, case.sample())
+    assert [tuple(s) for s in _shapes(known)] == [o.shape for o in computed(layer, case.sample())]
 
 
 def check_unknown_length_and_batch(case: Case) -> None:
@@ -100,7 +103,7 @@ def check_unknown_length_and_batch(case: Case) -> None:
     model = keras.Model(x, layer(x))
     for batch, steps in ((1, case.steps), (3, 2 * case.steps)):
         x = case.sample(batch, steps)
-        for a, b in zip(flat(layer(x)), flat(model(x)), strict=True):
+        for a, b in zip(computed(layer, x), computed(model, x), strict=True):
             assert a.shape[0] == batch
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
@@ -109,9 +112,9 @@ def check_mixed_precision(case: Case) -> None:
     if not case.half:
         return
     layer = case.fresh(dtype="mixed_bfloat16")
-    outputs = keras.tree.flatten(layer(case.sample()))
+    outputs = keras.tree.flatten(compiled(layer)(case.sample())[0])
     assert {keras.backend.standardize_dtype(w.dtype) for w in layer.trainable_variables} <= {"float32"}
-    exact = flat(_copy(layer, case.fresh())(case.sample()))
+    exact = computed(_copy(layer, case.fresh()), case.sample())
     for rough, fine in zip(outputs, exact, strict=True):
         assert keras.backend.standardize_dtype(rough.dtype) in ("bfloat16", "float32")
         np.testing.assert_allclose(to_numpy(ops.cast(rough, "float32")), fine, rtol=0.2, atol=0.2)
@@ -124,9 +127,9 @@ def check_training_step(case: Case) -> None:
     x = case.sample()
     inputs = keras.Input((None, case.channels), dtype=str(x.dtype))
     model = keras.Model(inputs, keras.tree.flatten(layer(inputs)))
-    y = [np.zeros(o.shape, "float32") for o in flat(model(x))]
+    y = [np.zeros(o.shape, "float32") for o in computed(model, x)]
     before = [to_numpy(w.value) for w in layer.trainable_variables]
-    model.compile(keras.optimizers.SGD(1e-3), loss=["mse"] * len(y), run_eagerly=True)
+    model.compile(keras.optimizers.SGD(1e-3), loss=["mse"] * len(y), **ONE_STEP)
     assert np.isfinite(np.ravel(model.train_on_batch(x, y))[0])
     after = [to_numpy(w.value) for w in layer.trainable_variables]
     assert any((a != b).any() for a, b in zip(after, before, strict=True))
@@ -139,7 +142,7 @@ def check_gradients_reach_every_weight(case: Case) -> None:
     layer = case.built()
     # Random weights on the outputs: the sum of a softmax has no slope.
     rng = np.random.default_rng(3)
-    mix = [rng.normal(size=o.shape).astype("float32") for o in flat(layer(case.sample()))]
+    mix = [rng.normal(size=o.shape).astype("float32") for o in computed(layer, case.sample())]
 
     def loss(outputs: Any) -> Any:
         parts = keras.tree.flatten(outputs)
@@ -156,11 +159,11 @@ def check_causality(case: Case) -> None:
         return
     layer = case.built()
     x = case.sample()
-    first = flat(layer(x))
+    first = computed(layer, x)
     for origin in (0, case.steps // 2, case.steps - 2):
         changed = x.copy()
         changed[:, origin + 1 :] = case.sample(seed=9)[:, origin + 1 :]
-        for a, b in zip(first, flat(layer(changed)), strict=True):
+        for a, b in zip(first, computed(layer, changed), strict=True):
             np.testing.assert_array_equal(a[:, : origin + 1], b[:, : origin + 1])
             assert (a[:, origin + 1 :] != b[:, origin + 1 :]).any()
 
@@ -176,7 +179,7 @@ def check_receptive_field(case: Case) -> None:
 def check_batch_independence(case: Case) -> None:
     layer = case.built()
     x = case.sample(3)
-    for a, b in zip(flat(layer(x)), flat(layer(x[::-1].copy())), strict=True):
+    for a, b in zip(computed(layer, x), computed(layer, x[::-1].copy()), strict=True):
         np.testing.assert_allclose(a, b[::-1], rtol=1e-5, atol=1e-5)
 
 
@@ -185,7 +188,7 @@ def check_streaming(case: Case) -> None:
         return
     layer = case.built()
     x = case.sample()
-    whole = flat(layer(x))
+    whole = computed(layer, x)
     state: dict[str, Any] = {}
     pieces, begin = [], 0
     for hops in (1, 2, 1, 3, case.steps):
@@ -193,9 +196,9 @@ def check_streaming(case: Case) -> None:
         begin += piece.shape[1]
         if piece.shape[1] == 0:
             break
-        with Memory(state) as memory:
-            pieces.append(flat(layer(piece)))
-        state = {key: to_numpy(value) for key, value in memory.next.items()}
+        outputs, state = compiled(layer)(piece, None, state)
+        pieces.append(flat(outputs))
+        state = {key: to_numpy(value) for key, value in state.items()}
     for i, a in enumerate(whole):
         joined = np.concatenate([piece[i] for piece in pieces], axis=1)
         np.testing.assert_allclose(joined, a, rtol=1e-5, atol=1e-5)
@@ -208,14 +211,14 @@ def check_masks(case: Case) -> None:
     x = case.sample()
     mask = np.random.default_rng(5).random(x.shape[:2]) < 0.7
     mask[:, case.steps // 2] = True
-    masked = flat(_called(layer, x, mask))
+    masked = computed(layer, x, mask)
     assert all(np.isfinite(o).all() for o in masked)
     other = np.where(mask[..., None], x, case.sample(seed=8))
-    for a, b in zip(masked, flat(_called(layer, other, mask)), strict=True):
+    for a, b in zip(masked, computed(layer, other, mask), strict=True):
         if case.kind == "steps":
             a, b = a[mask], b[mask]
         np.testing.assert_array_equal(a, b)
-    for a, b in zip(flat(_called(layer, x, np.ones_like(mask))), flat(layer(x)), strict=True):
+    for a, b in zip(computed(layer, x, np.ones_like(mask)), computed(layer, x), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
     propagated = keras.tree.flatten(layer.compute_mask(x, ops.convert_to_tensor(mask)))
     if case.kind == "steps":
@@ -237,10 +240,6 @@ CHECKS = [
     check_streaming,
     check_masks,
 ]
-
-
-def _called(layer: Any, x: np.ndarray, mask: np.ndarray) -> Any:
-    return layer(x, mask=ops.convert_to_tensor(mask))
 
 
 def _copy(source: Any, target: Any) -> Any:

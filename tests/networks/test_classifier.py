@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from backends import BRIEFLY, to_numpy
-from hypothesis import given, settings
+from backends import BRIEFLY, examples, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -34,7 +34,7 @@ def waves(count, steps=48, seed=0):
     return x[..., None].astype("float32"), shapes
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.sampled_from(POOLINGS), st.integers(0, 10**6))
 def test_global_pooling_is_that_of_the_observed_steps(pooling, seed):
     rng = np.random.default_rng(seed)

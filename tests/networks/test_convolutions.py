@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from backends import gradients, to_numpy
-from hypothesis import given, settings
+from backends import examples, gradients, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -14,8 +14,7 @@ from tcn.layers.depthwise import CausalDepthwiseConv1D
 from tcn.layers.weight_norm import WeightNormalization, normalized
 from tcn.memory import Memory
 
-# JAX compiles every operation for every shape.
-some = settings(deadline=None, max_examples=20 if keras.backend.backend() == "tensorflow" else 4)
+some = examples(20)
 
 
 def numbers(*shape, seed=0):

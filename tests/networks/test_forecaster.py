@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from backends import BRIEFLY, to_numpy
-from hypothesis import given, settings
+from backends import BRIEFLY, examples, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tcn.heads import PointHead, QuantileHead
@@ -23,7 +23,7 @@ def forecaster(seed=0):
     return SequenceForecaster(SeparableTCN(8, 2, 5, dilations=(1, 2), seed=seed), head)
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(st.integers(1, 4), st.integers(1, 12), st.integers(1, 5), st.integers(0, 10**6))
 def test_targets_are_the_steps_after_each_origin(batch, steps, horizon, seed):
     y = np.random.default_rng(seed).normal(size=(batch, steps))

@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from backends import to_numpy
-from hypothesis import given, settings
+from backends import examples, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 from scipy import stats
@@ -17,7 +17,7 @@ from tcn.heads import (
 )
 from tcn.layers.causal import CausalConv1D
 
-few = settings(max_examples=20, deadline=None)
+few = examples(20)
 wild = st.one_of(
     st.floats(-10, 10, width=32),
     st.sampled_from([1e30, -1e30, 3e38, -3e38, 1e-30, 0.0, 1e8]),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from backends import gradients, to_numpy
-from hypothesis import given, settings
+from backends import examples, gradients, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 from oracles_blocks import convolve, highest, layer_norm, weights_of
@@ -36,7 +36,7 @@ def block_oracle(block, x):
     return y if block.norm is None else layer_norm(y, *weights_of(block.norm))
 
 
-@settings(max_examples=6)
+@examples(6)
 @given(
     st.lists(st.integers(1, 6), min_size=1, max_size=3),
     st.sampled_from([None, 2, 5]),

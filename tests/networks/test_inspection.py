@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import scipy.signal
 import scipy.spatial
-from backends import to_numpy
-from hypothesis import given, settings
+from backends import examples, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tcn.heads.point import PointHead
@@ -391,7 +391,7 @@ class TestActivations:
 
 class TestFilters:
     @given(taps=st.integers(1, 9), dilation_rate=st.integers(1, 5), points=st.integers(2, 40))
-    @settings(deadline=None, max_examples=20)
+    @examples(20)
     def test_the_response_is_that_of_scipy(self, taps, dilation_rate, points):
         kernel = np.random.default_rng(taps).normal(size=(taps, 2, 3))
         found = frequency_response(kernel, dilation_rate, points)
@@ -531,7 +531,7 @@ def slow_stretches(values, length, count):
 
 class TestStretches:
     @given(seed=st.integers(0, 1000), length=st.integers(1, 25), count=st.integers(1, 40))
-    @settings(deadline=None, max_examples=20)
+    @examples(20)
     def test_they_are_what_sorting_finds(self, seed, length, count):
         x = np.random.default_rng(seed).normal(size=(3, 20, 2)).astype("float32")
         layer = convolution(np.array([[[0.5, 1], [-1, 2]], [[1.0, 2], [1, 0.3]]], "float32"))
@@ -640,7 +640,7 @@ class TestEmbeddings:
     @given(
         seed=st.integers(0, 1000), count=st.integers(1, 30), metric=st.sampled_from(["euclidean", "cosine"])
     )
-    @settings(deadline=None, max_examples=20)
+    @examples(20)
     def test_the_nearest_are_those_of_scipy(self, seed, count, metric):
         rng = np.random.default_rng(seed)
         points, queries = rng.normal(size=(20, 3)), rng.normal(size=(4, 3))

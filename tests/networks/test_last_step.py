@@ -5,8 +5,8 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from backends import gradients, to_numpy
-from hypothesis import given, settings
+from backends import examples, gradients, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tcn.heads import PointHead
@@ -28,7 +28,7 @@ def pair(**arguments):
     return one, whole
 
 
-@settings(deadline=None, max_examples=6)
+@examples(6)
 @given(
     st.sampled_from([1, 3]),
     st.sampled_from([(1,), (3, 1)]),

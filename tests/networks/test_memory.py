@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 import pytest
-from backends import to_numpy
-from hypothesis import given, settings
+from backends import examples, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -89,7 +89,7 @@ LAYERS = {"difference": lambda: Difference(3), "total": Total, "twice": Twice}
 
 
 @pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(sizes=st.lists(st.integers(1, 5), max_size=8))
 def test_pieces_give_what_the_whole_gives(make, sizes):
     layer, x = make(), values()
@@ -134,7 +134,7 @@ def test_every_type_has_a_past(dtype, fill):
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=9), st.integers(1, 8))
-@settings(deadline=None, max_examples=20)
+@examples(20)
 def test_a_sequence_begins_at_its_first_observed_step(observed, cut):
     mask = np.array([observed])
     begun, _ = in_pieces(lambda m: observed_before(None, ops.convert_to_tensor(m)), mask, [cut])

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from backends import to_numpy
-from hypothesis import given, settings
+from backends import examples, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_np
 
@@ -22,7 +22,7 @@ def test_a_class_is_what_its_value_is_encoded_as(classes):
     assert values[-1] == 1.0
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(VALUES, st.sampled_from([2, 17, 256]))
 def test_encoding_is_the_formula_and_decoding_as_near_as_a_class_is_wide(x, classes):
     mu = classes - 1
@@ -43,7 +43,7 @@ def test_values_beyond_one_count_as_one_and_missing_ones_stay_missing():
     np.testing.assert_array_equal(to_numpy(mu_law_decode(found)), [[-1, -1, np.nan], [1, 1, 1]])
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.sampled_from([1, 7, 40]), st.floats(-50, 50), st.floats(0.5, 100), st.integers(0, 9))
 def test_a_value_lies_between_the_edges_of_its_bin(classes, low, span, seed):
     edges = uniform_edges(low, low + span, classes)

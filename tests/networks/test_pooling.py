@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from backends import to_numpy
-from hypothesis import given, settings
+from backends import examples, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tcn.layers.aggregate import aggregate
@@ -37,7 +37,7 @@ LAYERS = [(CausalMaxPooling1D, np.max), (CausalAveragePooling1D, np.mean)]
 
 
 @pytest.mark.parametrize(("layer", "function"), LAYERS)
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(
     pool_size=st.sampled_from([None, 1, 7, 40]),
     steps=st.sampled_from([1, 35]),
@@ -129,7 +129,7 @@ class TestLongSequences:
 
 
 class TestAggregate:
-    @settings(deadline=None, max_examples=20)
+    @examples(20)
     @given(st.sampled_from([None, 1, 6, 13]), st.sampled_from([1, 9, 40]), st.integers(0, 99))
     def test_stretches_are_combined_in_their_order(self, window, steps, seed):
         """Composition of the functions a * z + b does not commute."""

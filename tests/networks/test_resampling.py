@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from backends import to_numpy
-from hypothesis import given, settings
+from backends import examples, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -51,7 +51,7 @@ def by_hand(taps, kernel, x, observed=None):
 
 
 class TestDownsampling:
-    @settings(deadline=None, max_examples=20)
+    @examples(20)
     @given(sizes)
     def test_an_output_is_a_sum_of_taps_up_to_the_first_step_of_its_block(self, size):
         factor, more, steps, seed = size
@@ -65,7 +65,7 @@ class TestDownsampling:
             wanted = by_hand(taps_down(j, factor, kernel_size), kernel, x[0])
             np.testing.assert_allclose(output, wanted, rtol=1e-4, atol=1e-5)
 
-    @settings(deadline=None, max_examples=20)
+    @examples(20)
     @given(sizes)
     def test_gaps_are_made_up_for(self, size):
         factor, more, steps, seed = size
@@ -100,7 +100,7 @@ class TestDownsampling:
 
 
 class TestUpsampling:
-    @settings(deadline=None, max_examples=20)
+    @examples(20)
     @given(sizes)
     def test_an_output_is_a_sum_over_coarse_steps_up_to_its_own(self, size):
         factor, more, steps, seed = size
@@ -113,7 +113,7 @@ class TestUpsampling:
             taps = [tap for tap in taps_up(t, factor, factor + more) if tap[0] >= 0]
             np.testing.assert_allclose(output, by_hand(taps, kernel, x[0]), rtol=1e-4, atol=1e-5)
 
-    @settings(deadline=None, max_examples=20)
+    @examples(20)
     @given(sizes)
     def test_gaps_are_made_up_for(self, size):
         factor, more, steps, seed = size
@@ -176,7 +176,7 @@ class TestDownAndUp:
         padded = np.concatenate([np.zeros((2, 8, 3), "float32"), x], axis=1)
         np.testing.assert_allclose(to_numpy(model(padded))[:, 8:], to_numpy(model(x)), rtol=1e-4, atol=1e-5)
 
-    @settings(deadline=None, max_examples=10)
+    @examples(10)
     @given(st.integers(2, 3), st.sampled_from([(1, 1), (2, 1, 3)]), st.booleans())
     def test_pieces_of_whole_blocks_give_what_one_pass_gives(self, factor, blocks, masked):
         x = random(2, factor * sum(blocks), 3)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from backends import gradients, to_numpy
-from hypothesis import given, settings
+from backends import examples, gradients, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 from oracles_blocks import gelu, layer_norm, weights_of
@@ -38,7 +38,7 @@ def block_oracle(block, x):
     return x @ kernel + bias + h
 
 
-@settings(max_examples=6)
+@examples(6)
 @given(
     st.integers(1, 9),
     st.integers(1, 3),

@@ -3,8 +3,8 @@ import json
 import keras
 import numpy as np
 import pytest
-from backends import to_numpy
-from hypothesis import given, settings
+from backends import examples, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tcn.heads import QuantileHead
@@ -88,7 +88,7 @@ def test_a_distribution_comes_back_by_its_name(name):
     assert specification_of(build(specification)) == specification
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(
     st.fixed_dictionaries(
         {},

@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from backends import to_numpy
+from backends import examples, to_numpy
 from contract import flat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -378,7 +378,7 @@ def test_masked_streams_give_what_the_masked_whole_gives(make):
     model = make()
     stream = Streaming(model)
 
-    @settings(deadline=None, max_examples=10)
+    @examples(10)
     @given(seed=st.integers(0, 99), sizes=st.lists(st.integers(1, 3), min_size=STEPS))
     def check(seed, sizes):
         x = np.random.default_rng(0).normal(size=(2, STEPS, 3)).astype("float32")

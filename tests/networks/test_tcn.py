@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from backends import gradients, to_numpy
-from hypothesis import given, settings
+from backends import examples, gradients, to_numpy
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 from oracles_blocks import convolve, layer_norm, weights_of
@@ -63,7 +63,7 @@ def block_oracle(block, x):
     return f(wide + skip), skip
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(
     kernel_size=st.integers(1, 4),
     dilation=st.integers(1, 4),
@@ -148,7 +148,7 @@ VARIANTS = {
 }
 
 
-@settings(deadline=None, max_examples=5)
+@examples(5)
 @given(gaps=st.lists(st.booleans(), min_size=12, max_size=12), seed=st.integers(0, 99))
 @pytest.mark.parametrize("name", [*VARIANTS, "both", "both-last"])
 def test_padding_changes_nothing(name, gaps, seed):
