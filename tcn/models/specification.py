@@ -117,10 +117,10 @@ def _read(kind: str, part: Any) -> tuple[Any, dict[str, Any]]:
     """Class and checked arguments of a backbone or a head."""
     registry = _registry(kind)
     if not isinstance(part, Mapping):
-        name = part if isinstance(part, str) else "..."
+        wanted = part if isinstance(part, str) else "..."
         raise ValueError(
             f"A {kind} must be a dictionary of its name and its arguments. Received: {part!r}. "
-            f"Pass {{'name': {name!r}}} with the arguments beside it."
+            f"Pass {{'name': {wanted!r}}} with the arguments beside it."
         )
     name = part.get("name")
     if name not in registry:
