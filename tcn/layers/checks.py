@@ -1,10 +1,18 @@
 """Checks of arguments and shapes that several layers share."""
 
+from collections.abc import Sequence
 from numbers import Real
 
 from tcn.receptive_field import check_each_positive, check_positive, is_integer
 
-__all__ = ["check_each_positive", "check_positive", "check_rate", "check_seed", "known_channels"]
+__all__ = [
+    "check_each_positive",
+    "check_positive",
+    "check_rate",
+    "check_seed",
+    "is_like",
+    "known_channels",
+]
 
 
 def check_rate(**values: object) -> list[float]:
@@ -74,3 +82,22 @@ def known_channels(shape: tuple[int | None, ...]) -> int:
     if channels is None:
         raise ValueError(f"The last axis of the input must have a known size. Received: shape {shape}")
     return channels
+
+
+def is_like(shape: Sequence[int | None], other: Sequence[int | None]) -> bool:
+    """Whether two shapes are the same, as far as their sizes are known.
+
+    Args:
+        shape: Sizes; None for one that is not known.
+        other: Likewise.
+
+    Returns:
+        The answer.
+
+    Example:
+        >>> is_like((None, 3), (8, 3)), is_like((8, 3), (8, 4)), is_like((8,), (8, 1))
+        (True, False, False)
+    """
+    return len(shape) == len(other) and all(
+        a == b or None in (a, b) for a, b in zip(shape, other, strict=True)
+    )
