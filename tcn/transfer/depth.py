@@ -1,6 +1,7 @@
 """Parts of a model from its input to its output, and which of them train."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -36,7 +37,7 @@ def blocks_by_depth(model: Layer) -> list[Layer]:
         the last block.
 
     Raises:
-        ValueError: If the model is not built.
+        ValueError: If the model is not built, or is none.
 
     Example:
         >>> import keras
@@ -46,6 +47,8 @@ def blocks_by_depth(model: Layer) -> list[Layer]:
         >>> [block.name for block in blocks_by_depth(keras.Sequential([keras.Input((None, 1)), *parts]))]
         ['first', 'last']
     """
+    if not isinstance(model, keras.Layer):
+        raise ValueError(f"'model' must be a Keras model or layer. Received: {model!r}")
     if not model.built:
         raise ValueError(
             f"A model must be built before its blocks are known; call it on a batch. Received: {model.name!r}"
@@ -64,6 +67,9 @@ def freeze(model: Layer, depth: int | None = None) -> None:
         depth: Number of blocks (see `blocks_by_depth`), from the input; a negative number counts from the
             output, so that -1 freezes all but the last block. All unless told.
 
+    Raises:
+        ValueError: If the model is not built, or the depth is no integer.
+
     Example:
         >>> import keras
         >>> from tcn.transfer import freeze
@@ -73,6 +79,7 @@ def freeze(model: Layer, depth: int | None = None) -> None:
         [False, True]
     """
     blocks = blocks_by_depth(model)
+    _check_depth(depth)
     first = blocks[:depth]
     for layer in [model] if len(first) == len(blocks) else first:
         layer.trainable = False
@@ -87,6 +94,9 @@ def unfreeze(model: Layer, depth: int | None = None) -> None:
         model: A built model or layer.
         depth: Number of blocks that are left as they are, counted as `freeze` counts; none unless told.
 
+    Raises:
+        ValueError: If the model is not built, or the depth is no integer.
+
     Example:
         >>> import keras
         >>> from tcn.transfer import freeze, unfreeze
@@ -96,6 +106,7 @@ def unfreeze(model: Layer, depth: int | None = None) -> None:
         >>> [layer.trainable for layer in model.layers]
         [False, True]
     """
+    _check_depth(depth)
     later = blocks_by_depth(model)[depth:]
     trains = {id(layer) for block in later for layer in block._flatten_layers()}
     # Models that hold a block have to train for it to train; Keras would hand their flag down to all blocks.
@@ -174,6 +185,14 @@ def restore_trainable(model: Layer, state: Sequence[bool]) -> None:
         for layer, trains in zip(layers, state, strict=True):
             if bool(_children(layer)) == holds_others:
                 layer.trainable = trains
+
+
+def _check_depth(depth: object) -> None:
+    if isinstance(depth, bool) or not isinstance(depth, Integral | None):
+        raise ValueError(
+            "'depth' must be a number of blocks, an integer, or None. "
+            f"Received: depth={depth!r}"
+        )
 
 
 def _holds(layer: Layer, some: set[int]) -> bool:

@@ -199,6 +199,15 @@ def test_blocks_of_a_model_that_is_not_built():
         blocks_by_depth(keras.Sequential([keras.layers.Dense(1)]))
 
 
+@pytest.mark.parametrize("change", [freeze, unfreeze])
+def test_depths_and_models_that_are_none(change):
+    for depth in (1.5, True, "1"):
+        with pytest.raises(ValueError, match=f"'depth' must be a number of.* Received: depth={depth!r}"):
+            change(dense(), depth)
+    with pytest.raises(ValueError, match=r"'model' must be a Keras model or layer. Received: 3"):
+        change(3)
+
+
 @pytest.mark.parametrize(("depth", "frozen"), [(0, 0), (2, 2), (-1, 4), (None, 5), (9, 5)])
 def test_freeze_by_depth(depth, frozen):
     model = network()
