@@ -190,8 +190,7 @@ def restore_trainable(model: Layer, state: Sequence[bool]) -> None:
 def _check_depth(depth: object) -> None:
     if isinstance(depth, bool) or not isinstance(depth, Integral | None):
         raise ValueError(
-            "'depth' must be a number of blocks, an integer, or None. "
-            f"Received: depth={depth!r}"
+            f"'depth' must be a number of blocks, an integer, or None. Received: depth={depth!r}"
         )
 
 
