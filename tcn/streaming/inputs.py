@@ -73,7 +73,7 @@ class ModelInputs:
             without an axis of time.
 
         Raises:
-            ValueError: If the shapes are not those of a piece.
+            ValueError: If the shapes are not those of a piece, or an array does not hold numbers.
         """
         given = [x] if self._structure is None else keras.tree.flatten(x)
         arrays = [_standardize_type(array) for array in given]
@@ -164,6 +164,11 @@ def _standardize_type(array: Any) -> Tensor:
     if hasattr(array, "dtype") and not isinstance(array, np.ndarray):
         return array
     array = np.asarray(array)
+    if array.dtype.kind in "OSUMm":
+        raise ValueError(
+            f"The input must be numbers. Received: an array of {array.dtype}. Convert it: "
+            'np.asarray(x, "float32").'
+        )
     types = {"f": "float32", "i": "int32", "u": "int32"}
     return array.astype(types.get(array.dtype.kind, array.dtype), copy=False)
 

@@ -122,8 +122,8 @@ class Streaming:
             piece. Outputs without an axis of time are those of all that was read.
 
         Raises:
-            ValueError: If the input has other sizes than the model's, or the state belongs to another model
-                or batch.
+            ValueError: If the input has other sizes than the model's or is no numbers, or the state is none
+                or belongs to another model or batch.
         """
         arrays, batch, steps = self._inputs.standardize(x, self.hop)
         state = self._own(state, batch, mask is not None)
@@ -255,6 +255,11 @@ class Streaming:
 
     def _own(self, state: Mapping[str, Tensor], batch: int, masked: bool) -> State:
         """The state as one of this stream, if it is one or has the arrays of one."""
+        if not isinstance(state, Mapping):
+            raise ValueError(
+                "A state must be what initial_state or the step before returned, or arrays by name. "
+                f"Received: {type(state).__name__}. Start with initial_state(batch={batch})."
+            )
         if not isinstance(state, State) or state.layout not in self._layouts.values():
             return self._adopted(state, batch, masked)
         if state.layout.batch != batch:

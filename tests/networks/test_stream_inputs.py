@@ -47,3 +47,15 @@ def test_a_condition_is_an_input_that_a_functional_model_tells():
         Streaming(layer)
     inputs = [keras.Input((None, 3)), keras.Input((2,))]
     assert Streaming(keras.Model(inputs, layer(*inputs))).hop == 1
+
+
+def test_inputs_and_states_that_are_none():
+    layer = WaveNet(2, dilations=(1, 2))
+    layer.build((None, None, 3))
+    stream = Streaming(layer)
+    x, state = np.ones((1, 3), "float32"), stream.initial_state()
+    with pytest.raises(ValueError, match=r"Received: NoneType. Start with initial_state\(batch=1\)"):
+        stream.step(x, None)
+    for wrong in (np.array([["a", "b", "c"]]), np.array([[1, 2, None]])):
+        with pytest.raises(ValueError, match=rf"must be numbers. Received: an array of {wrong.dtype}. Conv"):
+            stream.step(wrong, state)
