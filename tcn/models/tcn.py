@@ -96,6 +96,7 @@ class TCN(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
         self.kernel_size, self.nb_stacks = check_positive(kernel_size=kernel_size, nb_stacks=nb_stacks)
         several = isinstance(nb_filters, Iterable)
         rates, each = check_each_positive(

@@ -332,6 +332,9 @@ def test_arguments_out_of_range_are_refused(arguments, message):
 def test_other_things_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="'normalization' must be one of"):
         ResidualBlock(4, 2, normalization="group")
+    for shape in ((), (3,), (2, 3), (1, 2, 3, 4)):
+        with pytest.raises(ValueError, match=f"expected ndim=3, found ndim={len(shape)}"):
+            small()(np.ones(shape, "float32"))
     with pytest.raises(ValueError, match="takes no initial state"):
         small()(series(), initial_state=np.ones((2, 4), "float32"))
     for layer in (small(padding="same"), small(go_backwards=True), keras.layers.GRU(4)):
