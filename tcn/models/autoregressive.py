@@ -37,8 +37,9 @@ class AutoregressiveWaveNet(keras.Model):
         seed: Integer that fixes the initial weights and dropout.
 
     Input shape:
-        `(batch, time)` or `(batch, time, 1)`: integers from 0 to `classes - 1`; any length. `condition`, what
-        is known of each series or of each of its steps in advance: `(batch, size)` or `(batch, time, size)`.
+        `(batch, time)` or `(batch, time, 1)`: integers from 0 to `classes - 1`; others count as missing. Any
+        length. `condition`, what is known of each series or of each of its steps in advance: `(batch, size)`
+        or `(batch, time, size)`.
 
     Output shape:
         `(batch, time, classes)`: logarithms of the probabilities. Losses take them with `from_logits=True`.
@@ -142,8 +143,12 @@ class AutoregressiveWaveNet(keras.Model):
 
         Returns:
             `(batch, time)`, in nats; 0 where a value was not observed. Their sum is that of the series.
+
+        Raises:
+            ValueError: If a value is no class; a negative one stands for a missing value.
         """
         series = _series(ops.convert_to_tensor(inputs))
+        self._check_classes("inputs", series)
         known = series >= 0 if mask is None else ops.logical_and(mask, series >= 0)
         of_each = self(inputs, condition=condition, mask=mask)
         picked = ops.take_along_axis(of_each, ops.where(known, series, 0)[..., None], axis=-1)[..., 0]
@@ -174,7 +179,8 @@ class AutoregressiveWaveNet(keras.Model):
             Classes, `(batch, steps)` or `(batch, steps, 1)`.
 
         Raises:
-            ValueError: If an argument is out of range, or the model has no weights yet.
+            ValueError: If an argument is out of range, the model has no weights yet, or it was built with a
+                condition and there is none, or the other way round.
         """
         check_positive(steps=steps, top_k=self.classes if top_k is None else top_k)
         if not temperature > 0:
@@ -185,9 +191,14 @@ class AutoregressiveWaveNet(keras.Model):
         if not self.built:
             raise ValueError("The model has no weights yet: fit it, or call it once.")
         context = np.asarray(context)
+        if context.ndim not in (2, 3) or context.shape[2:] not in ((), (1,)):
+            raise ValueError(
+                "'context' must be one class a step of each series, (batch, time) or (batch, time, 1). "
+                f"Received: shape {context.shape}. Pass context[None] for a single series."
+            )
+        self._check_condition(condition)
         series = context.reshape(context.shape[:2]).astype("int32")
-        if series.size and series.max() >= self.classes:
-            raise ValueError(f"'context' must hold classes below {self.classes}. Received: {series.max()}")
+        self._check_classes("context", series)
         length = series.shape[1]
         if np.ndim(condition) == 3 and np.shape(condition)[1] != length + steps:
             raise ValueError(
@@ -205,6 +216,23 @@ class AutoregressiveWaveNet(keras.Model):
             piece = _draw(scores[:, -1], temperature, top_k or self.classes, rng)
             drawn.append(piece)
         return np.concatenate(drawn, axis=1).reshape(len(series), steps, *context.shape[2:])
+
+    def _check_classes(self, name: str, series: Any) -> None:
+        largest = int(np.max(ops.convert_to_numpy(series), initial=UNKNOWN))
+        if largest >= self.classes:
+            raise ValueError(f"'{name}' must hold classes below {self.classes}. Received: {largest}")
+
+    def _check_condition(self, condition: Any) -> None:
+        conditioned = self.network.blocks[0].conditioning is not None
+        if conditioned and condition is None:
+            raise ValueError(
+                "'condition' must be given to a model that was built with one. Received: condition=None"
+            )
+        if condition is not None and not conditioned:
+            raise ValueError(
+                "'condition' must be None for a model that was built without one. Received: a condition of "
+                f"shape {np.shape(condition)}. Make the model anew and call it with a condition first."
+            )
 
     def _stream(self, condition: Any) -> Streaming:
         """The network as it is streamed, with a condition of this rank or without; compiled once."""

@@ -177,8 +177,17 @@ def test_arguments_are_checked():
         model.generate(context, 0)
     with pytest.raises(ValueError, match=r"'context' must hold classes below 5. Received: 5"):
         model.generate(context * 0 + 5, 3)
+    with pytest.raises(ValueError, match=r"must hold classes below 5. Received: 7"):
+        model.log_likelihood(context * 0 + 7)
+    with pytest.raises(ValueError, match=r"Received: shape \(4,\). Pass context\[None\]"):
+        model.generate(context[0], 3)
+    with pytest.raises(ValueError, match=r"built without one. Received: a condition of shape \(2, 2\)"):
+        model.generate(context, 3, condition=np.zeros((2, 2)))
+    conditioned = model_of(condition=np.zeros((2, 3, 1), "float32"))
+    with pytest.raises(ValueError, match=r"built with one. Received: condition=None"):
+        conditioned.generate(context, 3)
     with pytest.raises(ValueError, match=r"those to draw, 4 \+ 3. Received: 4 steps"):
-        model.generate(context, 3, condition=np.zeros((2, 4, 1)))
+        conditioned.generate(context, 3, condition=np.zeros((2, 4, 1)))
     with pytest.raises(ValueError, match="no weights yet"):
         AutoregressiveWaveNet(5).generate(context, 3)
     with pytest.raises(ValueError, match=r"must be one class a step.*Received: shape \(2, 4, 3\)"):
