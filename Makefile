@@ -46,7 +46,7 @@ lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
 docs: $(VENV)/.installed-dev ## the documentation site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-bench: $(VENV)/.installed ## the benchmarks; each prints its ratios
+bench: $(VENV)/.installed-dev ## the benchmarks; each prints its ratios
 	@set -e; for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean: ## remove what make and the tools produced, but not .venv and not forecasts

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from pipelines.errors import ConfigError
 
@@ -115,8 +115,9 @@ def at_probability(quantiles: Floats, probabilities: Sequence[float], wanted: fl
     if len(match):
         return quantiles[..., match[0]]
     right = int(np.clip(np.searchsorted(known, wanted), 1, len(known) - 1))
-    below, above = ndtri(known[right - 1]), ndtri(known[right])
-    share = (ndtri(wanted) - below) / (above - below)
+    normal = NormalDist().inv_cdf
+    below, above = normal(known[right - 1]), normal(known[right])
+    share = (normal(wanted) - below) / (above - below)
     low, high = quantiles[..., right - 1], quantiles[..., right]
     with np.errstate(over="ignore"):
         result = low + share * (high - low)

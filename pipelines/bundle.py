@@ -1,4 +1,4 @@
-"""A fitted forecaster as a directory: plain JSON, Keras' own format, and a manifest of checksums."""
+"""A fitted forecaster as a directory of plain files, none of them with code, and a manifest of checksums."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from pipelines.errors import BundleError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MANIFEST: Final = "manifest.json"
+_READABLE: Final = (1, FORMAT)
 
 
 def write_bundle(
@@ -40,7 +41,8 @@ def write_bundle(
         for name, write in writers.items():
             write(fresh / name)
         sums = {name: checksum(fresh / name) for name in sorted([*documents, *writers])}
-        manifest = {"format": FORMAT, "sha256": sums}
+        files = {name: {"sha256": value} for name, value in sums.items()}
+        manifest = {"format": FORMAT, "files": files}
         (fresh / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         for name in (*sums, MANIFEST):
             with (fresh / name).open("rb") as file:
@@ -61,13 +63,11 @@ def read_bundle(path: Path) -> dict[str, Path]:
         File name to path.
 
     Raises:
-        BundleError: If it is not a bundle, of another format, or a file is missing or differs from its
+        BundleError: If it is not a bundle, of an unknown format, or a file is missing or differs from its
             checksum.
     """
     path = Path(path).absolute()
-    version, sums = _manifest(path)
-    if version != FORMAT:
-        raise BundleError(f"The bundle must have format {FORMAT}. Received: format {version!r} in {path}.")
+    sums = _manifest(path)
     for name, expected in sums.items():
         if Path(name).name != name:
             raise BundleError(f"A bundle names its own files only. Received: {name!r} in {path / MANIFEST}.")
@@ -76,6 +76,21 @@ def read_bundle(path: Path) -> dict[str, Path]:
         if checksum(path / name) != expected:
             raise BundleError(f"{path / name} differs from its checksum: it is damaged or was changed.")
     return {name: path / name for name in sums}
+
+
+def names_in(path: Path) -> list[str]:
+    """Names of the files that a bundle must have, by its manifest alone.
+
+    Args:
+        path: Directory of the bundle.
+
+    Returns:
+        The names.
+
+    Raises:
+        BundleError: If it is not a bundle, or of an unknown format.
+    """
+    return [*_manifest(Path(path).absolute())]
 
 
 def check_replaceable(path: Path) -> None:
@@ -92,7 +107,7 @@ def check_replaceable(path: Path) -> None:
         return
     found = {entry.name for entry in path.iterdir()} if path.is_dir() else {"a file"}
     if MANIFEST in found:
-        found -= {MANIFEST, *_manifest(path)[1]}
+        found -= {MANIFEST, *_manifest(path)}
     if found:
         raise BundleError(
             "A bundle must be a directory of its own. Received: "
@@ -106,11 +121,14 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _manifest(path: Path) -> tuple[Any, dict[str, str]]:
-    """Format, and file name to checksum, of the bundle at a path."""
+def _manifest(path: Path) -> dict[str, str]:
+    """File name to checksum of the bundle at a path."""
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        return manifest["format"], dict(manifest["sha256"].items())
+        version = manifest["format"]
+        if version in _READABLE:
+            # What a manifest of one format says has no meaning in the other, so that neither is taken for it.
+            return {**manifest["sha256"]} if version == 1 else _sums(manifest["files"])
     except FileNotFoundError:
         raise BundleError(
             f"A bundle must be a directory with a {MANIFEST}. Received: {path}, without one."
@@ -120,6 +138,14 @@ def _manifest(path: Path) -> tuple[Any, dict[str, str]]:
             f"A bundle must have a readable {MANIFEST}. Received: {path / MANIFEST} ({error!r}); "
             "copy or save the bundle again."
         ) from None
+    raise BundleError(
+        f"A bundle must have format {' or '.join(map(str, _READABLE))}. Received: format {version!r} in "
+        f"{path / MANIFEST}; load it with the version of tcn-forecasting that saved it."
+    )
+
+
+def _sums(files: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {name: entry["sha256"] for name, entry in files.items()}
 
 
 def _swap(fresh: Path, path: Path) -> None:

@@ -22,6 +22,7 @@ from pipelines.errors import BundleError, ConfigError, NotFittedError
 from pipelines.panel import Columns, CovariateColumn, Panel
 from pipelines.plan import Plan, check_size, make_plan, season_of
 from pipelines.reading import not_asked_for, read_panel, with_known_static
+from pipelines.runtime import OnnxNetwork, check_golden, gather, require_onnx_runtime, write_golden
 from pipelines.windows import CovariateState, SeriesTable
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 # Files of a bundle.
 _CONFIG, _NETWORK, _DATA = "config.json", "model.keras", "history.parquet"
 _STATIC = "static.parquet"  # where there are static covariates
+_ONNX, _GOLDEN = "model.onnx", "golden.parquet"
+# Series whose forecasts show that a network is the one that was saved.
+_GOLDEN_SERIES: Final = 3
+
+_WITHOUT_ONNX: Final = (
+    "the bundle has no model.onnx: predicting from it will need TensorFlow; pip install "
+    "'tcn-forecasting[onnx]' before saving, or pass onnx=False"
+)
 
 # Numbers that the quantiles of one block of series may take.
 _BLOCK: Final = 2**24
@@ -71,7 +80,7 @@ class Forecaster:
         history_: A record per epoch of training.
         calibration_: What was found on the stretches of time that members were kept from learning: "shrink"
             multiplies the distance of a median from the last value, "widen" the width of intervals.
-        network_: The Keras model.
+        network_: The Keras model, or what ONNX Runtime makes of it.
         covariates_: What was learned of the covariates; None if there are none.
 
     Raises:
@@ -210,9 +219,11 @@ class Forecaster:
 
         Raises:
             PanelError: If the frame cannot be used.
+            ConfigError: If the forecaster was loaded with ``runtime="onnx"``.
             ForecastingError: If training fails. What an earlier fit learned stays, then and when it is
                 interrupted.
         """
+        self._check_keras("fit")
         settings = self._settings()
         panel = read_panel(df, settings, settings.freq, static)
         table, plan, covariates = self._prepare(settings, panel)
@@ -294,9 +305,11 @@ class Forecaster:
 
         Raises:
             NotFittedError: Before ``fit``.
-            ConfigError: If a count is not positive, or no series is longer than the horizon.
+            ConfigError: If a count is not positive, no series is longer than the horizon, or the forecaster
+                was loaded with ``runtime="onnx"``.
             PanelError: If the frame cannot be used.
         """
+        self._check_keras("backtest")
         panel = self._history(df, static)
         step = self.plan_.horizon if step is None else step
         for name, value in (("n_windows", n_windows), ("step", step)):
@@ -308,59 +321,88 @@ class Forecaster:
         columns = self._forecast(self._table(panel), series, newest, levels, windows, int(step))
         return backtest_frame(panel, series, newest, int(step), columns)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, onnx: bool | None = None) -> None:
         """Write a bundle: settings, plan, weights and the data of the fit, each with a checksum; no pickle.
 
         Args:
             path: Directory to create, or a bundle to replace.
+            onnx: Whether to write the network for ONNX Runtime too, which takes some seconds; None to do so
+                where the packages for it are installed, and to warn where they are not.
 
         Raises:
             NotFittedError: Before ``fit``.
             BundleError: If the path holds something else, or the ids are not of one plain type.
+            ConfigError: If ONNX is asked for and its packages are not installed, or the forecaster was loaded
+                with ``runtime="onnx"``.
         """
         self._check_fitted()
+        self._check_keras("save")
         _check_ids(self.panel_)
-        from pipelines.network import save_network
+        from pipelines.network import can_export_onnx, export_network, forecast_last, save_network
 
+        if onnx is None:
+            onnx = can_export_onnx()
+            if not onnx:
+                warnings.warn(_WITHOUT_ONNX, UserWarning, stacklevel=2)
         state = {
             "params": _plain_params(dict(self.settings_)),
             "plan": self.plan_.to_dict(),
             "history": self.history_,
             "calibration": self.calibration_,
             "nonnegative": self.nonnegative_,
+            "quantiles": list(self.network_.quantiles),
             "columns": list(self.panel_.columns),
             "covariates": None if self.covariates_ is None else self.covariates_.to_dict(),
         }
         rows, static = self.panel_.to_frame(), self.panel_.static_frame()
+        golden = self._golden_inputs()
         writers: dict[str, Callable[[Path], None]] = {
             _NETWORK: lambda file: save_network(self.network_, file),
             _DATA: lambda file: rows.to_parquet(file, index=False),
+            _GOLDEN: lambda file: write_golden(file, golden, forecast_last(self.network_, golden)),
         }
+        if onnx:
+            writers[_ONNX] = lambda file: export_network(self.network_, file, "onnx")
         if self.panel_.static:
             writers[_STATIC] = lambda file: static.to_parquet(file, index=False)
         write_bundle(Path(path), {_CONFIG: state}, writers)
 
     @classmethod
-    def load(cls, path: str | Path) -> Forecaster:
+    def load(cls, path: str | Path, runtime: str = "keras") -> Forecaster:
         """Read a bundle written by ``save``; checksums are verified before anything is parsed.
 
         Args:
             path: Directory of the bundle.
+            runtime: "keras", or "onnx" for one that predicts only, with neither TensorFlow nor Keras.
 
         Returns:
-            A fitted forecaster whose forecasts equal those of the one that was saved.
+            A fitted forecaster whose forecasts equal those of the one that was saved; with ONNX Runtime, to
+            1e-4 of their size.
 
         Raises:
-            BundleError: If it is damaged, changed, or not a bundle.
+            BundleError: If it is damaged, changed, not a bundle, or without what the runtime needs; and if
+                ONNX Runtime makes other forecasts of the network than Keras made when it was saved.
+            ConfigError: If there is no such runtime, or ONNX Runtime is not installed.
         """
+        if runtime not in ("keras", "onnx"):
+            raise ConfigError(f"runtime must be 'keras' or 'onnx'. Received: {runtime!r}.")
+        if runtime == "onnx":
+            require_onnx_runtime()
         files = read_bundle(Path(path))
+        if runtime == "onnx" and not {_ONNX, _GOLDEN} <= set(files):
+            raise BundleError(
+                f"Forecasting with runtime='onnx' needs a bundle with {_ONNX}. Received: {path}, without; "
+                "load it with Keras and save it again where 'tcn-forecasting[onnx]' is installed."
+            )
         missing = {_CONFIG, _NETWORK, _DATA} - set(files)
         if missing:
             raise BundleError(
                 f"A forecaster's bundle must hold {', '.join(sorted(missing))}. Received: {path}, without."
             )
         try:
-            return cls._restore(files)
+            return cls._restore(files, runtime)
+        except BundleError:
+            raise
         except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
             raise BundleError(
                 f"A bundle must come from a version like this one. Received: {path}, whose content does not "
@@ -368,10 +410,8 @@ class Forecaster:
             ) from error
 
     @classmethod
-    def _restore(cls, files: dict[str, Path]) -> Forecaster:
+    def _restore(cls, files: dict[str, Path], runtime: str) -> Forecaster:
         import pandas as pd
-
-        from pipelines.network import load_network
 
         state = json.loads(files[_CONFIG].read_text(encoding="utf-8"))
         covariates = state.get("covariates")
@@ -390,7 +430,7 @@ class Forecaster:
             settings_=loaded._settings(),
             panel_=panel,
             plan_=plan,
-            network_=load_network(files[_NETWORK]),
+            network_=_load_onnx(files, state) if runtime == "onnx" else _load_keras(files),
             history_=state["history"],
             calibration_=state["calibration"],
             nonnegative_=state["nonnegative"],
@@ -450,8 +490,6 @@ class Forecaster:
         step: int = 1,
     ) -> dict[str, Any]:
         """Columns ``(runs, count, horizon)`` of the forecasts from ``count`` origins of each series."""
-        from pipelines.network import forecast_origins
-
         wanted = checked_levels(self.settings_.levels if levels is None else levels)
         shape = (len(series), count, self.plan_.horizon)
         columns: dict[str, Any] = {}
@@ -459,7 +497,7 @@ class Forecaster:
         block = max(1, _BLOCK // (count * self.plan_.horizon * len(self.network_.quantiles)))
         for i in range(0, len(series), block):
             some = slice(i, i + block)
-            quantiles = forecast_origins(self.network_, table, series[some], newest[some], count, step)
+            quantiles = _forecast_origins(self.network_, table, series[some], newest[some], count, step)
             named = level_columns(quantiles, self.network_.quantiles, wanted, self.settings_.alias)
             for name, values in named.items():
                 columns.setdefault(name, np.empty(shape))[some] = values
@@ -470,9 +508,46 @@ class Forecaster:
                 np.maximum(values, floor, out=values)
         return columns
 
+    def _golden_inputs(self) -> dict[str, Any]:
+        """What the network is shown of a few series, a horizon before their ends."""
+        some = np.unique(np.linspace(0, self.panel_.n_series - 1, _GOLDEN_SERIES).astype(int))
+        panel = self.panel_.select(some)
+        origins = np.maximum(panel.indptr[1:] - 1 - self.plan_.horizon, panel.indptr[:-1])
+        return gather(self._table(panel), np.arange(panel.n_series), origins, self.network_.context + 1)
+
     def _check_fitted(self) -> None:
         if not hasattr(self, "network_"):
             raise NotFittedError("A forecaster must be fitted first; call fit(df).")
+
+    def _check_keras(self, wanted: str) -> None:
+        if isinstance(getattr(self, "network_", None), OnnxNetwork):
+            raise ConfigError(
+                f"A forecaster must have been loaded with Keras to {wanted}. Received: one loaded with "
+                "runtime='onnx', which predicts only; use Forecaster.load(path)."
+            )
+
+
+def _load_keras(files: dict[str, Path]) -> Any:
+    from pipelines.network import load_network
+
+    return load_network(files[_NETWORK])
+
+
+def _load_onnx(files: dict[str, Path], state: dict[str, Any]) -> OnnxNetwork:
+    network = OnnxNetwork(files[_ONNX], state["quantiles"])
+    check_golden(files[_GOLDEN], network)
+    return network
+
+
+def _forecast_origins(
+    network: Any, table: SeriesTable, series: Any, newest: Any, count: int, step: int
+) -> Any:
+    """Quantiles ``(runs, count, horizon, quantiles)`` by whatever computes the network."""
+    if isinstance(network, OnnxNetwork):
+        return network.forecast(table, series, newest)
+    from pipelines.network import forecast_origins
+
+    return forecast_origins(network, table, series, newest, count, step)
 
 
 def _check_ids(panel: Panel) -> None:

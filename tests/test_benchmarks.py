@@ -2,6 +2,7 @@
 
 import runpy
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ def test_there_is_one_for_each_claim():
         "epf",
         "long_memory",
         "panel_memory",
+        "predict_bundle",
         "recurrent",
         "streaming_step",
         "training_origins",
@@ -30,6 +32,8 @@ def test_there_is_one_for_each_claim():
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_it_prints_ratios(script, monkeypatch, capsys):
+    if script.stem == "predict_bundle" and not all(map(find_spec, ("onnx", "tf2onnx", "onnxruntime"))):
+        pytest.skip("needs the extras onnx and predict")
     monkeypatch.syspath_prepend(script.parent)
     monkeypatch.setattr(sys, "argv", [str(script), "--small"])
     runpy.run_path(str(script), run_name="__main__")

@@ -19,13 +19,14 @@ from pipelines import BundleError, Forecaster
 from pipelines.bundle import MANIFEST, checksum, read_bundle, write_bundle
 from pipelines.network import save_network
 
-FILES = ["config.json", "history.parquet", "manifest.json", "model.keras"]
+FILES = ["config.json", "golden.parquet", "history.parquet", "manifest.json", "model.keras"]
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     path = tmp_path_factory.mktemp("bundles") / "new" / "bundle"
-    fitted().save(path)
+    fitted().save(path, onnx=False)
     return path
 
 
@@ -37,8 +38,8 @@ def bundle(saved, tmp_path):
 
 def reseal(bundle):
     """Make the manifest agree with the files again, as someone who means harm would."""
-    sums = {name: checksum(bundle / name) for name in FILES if name != MANIFEST}
-    (bundle / MANIFEST).write_text(json.dumps({"format": 1, "sha256": sums}))
+    files = {name: {"sha256": checksum(bundle / name)} for name in FILES if name != MANIFEST}
+    (bundle / MANIFEST).write_text(json.dumps({"format": 2, "files": files}))
 
 
 # Round trips
@@ -73,7 +74,7 @@ Forecaster.load({str(saved)!r}).predict().to_parquet({str(tmp_path / "forecast.p
 
 
 def test_a_bundle_saved_again_is_the_same_forecaster(saved, tmp_path):
-    Forecaster.load(saved).save(tmp_path / "again")
+    Forecaster.load(saved).save(tmp_path / "again", onnx=False)
     for name in ("config.json", "history.parquet"):
         assert (tmp_path / "again" / name).read_bytes() == (saved / name).read_bytes()
     assert Forecaster.load(tmp_path / "again").predict().equals(fitted().predict())
@@ -102,7 +103,7 @@ def test_data_of_every_kind_come_back(kind, tmp_path):
             "levels": [50],
         }
     forecaster = Forecaster(**arguments).fit(frame)
-    forecaster.save(tmp_path / "bundle")
+    forecaster.save(tmp_path / "bundle", onnx=False)
     loaded = Forecaster.load(tmp_path / "bundle")
     assert loaded.panel_ == forecaster.panel_
     assert loaded.panel_.ids.dtype == forecaster.panel_.ids.dtype
@@ -115,7 +116,7 @@ def test_data_of_every_kind_come_back(kind, tmp_path):
 def test_settings_changed_after_the_fit_are_not_those_of_the_bundle(tmp_path):
     forecaster = Forecaster(**UNTRAINED).fit(frame_of({"a": weekly(40)}))
     forecaster.set_params(horizon=9, alias="Other")
-    forecaster.save(tmp_path / "bundle")
+    forecaster.save(tmp_path / "bundle", onnx=False)
     loaded = Forecaster.load(tmp_path / "bundle")
     assert (loaded.horizon, loaded.alias) == (4, "TCN")
 
@@ -127,8 +128,20 @@ def test_ids_that_no_file_gives_back_are_refused(names, kinds, tmp_path):
     with pytest.raises(
         BundleError, match=f"all numbers, all text or all dates. Received: {kinds}; turn them"
     ):
-        forecaster.save(tmp_path / "bundle")
+        forecaster.save(tmp_path / "bundle", onnx=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_bundles_of_the_first_format_still_forecast():
+    loaded = Forecaster.load(FIXTURES / "bundle-format-1")
+    expected = pd.read_csv(FIXTURES / "bundle-format-1-forecast.csv", parse_dates=["ds"])
+    pd.testing.assert_frame_equal(loaded.predict(), expected, check_dtype=False, rtol=1e-5)
+
+
+def test_an_unknown_format_is_refused_by_name(bundle):
+    (bundle / MANIFEST).write_text(json.dumps({"format": 3, "files": {}}))
+    with pytest.raises(BundleError, match=r"format 1 or 2\. Received: format 3 in .*manifest\.json"):
+        Forecaster.load(bundle)
 
 
 # What a bundle is
@@ -145,6 +158,7 @@ def test_a_bundle_holds_plain_files_and_no_pickle(saved):
         contents |= {name: archive.read(name) for name in archive.namelist()}
     assert contents["model.weights.h5"].startswith(b"\x89HDF")
     assert contents["history.parquet"].startswith(b"PAR1")
+    assert contents["golden.parquet"].startswith(b"PAR1")
     for word in ("Lambda", "lambda", "marshal", "pickle"):
         assert word not in config
     # No pickle of protocol 2 or later: a PROTO opcode first and a STOP last.
@@ -153,11 +167,9 @@ def test_a_bundle_holds_plain_files_and_no_pickle(saved):
 
 def test_every_file_has_its_checksum(saved):
     manifest = json.loads((saved / MANIFEST).read_text())
-    assert manifest["format"] == 1
-    assert sorted([*manifest["sha256"], MANIFEST]) == FILES
-    assert {name: path.name for name, path in read_bundle(saved).items()} == {
-        n: n for n in manifest["sha256"]
-    }
+    assert manifest["format"] == 2
+    assert sorted([*manifest["files"], MANIFEST]) == FILES
+    assert {name: path.name for name, path in read_bundle(saved).items()} == {n: n for n in manifest["files"]}
 
 
 # Damage
@@ -214,6 +226,13 @@ def _meaning(raw):
         {"format": 1, "sha256": []},
         {"format": 1, "sha256": [["a", "b"]]},
         {"format": 2, "sha256": {}},
+        {"format": 1, "files": {}},
+        {"format": 2, "files": {}},
+        {"format": 2, "files": []},
+        {"format": 2, "files": {"config.json": "0"}},
+        {"format": 2, "files": {"../config.json": {"sha256": "0"}}},
+        {"format": 3, "files": {}},
+        {"format": [1], "sha256": {}},
         {"format": 1, "sha256": {}},
         {"format": 1, "sha256": {"../config.json": "0"}},
         {"format": 1, "sha256": {"/etc/passwd": "0"}},
@@ -310,7 +329,7 @@ def test_what_is_not_a_bundle_is_not_replaced(tmp_path, bundle, kind):
         (path / MANIFEST).write_text('{"name": "a web page"}')
     before = snapshot(tmp_path)
     with pytest.raises(BundleError):
-        untrained_once().save(path)
+        untrained_once().save(path, onnx=False)
     assert snapshot(tmp_path) == before
     assert not [entry for entry in tmp_path.iterdir() if entry.name.startswith(".")]
 
@@ -324,7 +343,7 @@ def test_a_bundle_or_an_empty_directory_is_replaced(tmp_path, bundle, kind):
     elif kind == "link":
         path = tmp_path / "link"
         path.symlink_to(bundle)
-    untrained_once().save(path)
+    untrained_once().save(path, onnx=False)
     assert path.is_symlink() == (kind == "link")
     assert Forecaster.load(path).max_steps == 0
     assert not [entry for entry in tmp_path.iterdir() if entry.name.startswith(".")]

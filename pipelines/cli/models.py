@@ -125,8 +125,36 @@ def plan(
             show_plan(current.console(), task, planned, held)
 
 
+def export(
+    bundle: o.Bundle,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="New file, or new folder for a SavedModel.", rich_help_panel="Output"
+        ),
+    ],
+    to: Annotated[
+        o.ExportFormat,
+        typer.Option("--format", help="Format to write.", rich_help_panel="Output"),
+    ] = o.ExportFormat.onnx,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+    debug: o.Debug = False,
+) -> None:
+    """Write a saved network as a program for other languages and machines."""
+    with session(as_json, quiet, debug) as current:
+        from pipelines.jobs import run_export
+
+        with current.progress() as progress:
+            path = run_export(bundle, output, to.value, progress)
+        current.answer({"command": "export", "format": to.value, "output": str(path)})
+        if current.talks:
+            current.console().print(f"Network: {output}", soft_wrap=True, markup=False)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
+    app.command(epilog="Example: tcn export --bundle sales-model --format onnx -o sales.onnx")(export)
     app.command(epilog="Example: tcn fit sales.csv --horizon 28 --bundle sales-model")(fit)
     app.command(epilog="Example: tcn predict --bundle sales-model --data sales.csv -o next.csv")(predict)
     app.command(epilog="Example: tcn backtest sales.csv --horizon 28 --n-windows 8")(backtest)

@@ -36,6 +36,14 @@ class Format(StrEnum):
     both = "both"
 
 
+class ExportFormat(StrEnum):
+    """What a network can be written as."""
+
+    onnx = "onnx"
+    savedmodel = "savedmodel"
+    litert = "litert"
+
+
 class Calendar(StrEnum):
     """Positions in the calendar that are known ahead."""
 

@@ -1,19 +1,9 @@
-"""Jobs: what the commands do, as functions that read like the flow of the data."""
+"""Jobs: what the commands do, as functions that read like the flow of the data.
 
-from pipelines.jobs.main_job import Outcome, run_forecast
-from pipelines.jobs.model_jobs import Tested, run_backtest, run_fit, run_plan, run_predict
-from pipelines.jobs.stages import Progress
-from pipelines.jobs.task import Request, Task
+Names are imported when they are first used: a forecast from a bundle needs little of what a fit needs.
+"""
 
-__all__ = [
-    "Outcome",
-    "Progress",
-    "Request",
-    "Task",
-    "Tested",
-    "run_backtest",
-    "run_fit",
-    "run_forecast",
-    "run_plan",
-    "run_predict",
-]
+import lazy_loader
+
+# What there is stands in __init__.pyi, where editors look for it too.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.errors import ConfigError
+from pipelines.forecaster import Forecaster
 from pipelines.jobs.memory import check_memory
 
 if TYPE_CHECKING:
-    from pipelines.forecaster import Forecaster
     from pipelines.jobs.stages import Stages
     from pipelines.panel import Panel
 
@@ -54,12 +57,40 @@ def load_tensorflow(stages: Stages) -> None:
 
     Args:
         stages: Where to show and measure it.
+
+    Raises:
+        ConfigError: TensorFlow is not installed.
     """
     with stages.loading("TensorFlow"):
         _find_devices()
 
 
+def load_forecaster(bundle: str | Path, stages: Stages) -> Forecaster:
+    """Load a saved forecaster with Keras.
+
+    Args:
+        bundle: Folder of the bundle.
+        stages: Where to show and measure the stages.
+
+    Returns:
+        The forecaster.
+
+    Raises:
+        BundleError: The bundle is missing or damaged.
+        ConfigError: TensorFlow is not installed.
+    """
+    load_tensorflow(stages)
+    with stages("read the bundle"):
+        return Forecaster.load(bundle)
+
+
 def _find_devices() -> None:
+    for name in ("tensorflow", "keras"):
+        if find_spec(name) is None:
+            raise ConfigError(
+                f"This needs TensorFlow and Keras. Received: an environment without {name}; "
+                "pip install tcn-forecasting. Without it, only bundles with model.onnx can be forecast from."
+            )
     from pipelines.training import find_devices
 
     find_devices()

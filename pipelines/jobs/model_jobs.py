@@ -1,34 +1,29 @@
-"""The main job in parts: fit a bundle, forecast with one, test without publishing, plan."""
+"""The main job in parts: fit a bundle, test without publishing, plan."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from pipelines import datasets
 from pipelines.bundle import check_replaceable
 from pipelines.errors import ConfigError, PanelError
-from pipelines.forecaster import Forecaster
 from pipelines.frequency import Freq
 from pipelines.jobs.backtesting import backtest_held_out, score
-from pipelines.jobs.files import check_finite, table_path, write_frame
-from pipelines.jobs.fitting import fit, load_tensorflow, plan
+from pipelines.jobs.files import write_frame
+from pipelines.jobs.fitting import fit, load_forecaster, plan
 from pipelines.jobs.holding_out import HeldOut, hold_out
 from pipelines.jobs.memory import too_large
-from pipelines.jobs.outputs import refuse_data, refuse_listed
+from pipelines.jobs.outputs import output_path, refuse_data
 from pipelines.jobs.stages import Progress, Stages
-from pipelines.jobs.task import Request, Task, read_source
+from pipelines.jobs.task import Request, Task
 from pipelines.jobs.training_rows import seen_targets
-from pipelines.jobs.warned import warnings_as_notes
-from pipelines.panel import Panel
+from pipelines.jobs.warned import note_gaps, warnings_as_notes
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipelines.forecaster import Forecaster
     from pipelines.metrics import Scores
     from pipelines.plan import Plan
 
@@ -111,61 +106,9 @@ def run_fit(request: Request, bundle: str | Path, progress: Progress | None = No
         forecaster = task.forecaster()
     plan(forecaster, task.panel, stages)
     fit(forecaster, task.panel, stages)
-    with stages("write"):
+    with stages("write"), warnings_as_notes(stages):
         forecaster.save(bundle)
     return forecaster
-
-
-def run_predict(
-    bundle: str | Path,
-    output: str | Path,
-    *,
-    source: str | None = None,
-    future: str | None = None,
-    static: str | None = None,
-    levels: Sequence[float] | None = None,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Forecast with a saved forecaster, without training.
-
-    Args:
-        bundle: Folder of the bundle.
-        output: File to write, ``.csv`` or ``.parquet``.
-        source: A new history; by default the one in the bundle.
-        future: File of future covariates, a row per series and step ahead.
-        static: File of static covariates; by default they are columns of the history, or those in the bundle.
-        levels: Interval levels in percent; by default those of the bundle.
-        progress: Where to show the stages.
-
-    Returns:
-        The forecasts.
-
-    Raises:
-        BundleError: The bundle is missing or damaged.
-        PanelError: The data are missing or cannot be used.
-        ConfigError: The output is no such file, cannot be written, or is the data or part of earlier results.
-        ForecastingError: A forecast is not finite.
-    """
-    stages, path = Stages(progress), _output_path(output, source, future, static)
-    forecaster = _load(bundle, stages)
-    history = None
-    if source is not None:
-        with stages("read the data"):
-            frame, _ = read_source(source, forecaster.id_col)
-            columns = (forecaster.id_col, forecaster.time_col, forecaster.target_col)
-            asked = forecaster.settings_.covariates
-            history = Panel.from_frame(frame, forecaster.plan_.freq, *columns, covariates=asked)
-            _note_gaps(history, stages)
-    ahead, constant = (
-        None if file is None else datasets.read_table(file, id_col=forecaster.id_col)
-        for file in (future, static)
-    )
-    with stages("forecast"), warnings_as_notes(stages):
-        forecast = forecaster.predict(history, ahead, constant, levels)
-        check_finite(forecast, (forecaster.id_col, forecaster.time_col, forecaster.target_col))
-    with stages("write"):
-        write_frame(forecast, path)
-    return forecast
 
 
 def run_backtest(
@@ -200,12 +143,12 @@ def run_backtest(
         BundleError: The bundle is missing or damaged.
     """
     stages = Stages(progress)
-    path = None if output is None else _output_path(output, *request.files)
-    saved = None if bundle is None else _load(bundle, stages)
+    path = None if output is None else output_path(output, *request.files)
+    saved = None if bundle is None else load_forecaster(bundle, stages)
     with stages("read the data"):
         task = Task.load(request if saved is None else _as_in(saved, request))
         panel = task.panel
-        _note_gaps(panel, stages)
+        note_gaps(panel, stages)
         held = hold_out(panel, task.horizon, task.season_length, n_windows, step, fitted=saved is not None)
         if held.reason:
             cure = "Choose a smaller horizon." if saved is None else "Add the rows that came before."
@@ -224,28 +167,6 @@ def run_backtest(
     tested = held.tested(panel)
     seen = 0 if saved is None else seen_targets(saved, tested, held)
     return Tested(task.name, forecaster.alias, backtest, scores, held, request.levels, tested.n_series, seen)
-
-
-def _output_path(output: str | Path, *sources: str | None) -> Path:
-    path = refuse_listed(table_path(output))
-    refuse_data(sources, path)
-    return path
-
-
-def _note_gaps(panel: Panel, stages: Stages) -> None:
-    """Say so if the data hardly fill the grid of the frequency: it is the wrong one, more often than not."""
-    empty = int(np.isnan(panel.values).sum())
-    if 2 * empty > panel.n_rows:
-        stages.progress.note(
-            f"{empty:,} of {panel.n_rows:,} rows have no value at the frequency {panel.freq.text!r}; if the "
-            "data are of another frequency, forecast them with a network of that one"
-        )
-
-
-def _load(bundle: str | Path, stages: Stages) -> Forecaster:
-    load_tensorflow(stages)
-    with stages("read the bundle"):
-        return Forecaster.load(bundle)
 
 
 def _as_in(forecaster: Forecaster, request: Request) -> Request:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipelines import datasets
 from pipelines.errors import ConfigError
+from pipelines.jobs.files import table_path
 from pipelines.jobs.results_folder import MANIFEST
 
 
@@ -61,4 +62,22 @@ def refuse_listed(path: Path) -> Path:
             "The output must not be a file of earlier results, which would no longer fit their "
             f"{MANIFEST}. Received: {str(path)!r}; choose another name or folder."
         )
+    return path
+
+
+def output_path(output: str | Path, *sources: str | None) -> Path:
+    """Check the path of a table that will be written.
+
+    Args:
+        output: The path.
+        *sources: What the data come from, as for `refuse_data`.
+
+    Returns:
+        The path.
+
+    Raises:
+        ConfigError: If it is no table, cannot be written, or is the data or part of earlier results.
+    """
+    path = refuse_listed(table_path(output))
+    refuse_data(sources, path)
     return path

@@ -1,4 +1,4 @@
-"""Warnings of a forecaster as notes of a job."""
+"""What is odd about data and bundles, as notes of a job."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipelines.jobs.stages import Stages
+import numpy as np
 
-_ABOUT_COVARIATES = "column '"
+from pipelines.jobs.stages import Stages
+from pipelines.panel import Panel
+
+# How warnings of covariates and of bundles begin.
+_NOTED = ("column '", "the bundle has no ")
 
 
 @contextmanager
 def warnings_as_notes(stages: Stages) -> Iterator[None]:
-    """Show what a forecaster warns of, inside the block, as notes on the data; other warnings stay warnings.
+    """Show what a forecaster warns of, inside the block, as notes; other warnings stay warnings.
 
     Args:
         stages: Where to show them.
@@ -23,10 +27,26 @@ def warnings_as_notes(stages: Stages) -> Iterator[None]:
         ...     warnings.warn("column 'kind' has 1 value that the fit did not see ('x')")
     """
     with warnings.catch_warnings(record=True) as caught:
-        warnings.filterwarnings("always", _ABOUT_COVARIATES)
+        for beginning in _NOTED:
+            warnings.filterwarnings("always", beginning)
         yield
     for each in caught:
-        if str(each.message).startswith(_ABOUT_COVARIATES):
+        if str(each.message).startswith(_NOTED):
             stages.progress.note(str(each.message))
         else:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+
+
+def note_gaps(panel: Panel, stages: Stages) -> None:
+    """Say so if the data hardly fill the grid of the frequency: it is the wrong one, more often than not.
+
+    Args:
+        panel: The data.
+        stages: Where to show it.
+    """
+    empty = int(np.isnan(panel.values).sum())
+    if 2 * empty > panel.n_rows:
+        stages.progress.note(
+            f"{empty:,} of {panel.n_rows:,} rows have no value at the frequency {panel.freq.text!r}; if the "
+            "data are of another frequency, forecast them with a network of that one"
+        )

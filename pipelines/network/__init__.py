@@ -2,6 +2,7 @@
 
 from pipelines.network.build import build_network, load_network, save_network
 from pipelines.network.chunks import ChunkGatherer
+from pipelines.network.export import can_export_onnx, export_network, forecast_last
 from pipelines.network.flat_weights import FlatWeights
 from pipelines.network.gather import DeviceTable
 from pipelines.network.onepass import forecast_origins
@@ -11,6 +12,9 @@ __all__ = [
     "DeviceTable",
     "FlatWeights",
     "build_network",
+    "can_export_onnx",
+    "export_network",
+    "forecast_last",
     "forecast_origins",
     "load_network",
     "save_network",

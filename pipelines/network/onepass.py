@@ -11,7 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipelines.network.gather import DeviceTable
-from pipelines.windows import SeriesTable
+from pipelines.windows import SeriesTable, in_original_units
 
 # Floats that the windows of one call may hold.
 _BUDGET = 4_000_000
@@ -68,7 +68,7 @@ def forecast_origins(
         features = device.features(*chosen, (run - 1) * stride)
         out[k : k + batch] = forecast(inputs, features).numpy()[: total - k]
     out = out.reshape(len(series), parts * run, *out.shape[2:])[:, parts * run - count :]
-    return _in_original_units(out, table, series, newest[:, None] - stride * np.arange(count - 1, -1, -1))
+    return in_original_units(out, table, series, newest[:, None] - stride * np.arange(count - 1, -1, -1))
 
 
 def _numbers_of_a_step(network: Any) -> int:
@@ -90,20 +90,3 @@ def _compiled(network: Any, stride: int) -> Callable[..., Any]:
 
         functions[stride] = forecast
     return functions[stride]
-
-
-def _in_original_units(
-    out: npt.NDArray[np.float32],
-    table: SeriesTable,
-    series: npt.NDArray[np.int64],
-    origins: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
-    """Undo the conditioning of the table; ``origins`` are rows, ``(runs, count)``."""
-    forecast = out.astype(np.float64)
-    largest = np.finfo(np.float64).max
-    with np.errstate(over="ignore"):
-        forecast *= table.unit[series, None, None, None]
-        forecast[origins < table.moved[series, None]] = 0.0
-        forecast += table.base[series, None, None, None]
-        forecast[origins < table.seen[series, None]] = 0.0
-    return np.clip(forecast, -largest, largest, out=forecast)

@@ -8,6 +8,7 @@ from pipelines.windows.calendar import calendar_phase
 from pipelines.windows.covariate_table import CovariateTable
 from pipelines.windows.covariates import CovariateState
 from pipelines.windows.eras import eras, held_out_eras
+from pipelines.windows.original_units import in_original_units
 from pipelines.windows.sampler import ChunkSampler
 from pipelines.windows.scales import loss_weights, usual_change
 from pipelines.windows.table import LARGEST, SeriesTable
@@ -21,6 +22,7 @@ __all__ = [
     "calendar_phase",
     "eras",
     "held_out_eras",
+    "in_original_units",
     "loss_weights",
     "usual_change",
 ]
