@@ -27,7 +27,8 @@ def normalized(direction: Any, gain: Any, axis: int | Sequence[int] = -1) -> Any
     Example:
         >>> import numpy as np
         >>> from tcn.layers.weight_norm import normalized
-        >>> np.asarray(normalized(np.array([[3.0], [4.0]]), np.array([10.0]))).ravel().tolist()
+        >>> direction = np.array([[3.0], [4.0]], "float32")
+        >>> np.asarray(normalized(direction, np.array([10.0]))).ravel().tolist()
         [6.0, 8.0]
     """
     kept = _kept(len(direction.shape), axis)
