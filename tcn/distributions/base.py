@@ -41,6 +41,23 @@ class Distribution:
         """Number of parameters."""
         return len(self.names)
 
+    def check(self, parameters: Tensor) -> None:
+        """Raise if the last axis cannot hold the parameters.
+
+        Args:
+            parameters: `(..., size)`.
+
+        Raises:
+            ValueError: If it has another size.
+        """
+        shape = tuple(np.shape(parameters))
+        if shape[-1:] not in ((self.size,), (None,)):
+            names = (*self.names[:6], "...") if self.size > 6 else self.names
+            raise ValueError(
+                f"The last axis of the parameters must hold the {self.size} of {type(self).__name__}, "
+                f"{', '.join(names)}. Received: shape {shape}"
+            )
+
     def constrain(self, raw: Tensor) -> Tensor:
         """Map any numbers to valid parameters.
 
@@ -109,8 +126,9 @@ class Distribution:
             `(..., len(probabilities))`.
 
         Raises:
-            ValueError: If a probability is not in (0, 1).
+            ValueError: If a probability is not in (0, 1), or the parameters are not as many.
         """
+        self.check(parameters)
         asked = np.asarray(probabilities, "float64")
         if asked.ndim != 1 or not np.all((asked > 0) & (asked < 1)):
             raise ValueError(
@@ -141,6 +159,7 @@ class Distribution:
         Returns:
             `(..., samples)`.
         """
+        self.check(parameters)
         generator = seed if isinstance(seed, keras.random.SeedGenerator) else keras.random.SeedGenerator(seed)
         shape = (*ops.shape(parameters)[:-1], samples)
         return self.draw(ops.expand_dims(parameters, -2), shape, generator)
@@ -171,6 +190,7 @@ class Distribution:
         Reference:
             Gneiting, Raftery (2007), Strictly Proper Scoring Rules, Prediction, and Estimation.
         """
+        self.check(parameters)
         return self.distance(parameters, value) - self.spread(parameters)
 
     def distance(self, parameters: Tensor, value: Tensor) -> Tensor:

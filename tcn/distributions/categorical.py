@@ -57,6 +57,7 @@ class Categorical(Distribution):
     def log_prob(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Logarithm of the probability of the class; one that there is not has none."""
         parameters, value = alike(parameters, value)
+        self.check(parameters)
         is_class = ops.equal(ops.expand_dims(value, -1), self.values)
         found = ops.sum(ops.where(is_class, ops.log_softmax(parameters), 0.0), axis=-1)
         return ops.where(ops.any(is_class, axis=-1), found, -np.inf)
@@ -73,6 +74,7 @@ class Categorical(Distribution):
     def cdf(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Probability of a class or a smaller one."""
         parameters, value = alike(parameters, value)
+        self.check(parameters)
         there = self.values <= ops.expand_dims(value, -1)
         return ops.sum(ops.where(there, ops.softmax(parameters), 0.0), axis=-1)
 
@@ -151,6 +153,7 @@ class Binned(Distribution):
     def log_prob(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Logarithm of the density."""
         parameters, value = alike(parameters, value)
+        self.check(parameters)
         inner = self.upper[:-1] <= ops.expand_dims(value, -1)
         number = ops.sum(ops.cast(inner, "int32"), axis=-1)
         density = ops.log_softmax(parameters) - np.log(self.widths)
@@ -168,6 +171,7 @@ class Binned(Distribution):
     def cdf(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Probability of a value or a smaller one."""
         parameters, value = alike(parameters, value)
+        self.check(parameters)
         inside = ops.clip((ops.expand_dims(value, -1) - self.lower) / self.widths, 0.0, 1.0)
         return ops.sum(ops.softmax(parameters) * inside, axis=-1)
 

@@ -32,6 +32,7 @@ class LocationScale(Distribution):
     def log_prob(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Logarithm of the density."""
         parameters, value = alike(parameters, value)
+        self.check(parameters)
         z, scale, shape = _standard(parameters, value)
         return self.standard_log_prob(z, *shape) - ops.log(scale)
 
@@ -42,6 +43,7 @@ class LocationScale(Distribution):
     def cdf(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Probability of a value or a smaller one."""
         parameters, value = alike(parameters, value)
+        self.check(parameters)
         z, _, shape = _standard(parameters, value)
         return self.standard_cdf(z, *shape)
 

@@ -64,6 +64,7 @@ class Mixture(Distribution):
     def log_prob(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Logarithm of the density or of the probability."""
         parameters, value = alike(parameters, value)
+        self.check(parameters)
         logits, rest = self._split(parameters)
         each = self.component.log_prob(rest, ops.expand_dims(value, -1))
         return ops.logsumexp(ops.log_softmax(logits) + each, axis=-1)
@@ -83,6 +84,7 @@ class Mixture(Distribution):
     def cdf(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Probability of a value or a smaller one."""
         parameters, value = alike(parameters, value)
+        self.check(parameters)
         logits, rest = self._split(parameters)
         return ops.sum(ops.softmax(logits) * self.component.cdf(rest, ops.expand_dims(value, -1)), axis=-1)
 

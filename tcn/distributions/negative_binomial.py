@@ -57,6 +57,7 @@ class NegativeBinomial(Distribution):
     def log_prob(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Logarithm of the probability."""
         parameters, value = alike(parameters, value)
+        self.check(parameters)
         mean, alpha = parameters[..., 0], parameters[..., 1]
         value = value + ops.zeros_like(mean)
         of_zero = -ops.log1p(alpha * mean) / alpha
@@ -75,6 +76,7 @@ class NegativeBinomial(Distribution):
     def cdf(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Probability of a value or a smaller one."""
         parameters, value = alike(parameters, value)
+        self.check(parameters)
         mean, alpha = parameters[..., 0], parameters[..., 1]
         value = value + ops.zeros_like(mean)
         count = ops.floor(ops.clip(value, 0.0, LARGEST_COUNT))

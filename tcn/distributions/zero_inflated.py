@@ -51,6 +51,7 @@ class ZeroInflated(Distribution):
     def log_prob(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Logarithm of the density or of the probability."""
         parameters, value = alike(parameters, value)
+        self.check(parameters)
         logit, rest = parameters[..., 0], parameters[..., 1:]
         zero, other = ops.log_sigmoid(logit), ops.log_sigmoid(-logit)
         other = other + self.distribution.log_prob(rest, value)
@@ -72,6 +73,7 @@ class ZeroInflated(Distribution):
     def cdf(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Probability of a value or a smaller one."""
         parameters, value = alike(parameters, value)
+        self.check(parameters)
         zero, other = _chances(parameters)
         below = other * self.distribution.cdf(parameters[..., 1:], value)
         return below + ops.where(value >= 0.0, zero, 0.0)

@@ -439,3 +439,17 @@ def test_values_may_be_of_another_type(name):
         wanted = to_numpy(function(parameters, values.astype("float32")))
         np.testing.assert_array_equal(to_numpy(function(parameters, values)), wanted)
         np.testing.assert_array_equal(to_numpy(function(parameters, values.astype("int64"))), wanted)
+
+
+@pytest.mark.parametrize("distribution", [*(kind for kind, _ in KINDS.values()), Categorical(8)])
+def test_another_number_of_parameters_is_named(distribution):
+    for wrong in (np.ones((2, distribution.size + 1), "float32"), np.ones((2, 1), "float32")):
+        for function in (
+            lambda p: distribution.log_prob(p, np.zeros(2, "float32")),
+            lambda p: distribution.cdf(p, np.zeros(2, "float32")),
+            lambda p: distribution.crps(p, np.zeros(2, "float32")),
+            lambda p: distribution.quantile(p, [0.5]),
+            lambda p: distribution.sample(p, 3, 0),
+        ):
+            with pytest.raises(ValueError, match=rf"hold the {distribution.size} of .*Received: shape \(2, "):
+                function(wrong)

@@ -139,6 +139,8 @@ def test_bad_arguments_are_named():
             QuantileHead(1, quantiles)
     with pytest.raises(ValueError, match="'classes' must be a positive integer"):
         CategoricalHead(1, 0)
+    with pytest.raises(ValueError, match=r"the 2 of Normal, loc, scale. Received: shape \(2, 3\)"):
+        DistributionQuantiles("normal", [0.1, 0.9])(np.ones((2, 3), "float32"))
     with pytest.raises(ValueError, match="'distribution' must be"):
         DistributionHead(1, "cauchy")
     with pytest.raises(ValueError, match="last axis of the input must have a known size"):
