@@ -145,10 +145,11 @@ class AutoregressiveWaveNet(keras.Model):
             `(batch, time)`, in nats; 0 where a value was not observed. Their sum is that of the series.
 
         Raises:
-            ValueError: If a value is no class; a negative one stands for a missing value.
+            ValueError: If a value of an array is no class; a negative one stands for a missing value.
         """
         series = _series(ops.convert_to_tensor(inputs))
-        self._check_classes("inputs", series)
+        if not ops.is_tensor(inputs):  # A tensor has no values yet while a function is compiled.
+            self._check_classes("inputs", series)
         known = series >= 0 if mask is None else ops.logical_and(mask, series >= 0)
         of_each = self(inputs, condition=condition, mask=mask)
         picked = ops.take_along_axis(of_each, ops.where(known, series, 0)[..., None], axis=-1)[..., 0]
