@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from tcn.augmentation.checks import check_share
+from tcn.layers.checks import is_like
 
 __all__ = ["Augmentation", "SelectiveAugmentation"]
 
@@ -33,6 +34,9 @@ class Augmentation(keras.layers.Layer):
 
     Output shape:
         As the input.
+
+    Raises:
+        ValueError: If what is called is no floating-point numbers, or the pair not of the same series.
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
@@ -61,6 +65,7 @@ class Augmentation(keras.layers.Layer):
         if not isinstance(inputs, (list, tuple)):
             outputs, self._moved = self._transformed(inputs, mask)
             return outputs
+        _check_pair(inputs)
         past, future = inputs
         masks = _joined(inputs, (None, None) if mask is None else mask)
         outputs, moved = self._transformed(ops.concatenate([past, future], axis=1), masks)
@@ -70,8 +75,10 @@ class Augmentation(keras.layers.Layer):
 
     def _transformed(self, series: Tensor, mask: Any) -> tuple[Tensor, Any]:
         if not keras.backend.is_float_dtype(series.dtype):
+            dtype = keras.backend.standardize_dtype(series.dtype)
             raise ValueError(
-                f"The input of {self.name!r} must be floating-point numbers. Received: {series.dtype}"
+                f"The input of {self.name!r} must be floating-point numbers. Received: {dtype}. "
+                'Convert it: x.astype("float32").'
             )
         exact = ops.cast(series, keras.backend.result_type(series.dtype, "float32"))
         observed = ops.logical_not(ops.isnan(exact))
@@ -165,6 +172,17 @@ class SelectiveAugmentation(Augmentation):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return {**super().get_config(), "rate": self.rate, "channels": self.channels}
+
+
+def _check_pair(parts: Sequence[Tensor]) -> None:
+    """Raise unless they are past and future of the same series, as far as sizes are known."""
+    shapes = [tuple(part.shape) for part in parts]
+    alike = len(shapes) == 2 and is_like(*((shape[:1] + shape[2:]) for shape in shapes))
+    if not alike:
+        raise ValueError(
+            "A pair must be past and future of the same series and channels, (batch, time, channels) each. "
+            f"Received: shapes {', '.join(map(str, shapes))}"
+        )
 
 
 def _joined(parts: Any, masks: Any) -> Any:

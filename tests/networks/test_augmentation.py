@@ -476,7 +476,15 @@ def test_changes_chunks_in_a_data_pipeline():
             ),
             "length=5 for a future of 5 steps",
         ),
-        (lambda: Jitter()(ops.ones((1, 4, 2), dtype="int32"), training=True), "int32"),
+        (
+            lambda: Jitter()(ops.ones((1, 4, 2), dtype="int32"), training=True),
+            r'Received: int32\. Convert it: x\.astype\("float32"\)',
+        ),
+        (
+            lambda: Jitter()((series(2, 4, 1), series(3, 4, 1)), training=True),
+            r"past and future of the same.* Received: shapes \(2, 4, 1\), \(3, 4, 1\)",
+        ),
+        (lambda: Jitter()([series(2, 4, 1)], training=True), r"past and future.* shapes \(2, 4, 1\)"),
     ],
 )
 def test_says_what_is_wrong(make, words):
