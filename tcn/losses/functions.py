@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 __all__ = [
@@ -25,6 +26,9 @@ def pinball(target: Any, forecast: Any, quantiles: Any) -> Any:
     Returns:
         `(..., horizon)`, in the units of the target.
 
+    Raises:
+        ValueError: If the shapes do not belong together.
+
     Example:
         >>> import numpy as np
         >>> from tcn.losses import pinball
@@ -34,6 +38,7 @@ def pinball(target: Any, forecast: Any, quantiles: Any) -> Any:
     Reference:
         Koenker, Bassett (1978), Regression Quantiles.
     """
+    _check_axes(target, "forecast", forecast, (*np.shape(target), *np.shape(quantiles)), "quantiles")
     error = ops.expand_dims(target, -1) - forecast
     quantiles = ops.convert_to_tensor(quantiles, error.dtype)
     return ops.mean(ops.maximum(quantiles * error, (quantiles - 1.0) * error), axis=-1)
@@ -78,6 +83,9 @@ def crps_from_samples(target: Any, samples: Any) -> Any:
     Returns:
         `(..., horizon)`, in the units of the target.
 
+    Raises:
+        ValueError: If the shapes do not belong together.
+
     Example:
         >>> import numpy as np
         >>> from tcn.losses import crps_from_samples
@@ -87,6 +95,7 @@ def crps_from_samples(target: Any, samples: Any) -> Any:
     Reference:
         Jordan, Krueger, Lerch (2019), Evaluating Probabilistic Forecasts with scoringRules.
     """
+    _check_axes(target, "samples", samples, (*np.shape(target), None), "samples")
     error = ops.sort(samples - ops.expand_dims(target, -1), axis=-1)
     count = error.shape[-1]
     # E|X - X'| / 2, from the ranks.
@@ -162,6 +171,9 @@ def with_scale(target: Any, scale: Any) -> Any:
     Returns:
         `(batch, ..., horizon, 2)`.
 
+    Raises:
+        ValueError: If there is not one scale for each series.
+
     Example:
         >>> import numpy as np
         >>> from tcn.losses import with_scale
@@ -169,6 +181,27 @@ def with_scale(target: Any, scale: Any) -> Any:
         (8, 24, 4, 2)
     """
     target, scale = ops.convert_to_tensor(target), ops.convert_to_tensor(scale)
+    if not _fits(scale.shape, target.shape[: len(scale.shape)]):
+        raise ValueError(
+            "'scale' must have one number for each series, the first axis of 'target', or more of its axes. "
+            f"Received: target of shape {tuple(target.shape)}, scale of shape {tuple(scale.shape)}"
+        )
     while len(scale.shape) < len(target.shape):
         scale = ops.expand_dims(scale, -1)
     return ops.stack([target, ops.cast(scale, target.dtype) + ops.zeros_like(target)], axis=-1)
+
+
+def _check_axes(target: Any, name: str, values: Any, wanted: tuple[int | None, ...], last: str) -> None:
+    """Raise unless values have the axes of the target and one more, as far as sizes are known."""
+    if not _fits(np.shape(values), wanted):
+        raise ValueError(
+            f"'{name}' must have the axes of 'target' and a last one of {last}, (..., horizon, {last}). "
+            f"Received: target of shape {tuple(np.shape(target))}, {name} of shape {tuple(np.shape(values))}"
+            + (f" for {wanted[-1]} {last}" if wanted[-1] is not None else "")
+        )
+
+
+def _fits(shape: Any, wanted: Any) -> bool:
+    """Whether a shape is another one, but for axes of size 1, which are repeated."""
+    pairs = zip(shape, wanted, strict=False)
+    return len(shape) == len(wanted) and all(a == b or 1 in (a, b) or None in (a, b) for a, b in pairs)

@@ -310,3 +310,21 @@ def test_quantiles_may_be_any_sequence(kind):
 def test_losses_of_whole_vectors_are_refused(loss):
     with pytest.raises(ValueError, match="'loss' must compare numbers one by one"):
         Masked(loss)
+
+
+def test_axes_that_do_not_belong_together_are_named():
+    y = random(2, 3)
+    for wrong in (random(2, 3), random(2, 3, 4), random(2, 4, 3)):
+        with pytest.raises(ValueError, match=r"target of shape \(2, 3\), forecast .* for 3 quantiles"):
+            pinball(y, wrong, [0.1, 0.5, 0.9])
+    for wrong in (random(2, 3), random(2, 4, 10)):
+        with pytest.raises(ValueError, match=r"last one of samples.* target of shape \(2, 3\), samples of"):
+            crps_from_samples(y, wrong)
+    for wrong in (random(3), random(2, 4), random(2, 3, 1)):
+        with pytest.raises(ValueError, match=r"one number for each series.* target of shape \(2, 3\), scale"):
+            with_scale(y, wrong)
+    # The same samples for all series.
+    np.testing.assert_array_equal(
+        to_numpy(crps_from_samples(y, random(1, 3, 5))),
+        to_numpy(crps_from_samples(y, np.tile(random(1, 3, 5), (2, 1, 1)))),
+    )
