@@ -32,7 +32,7 @@ def pinball(target: Any, forecast: Any, quantiles: Any) -> Any:
     Example:
         >>> import numpy as np
         >>> from tcn.losses import pinball
-        >>> float(pinball(np.array([3.0]), np.array([[1.0]]), np.array([0.9]))[0])
+        >>> round(float(pinball(np.array([3.0]), np.array([[1.0]]), np.array([0.9]))[0]), 3)
         1.8
 
     Reference:
