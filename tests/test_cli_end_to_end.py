@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
+from pipelines.runtime import TOLERANCE
 
 SIZE = ("--horizon", "7", "--preset", "fast", "--max-steps", "20", "--quiet")
 
@@ -78,7 +79,8 @@ def test_the_bundle_forecasts_as_the_job_did(folder):
     bundle = folder / "first" / "bundle"
     tcn("predict", "--bundle", bundle, "--output", folder / "again.parquet", "--quiet")
     expected = pd.read_parquet(folder / "first" / "forecasts.parquet")
-    pd.testing.assert_frame_equal(pd.read_parquet(folder / "again.parquet"), expected, rtol=1e-6)
+    # ONNX Runtime, where it is installed, adds in another order than Keras.
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "again.parquet"), expected, rtol=TOLERANCE)
 
 
 def test_the_bundle_forecasts_from_a_new_history_at_other_levels(folder, visitors):
