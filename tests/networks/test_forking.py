@@ -9,6 +9,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from backends import to_numpy
 from layer_oracles import clip, origin_window, position_features
 
 from tcn.members import MemberDense
@@ -76,11 +77,13 @@ def covariates_for(network, inputs, seed=0):
 
 
 def dense(layer, x, m):
-    return x @ layer.kernel.numpy()[m].astype(float) + (0 if layer.bias is None else layer.bias.numpy()[m, 0])
+    return x @ to_numpy(layer.kernel)[m].astype(float) + (
+        0 if layer.bias is None else to_numpy(layer.bias)[m, 0]
+    )
 
 
 def normal(layer, x, m):
-    return x / np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + 1e-6) * layer.gain.numpy()[m].reshape(-1)
+    return x / np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + 1e-6) * to_numpy(layer.gain)[m].reshape(-1)
 
 
 def forecast_of(network, m, history, ahead=None, static=()):
@@ -112,12 +115,12 @@ def forecast_of(network, m, history, ahead=None, static=()):
     state = dense(network.long_kernel, np.array([*window, *known]), m)
     state = state + dense(network.project, normal(network.norm, hidden[0], m), m)
     state = state + dense(network.describe, np.array(facts), m)
-    state = state + network.embed.kernel.numpy()[m][int(phase[-1])]
-    path = np.array(window) @ network.seasons.numpy()[m]
+    state = state + to_numpy(network.embed.kernel)[m][int(phase[-1])]
+    path = np.array(window) @ to_numpy(network.seasons)[m]
     every = [np.broadcast_to(x, (MEMBERS, 1, 1, len(x))).astype("float32") for x in (state, path)]
     if ahead is not None:
         every.append(network.ahead(every[0], np.broadcast_to(ahead, (MEMBERS, 1, *ahead.shape))))
-    quantiles = network.head(*every)[m, 0, 0].numpy()  # these layers have tests of their own
+    quantiles = to_numpy(network.head(*every)[m, 0, 0])  # these layers have tests of their own
     median = quantiles[:, len(QUANTILES) // 2, None]
     shrink, widen = float(network.shrink), float(network.widen)
     return location + scale * (shrink * median + widen * (quantiles - median))
@@ -130,8 +133,8 @@ def forecast_of(network, m, history, ahead=None, static=()):
 def test_every_origin_equals_a_loop(lookback, season_length, dilations):
     network = make(lookback, season_length, dilations)
     inputs = inputs_for(network)
-    found = network.forecast_members(inputs[None]).numpy()
-    strided = network.forecast_members(inputs[None], stride=3).numpy()
+    found = to_numpy(network.forecast_members(inputs[None]))
+    strided = to_numpy(network.forecast_members(inputs[None], stride=3))
     assert found.shape == (MEMBERS, 2, 7, HORIZON, len(QUANTILES))
     for m in range(MEMBERS):
         for b in range(2):
@@ -145,7 +148,7 @@ def test_every_origin_equals_a_loop(lookback, season_length, dilations):
 def test_a_call_averages_the_members_and_pads_with_unobserved_steps():
     network = make(9, 7, (1, 2))
     inputs = inputs_for(network)
-    called = network(inputs).numpy()
+    called = to_numpy(network(inputs))
     assert called.shape == (2, inputs.shape[1], HORIZON, len(QUANTILES))
     padded = np.concatenate([np.zeros((2, network.context, 5), "float32"), inputs], axis=1)
     for t in (0, 5, inputs.shape[1] - 1):
@@ -165,7 +168,7 @@ def test_the_context_is_the_longer_of_both_paths():
 def test_the_initial_path_repeats_the_last_seasons(season_length, lookback):
     network = ForkingTCN(10, QUANTILES, lookback=lookback, season_length=season_length, dilations=(1,))
     network.build((None, None, 5))
-    weights = network.seasons.numpy()[0]
+    weights = to_numpy(network.seasons)[0]
     assert weights.shape == (lookback, 10)
     window = np.random.default_rng(0).normal(size=lookback)
     for step in range(10):
@@ -200,8 +203,8 @@ def test_with_covariates_every_origin_equals_a_loop(with_covariates):
     series, ahead, static = (inputs[name] for name in ("series", "ahead", "static"))
     context = network.context
     shown = {"ahead": ahead[None, :, context + 1 :], "static": static[None]}
-    found = network.forecast_members(series[None], **shown).numpy()
-    strided = network.forecast_members(series[None], **shown, stride=3).numpy()
+    found = to_numpy(network.forecast_members(series[None], **shown))
+    strided = to_numpy(network.forecast_members(series[None], **shown, stride=3))
     for m, b, k in np.ndindex(MEMBERS, 2, 7):
         now = context + k
         expected = forecast_of(
@@ -210,24 +213,24 @@ def test_with_covariates_every_origin_equals_a_loop(with_covariates):
         np.testing.assert_allclose(found[m, b, k], expected, rtol=1e-4, atol=1e-4)
         if k % 3 == 0:
             np.testing.assert_allclose(strided[m, b, k // 3], expected, rtol=1e-4, atol=1e-4)
-    called = network(inputs).numpy()
+    called = to_numpy(network(inputs))
     np.testing.assert_allclose(called[:, context:], found.mean(axis=0), rtol=1e-4, atol=1e-4)
 
 
 def test_a_call_is_causal_in_every_covariate(with_covariates):
     network, inputs = with_covariates
     steps, origin = inputs["series"].shape[1], 20
-    first = network(inputs).numpy()
+    first = to_numpy(network(inputs))
     for name, begin in (("series", origin + 1), ("ahead", origin + 1 + HORIZON)):
         spoiled = {**inputs, name: inputs[name].copy()}
         spoiled[name][:, begin:, -PAST:] += 1.0
-        second = network(spoiled).numpy()
+        second = to_numpy(network(spoiled))
         np.testing.assert_array_equal(second[:, : origin + 1], first[:, : origin + 1])
         assert (second[:, origin + 1] != first[:, origin + 1]).any()
     # The last feature is known one step ahead.
     spoiled = {**inputs, "ahead": inputs["ahead"].copy()}
     spoiled["ahead"][:, origin + 2 :, 2] = np.nan
-    second = network(spoiled).numpy()
+    second = to_numpy(network(spoiled))
     np.testing.assert_array_equal(second[:, : origin + 1], first[:, : origin + 1])
     assert np.isnan(second[:, origin + 1 : steps]).any()
 
@@ -238,7 +241,7 @@ def test_covariates_of_any_size_give_finite_forecasts_in_order(with_covariates, 
     network, inputs = with_covariates
     extreme = {**inputs, name: inputs[name].copy()}
     extreme[name][..., -PAST:] = size
-    out = network(extreme).numpy()
+    out = to_numpy(network(extreme))
     assert np.isfinite(out).all()
     assert (np.diff(out, axis=-1) >= 0).all()
 
@@ -253,10 +256,10 @@ def test_each_role_works_alone(role):
     else:
         name = role.split("_")[0]
         shown = {"series": base, name: inputs[name]}
-    out = network(shown).numpy()
+    out = to_numpy(network(shown))
     assert out.shape == (2, base.shape[1], HORIZON, len(QUANTILES))
     if role != "past_channels":
-        np.testing.assert_array_equal(network({**shown, name: shown[name] + 1.0}).numpy() == out, False)
+        np.testing.assert_array_equal(to_numpy(network({**shown, name: shown[name] + 1.0})) == out, False)
 
 
 @pytest.mark.parametrize("given", [["series"], ["series", "static"], ["ahead", "static"], None])
@@ -292,10 +295,10 @@ def test_without_covariates_the_seeds_are_those_of_its_layers_alone():
         "embed": MemberDense(4, use_bias=False, scale=0.3, seed=seeds[6]),
         "head/out": MemberDense(HORIZON * len(QUANTILES), scale=0.3, seed=seeds[7] // 16 + 4),
     }
-    kernels = {v.path.split("/", 1)[1].removesuffix("/kernel"): v.numpy() for v in network.weights}
+    kernels = {v.path.split("/", 1)[1].removesuffix("/kernel"): to_numpy(v) for v in network.weights}
     for name, layer in parts.items():
         layer.build((1, None, kernels[name].shape[1]))
-        np.testing.assert_array_equal(layer.kernel.numpy(), kernels[name], err_msg=name)
+        np.testing.assert_array_equal(to_numpy(layer.kernel), kernels[name], err_msg=name)
     assert kernels["stem"].shape == (1, 4, 3)
     assert kernels["describe"].shape == (1, 6, 4)
     assert not any("ahead" in v.path for v in network.variables)
@@ -306,7 +309,8 @@ def test_covariates_leave_the_initial_weights_of_the_other_layers():
     for network in (plain, more):
         network.build((None, None, 5))
     weights = [
-        {v.path.split("/", 1)[1]: v.numpy() for v in network.trainable_variables} for network in (plain, more)
+        {v.path.split("/", 1)[1]: to_numpy(v) for v in network.trainable_variables}
+        for network in (plain, more)
     ]
     other = {name for name in weights[1] if name not in weights[0]}
     assert {name.split("/")[0] for name in other} == {"ahead"}
@@ -329,7 +333,7 @@ def test_a_network_with_covariates_comes_back_in_a_fresh_process(with_covariates
     network, inputs = with_covariates
     twin = ForkingTCN.from_config(json.loads(json.dumps(network.get_config())))
     assert twin.get_config() == network.get_config()
-    np.savez(tmp_path / "inputs.npz", **inputs, expected=network(inputs).numpy())
+    np.savez(tmp_path / "inputs.npz", **inputs, expected=to_numpy(network(inputs)))
     network.save(tmp_path / "network.keras")
     command = [sys.executable, "-c", RELOAD, str(tmp_path / "inputs.npz"), str(tmp_path / "network.keras")]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -341,4 +345,4 @@ def test_a_network_with_covariates_is_part_of_a_functional_model(with_covariates
     network, inputs = with_covariates
     symbolic = {name: keras.Input(part.shape[1:], name=name) for name, part in inputs.items()}
     model = keras.Model(symbolic, network(symbolic))
-    np.testing.assert_allclose(model(inputs).numpy(), network(inputs).numpy(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(to_numpy(model(inputs)), to_numpy(network(inputs)), rtol=1e-5, atol=1e-5)
