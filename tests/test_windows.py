@@ -424,3 +424,12 @@ def test_chunks_know_what_is_held_out():
         if inside:
             assert chunk.target.numpy()[m, c, o, h] == table.values[origin + 1 + h]
     assert 0 < chunk.held_out.numpy().mean() < 1
+
+
+def test_many_rows_have_the_usual_change_of_few(monkeypatch):
+    values = np.random.default_rng(0).normal(size=3000)
+    values[::7] = np.nan
+    indptr = np.array([0, 7, 700, 3000])
+    few = usual_change(values, indptr, 7)
+    monkeypatch.setattr("pipelines.windows.scales._MANY_ROWS", 10)
+    np.testing.assert_array_equal(usual_change(values, indptr, 7), few)
