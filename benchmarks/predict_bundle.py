@@ -31,7 +31,7 @@ def main(small: bool) -> None:
     values = 100.0 + 10.0 * np.sin(np.arange(rows) * 2 * np.pi / 7) + noise
     ids = np.repeat([f"series {number:04}" for number in range(series)], rows)
     frame = pd.DataFrame({"unique_id": ids, "ds": np.tile(days, series), "y": values.ravel()})
-    sizes: dict[str, Any] = {"filters": 8, "ensemble": 1} if small else {}
+    sizes: dict[str, Any] = {"filters": 8, "dilations": (1,), "ensemble": 1} if small else {}
     forecaster = Forecaster(14, "D", max_steps=4, **sizes).fit(frame)
 
     with TemporaryDirectory() as folder:

@@ -3,43 +3,42 @@
 from __future__ import annotations
 
 import inspect
-import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
-from numbers import Number
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from pipelines.backtest import backtest_frame, level_columns, origin_runs
-from pipelines.bundle import read_bundle, write_bundle
 from pipelines.config import Settings, checked_levels
 from pipelines.covariates import Covariates
-from pipelines.errors import BundleError, ConfigError, NotFittedError
-from pipelines.panel import Columns, CovariateColumn, Panel
+from pipelines.errors import ConfigError, NotFittedError
+from pipelines.panel import CovariateColumn, Panel
 from pipelines.plan import Plan, check_size, make_plan, season_of
 from pipelines.reading import not_asked_for, read_panel, with_known_static
-from pipelines.runtime import OnnxNetwork, check_golden, gather, require_onnx_runtime, write_golden
+from pipelines.runtime import OnnxNetwork, gather
+from pipelines.saving import read_fitted, write_fitted
 from pipelines.windows import CovariateState, SeriesTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-# Files of a bundle.
-_CONFIG, _NETWORK, _DATA = "config.json", "model.keras", "history.parquet"
-_STATIC = "static.parquet"  # where there are static covariates
-_ONNX, _GOLDEN = "model.onnx", "golden.parquet"
+# What a fit learns.
+_LEARNED: Final = (
+    "settings_",
+    "panel_",
+    "plan_",
+    "network_",
+    "history_",
+    "calibration_",
+    "nonnegative_",
+    "covariates_",
+)
 # Series whose forecasts show that a network is the one that was saved.
 _GOLDEN_SERIES: Final = 3
-
-_WITHOUT_ONNX: Final = (
-    "the bundle has no model.onnx: predicting from it will need TensorFlow; pip install "
-    "'tcn-forecasting[onnx]' before saving, or pass onnx=False"
-)
 
 # Numbers that the quantiles of one block of series may take.
 _BLOCK: Final = 2**24
@@ -337,35 +336,8 @@ class Forecaster:
         """
         self._check_fitted()
         self._check_keras("save")
-        _check_ids(self.panel_)
-        from pipelines.network import can_export_onnx, export_network, forecast_last, save_network
-
-        if onnx is None:
-            onnx = can_export_onnx()
-            if not onnx:
-                warnings.warn(_WITHOUT_ONNX, UserWarning, stacklevel=2)
-        state = {
-            "params": _plain_params(dict(self.settings_)),
-            "plan": self.plan_.to_dict(),
-            "history": self.history_,
-            "calibration": self.calibration_,
-            "nonnegative": self.nonnegative_,
-            "quantiles": list(self.network_.quantiles),
-            "columns": list(self.panel_.columns),
-            "covariates": None if self.covariates_ is None else self.covariates_.to_dict(),
-        }
-        rows, static = self.panel_.to_frame(), self.panel_.static_frame()
-        golden = self._golden_inputs()
-        writers: dict[str, Callable[[Path], None]] = {
-            _NETWORK: lambda file: save_network(self.network_, file),
-            _DATA: lambda file: rows.to_parquet(file, index=False),
-            _GOLDEN: lambda file: write_golden(file, golden, forecast_last(self.network_, golden)),
-        }
-        if onnx:
-            writers[_ONNX] = lambda file: export_network(self.network_, file, "onnx")
-        if self.panel_.static:
-            writers[_STATIC] = lambda file: static.to_parquet(file, index=False)
-        write_bundle(Path(path), {_CONFIG: state}, writers)
+        learned = {name: getattr(self, name) for name in _LEARNED}
+        write_fitted(Path(path), learned, self._golden_inputs(), onnx)
 
     @classmethod
     def load(cls, path: str | Path, runtime: str = "keras") -> Forecaster:
@@ -384,58 +356,9 @@ class Forecaster:
                 ONNX Runtime makes other forecasts of the network than Keras made when it was saved.
             ConfigError: If there is no such runtime, or ONNX Runtime is not installed.
         """
-        if runtime not in ("keras", "onnx"):
-            raise ConfigError(f"runtime must be 'keras' or 'onnx'. Received: {runtime!r}.")
-        if runtime == "onnx":
-            require_onnx_runtime()
-        files = read_bundle(Path(path))
-        if runtime == "onnx" and not {_ONNX, _GOLDEN} <= set(files):
-            raise BundleError(
-                f"Forecasting with runtime='onnx' needs a bundle with {_ONNX}. Received: {path}, without; "
-                "load it with Keras and save it again where 'tcn-forecasting[onnx]' is installed."
-            )
-        missing = {_CONFIG, _NETWORK, _DATA} - set(files)
-        if missing:
-            raise BundleError(
-                f"A forecaster's bundle must hold {', '.join(sorted(missing))}. Received: {path}, without."
-            )
-        try:
-            return cls._restore(files, runtime)
-        except BundleError:
-            raise
-        except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-            raise BundleError(
-                f"A bundle must come from a version like this one. Received: {path}, whose content does not "
-                f"fit ({error}); fit and save again."
-            ) from error
-
-    @classmethod
-    def _restore(cls, files: dict[str, Path], runtime: str) -> Forecaster:
-        import pandas as pd
-
-        state = json.loads(files[_CONFIG].read_text(encoding="utf-8"))
-        covariates = state.get("covariates")
-        if covariates is not None:
-            state["params"]["covariates"] = Covariates(**state["params"]["covariates"])
-        loaded = cls(**state["params"])
-        plan = Plan.from_dict(state["plan"])
-        panel = Panel.from_frame(
-            pd.read_parquet(files[_DATA]),
-            plan.freq,
-            **Columns(*state["columns"])._asdict(),
-            covariates=loaded._settings().covariates,
-            static=pd.read_parquet(files[_STATIC]) if _STATIC in files else None,
-        )
-        vars(loaded).update(
-            settings_=loaded._settings(),
-            panel_=panel,
-            plan_=plan,
-            network_=_load_onnx(files, state) if runtime == "onnx" else _load_keras(files),
-            history_=state["history"],
-            calibration_=state["calibration"],
-            nonnegative_=state["nonnegative"],
-            covariates_=None if covariates is None else CovariateState.from_dict(covariates),
-        )
+        params, learned = read_fitted(Path(path), runtime)
+        loaded = cls(**params)
+        vars(loaded).update(learned)
         return loaded
 
     def _settings(self) -> Settings:
@@ -527,18 +450,6 @@ class Forecaster:
             )
 
 
-def _load_keras(files: dict[str, Path]) -> Any:
-    from pipelines.network import load_network
-
-    return load_network(files[_NETWORK])
-
-
-def _load_onnx(files: dict[str, Path], state: dict[str, Any]) -> OnnxNetwork:
-    network = OnnxNetwork(files[_ONNX], state["quantiles"])
-    check_golden(files[_GOLDEN], network)
-    return network
-
-
 def _forecast_origins(
     network: Any, table: SeriesTable, series: Any, newest: Any, count: int, step: int
 ) -> Any:
@@ -548,24 +459,3 @@ def _forecast_origins(
     from pipelines.network import forecast_origins
 
     return forecast_origins(network, table, series, newest, count, step)
-
-
-def _check_ids(panel: Panel) -> None:
-    """Only ids that a file gives back as they were can be saved."""
-    kinds = list({type(name) for name in panel.ids.tolist()})
-    if len(kinds) > 1 or not issubclass(kinds[0], str | Number | date):
-        raise BundleError(
-            "Ids of a saved forecaster must be all numbers, all text or all dates. Received: "
-            f"{', '.join(sorted(kind.__name__ for kind in kinds))}; turn them into text before the fit."
-        )
-
-
-def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
-    """Arguments as JSON holds them."""
-    plain = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in params.items()}
-    plain["covariates"] = None if params["covariates"] is None else params["covariates"].to_dict()
-    freq = plain["freq"]
-    plain["freq"] = (
-        freq if freq is None or isinstance(freq, (str, int)) else getattr(freq, "freqstr", str(freq))
-    )
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}

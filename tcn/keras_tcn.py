@@ -8,10 +8,11 @@ from typing import Any
 
 import keras
 
+from tcn.integers import is_integer
 from tcn.layers.checks import check_positive
 from tcn.layers.residual import ResidualBlock
 from tcn.models.tcn import TCN
-from tcn.receptive_field import check_lookback, is_integer
+from tcn.receptive_field import check_lookback
 
 __all__ = ["TCN", "compiled_tcn", "tcn_full_summary"]
 

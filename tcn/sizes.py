@@ -3,7 +3,8 @@
 Pure integer arithmetic, as in `tcn.receptive_field`.
 """
 
-from tcn.receptive_field import check_positive, receptive_field
+from tcn.integers import check_positive
+from tcn.receptive_field import receptive_field
 
 __all__ = ["convolution_parameters", "output_length", "transposed_output_length"]
 

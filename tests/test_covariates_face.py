@@ -200,7 +200,7 @@ def test_a_plan_tells_of_covariates():
 
 def test_a_bundle_keeps_all_that_is_known(tmp_path):
     ahead = split(rows_of(70, seed=9), 60)[1]
-    learned().save(tmp_path / "bundle")
+    learned().save(tmp_path / "bundle", onnx=False)
     loaded = Forecaster.load(tmp_path / "bundle")
     assert loaded.panel_ == learned().panel_
     assert loaded.covariates_ == learned().covariates_
@@ -208,7 +208,7 @@ def test_a_bundle_keeps_all_that_is_known(tmp_path):
     assert loaded.predict(future=ahead).equals(learned().predict(future=ahead))
     history, ahead = split(rows_of(60, seed=3), 56)
     assert loaded.predict(history, ahead).equals(learned().predict(history, ahead))
-    loaded.save(tmp_path / "again")
+    loaded.save(tmp_path / "again", onnx=False)
     for name in ("config.json", "history.parquet", "static.parquet"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "bundle" / name).read_bytes()
 

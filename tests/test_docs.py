@@ -49,6 +49,8 @@ def having_own_code():
 @pytest.mark.parametrize("page", having_own_code(), ids=name_of)
 def test_code_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # Exports have tests of their own, and take as long as a small fit.
+    monkeypatch.setattr("pipelines.network.can_export_onnx", lambda: False)
     monkeypatch.setattr(pipelines.plan, "_PRESETS", dict.fromkeys(pipelines.plan._PRESETS, (1, 0.05)))
     namespace, printed = {}, None
     for number, (language, content) in enumerate(blocks_of(page)):

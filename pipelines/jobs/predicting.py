@@ -17,6 +17,7 @@ from pipelines.jobs.task import read_source
 from pipelines.jobs.warned import note_gaps, warnings_as_notes
 from pipelines.panel import Panel
 from pipelines.runtime import has_onnx_runtime
+from pipelines.saving import ONNX
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,7 @@ def run_predict(
 
 
 def _load(bundle: str | Path, stages: Stages) -> Forecaster:
-    if "model.onnx" not in names_in(Path(bundle)) or not has_onnx_runtime():
+    if ONNX not in names_in(Path(bundle)) or not has_onnx_runtime():
         return load_forecaster(bundle, stages)
     with stages("read the bundle"):
         return Forecaster.load(bundle, runtime="onnx")

@@ -5,8 +5,7 @@ step gathers each chunk from the one array of all rows.
 """
 
 from pipelines.windows.calendar import calendar_phase
-from pipelines.windows.covariate_table import CovariateTable
-from pipelines.windows.covariates import CovariateState
+from pipelines.windows.covariates import CovariateState, CovariateTable
 from pipelines.windows.eras import eras, held_out_eras
 from pipelines.windows.original_units import in_original_units
 from pipelines.windows.sampler import ChunkSampler

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pipelines.panel import Panel
 from pipelines.windows.blocks import blocks_of_series
 from pipelines.windows.calendar import calendar_phase
-from pipelines.windows.covariate_table import CovariateTable
+from pipelines.windows.covariates import CovariateTable
 from pipelines.windows.eras import eras, held_out_eras
 from pipelines.windows.scales import loss_weights, usual_change
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["Distribution", "alike", "get"]
+__all__ = ["Distribution", "get"]
 
 Tensor = Any
 
@@ -57,6 +57,23 @@ class Distribution:
                 f"The last axis of the parameters must hold the {self.size} of {type(self).__name__}, "
                 f"{', '.join(names)}. Received: shape {shape}"
             )
+
+    def given(self, parameters: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Check parameters, and bring a value to their floating type.
+
+        Args:
+            parameters: `(..., size)`.
+            value: `(...)`, of any type: forecasts of a model have 32 bits, arrays of NumPy mostly 64.
+
+        Returns:
+            Both as tensors.
+
+        Raises:
+            ValueError: If the last axis of the parameters has another size.
+        """
+        self.check(parameters)
+        parameters = ops.convert_to_tensor(parameters)
+        return parameters, ops.cast(value, parameters.dtype)
 
     def constrain(self, raw: Tensor) -> Tensor:
         """Map any numbers to valid parameters.
@@ -190,7 +207,6 @@ class Distribution:
         Reference:
             Gneiting, Raftery (2007), Strictly Proper Scoring Rules, Prediction, and Estimation.
         """
-        self.check(parameters)
         return self.distance(parameters, value) - self.spread(parameters)
 
     def distance(self, parameters: Tensor, value: Tensor) -> Tensor:
@@ -240,20 +256,6 @@ class Distribution:
     def from_config(cls, config: dict[str, Any]) -> "Distribution":
         """Make one from the arguments of its constructor."""
         return cls(**config)
-
-
-def alike(parameters: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Parameters and a value of one floating type, that of the parameters.
-
-    Args:
-        parameters: `(..., size)`.
-        value: `(...)`, of any type: forecasts of a model have 32 bits, arrays of NumPy mostly 64.
-
-    Returns:
-        Both as tensors.
-    """
-    parameters = ops.convert_to_tensor(parameters)
-    return parameters, ops.cast(value, parameters.dtype)
 
 
 def get(identifier: Any) -> Distribution:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tcn.distributions.base import Distribution, alike
+from tcn.distributions.base import Distribution
 from tcn.layers.checks import check_positive
 
 __all__ = ["Binned", "Categorical"]
@@ -56,8 +56,7 @@ class Categorical(Distribution):
 
     def log_prob(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Logarithm of the probability of the class; one that there is not has none."""
-        parameters, value = alike(parameters, value)
-        self.check(parameters)
+        parameters, value = self.given(parameters, value)
         is_class = ops.equal(ops.expand_dims(value, -1), self.values)
         found = ops.sum(ops.where(is_class, ops.log_softmax(parameters), 0.0), axis=-1)
         return ops.where(ops.any(is_class, axis=-1), found, -np.inf)
@@ -73,8 +72,7 @@ class Categorical(Distribution):
 
     def cdf(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Probability of a class or a smaller one."""
-        parameters, value = alike(parameters, value)
-        self.check(parameters)
+        parameters, value = self.given(parameters, value)
         there = self.values <= ops.expand_dims(value, -1)
         return ops.sum(ops.where(there, ops.softmax(parameters), 0.0), axis=-1)
 
@@ -92,7 +90,7 @@ class Categorical(Distribution):
 
     def distance(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Expected absolute difference from a value."""
-        parameters, value = alike(parameters, value)
+        parameters, value = self.given(parameters, value)
         return ops.sum(
             ops.softmax(parameters) * ops.absolute(self.values - ops.expand_dims(value, -1)), axis=-1
         )
@@ -152,8 +150,7 @@ class Binned(Distribution):
 
     def log_prob(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Logarithm of the density."""
-        parameters, value = alike(parameters, value)
-        self.check(parameters)
+        parameters, value = self.given(parameters, value)
         inner = self.upper[:-1] <= ops.expand_dims(value, -1)
         number = ops.sum(ops.cast(inner, "int32"), axis=-1)
         density = ops.log_softmax(parameters) - np.log(self.widths)
@@ -170,8 +167,7 @@ class Binned(Distribution):
 
     def cdf(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Probability of a value or a smaller one."""
-        parameters, value = alike(parameters, value)
-        self.check(parameters)
+        parameters, value = self.given(parameters, value)
         inside = ops.clip((ops.expand_dims(value, -1) - self.lower) / self.widths, 0.0, 1.0)
         return ops.sum(ops.softmax(parameters) * inside, axis=-1)
 
@@ -185,7 +181,7 @@ class Binned(Distribution):
 
     def distance(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Expected absolute difference from a value."""
-        parameters, value = alike(parameters, value)
+        parameters, value = self.given(parameters, value)
         value = ops.expand_dims(value, -1)
         apart = ops.absolute(value - self.centers)
         # Inside a bin: the mean over both of its parts.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tcn.distributions.base import Distribution, alike
+from tcn.distributions.base import Distribution
 from tcn.distributions.special import HALF_LOG_TWO_PI, positive, standardize
 
 __all__ = ["Laplace", "LocationScale", "Normal"]
@@ -31,8 +31,7 @@ class LocationScale(Distribution):
 
     def log_prob(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Logarithm of the density."""
-        parameters, value = alike(parameters, value)
-        self.check(parameters)
+        parameters, value = self.given(parameters, value)
         z, scale, shape = _standard(parameters, value)
         return self.standard_log_prob(z, *shape) - ops.log(scale)
 
@@ -42,8 +41,7 @@ class LocationScale(Distribution):
 
     def cdf(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Probability of a value or a smaller one."""
-        parameters, value = alike(parameters, value)
-        self.check(parameters)
+        parameters, value = self.given(parameters, value)
         z, _, shape = _standard(parameters, value)
         return self.standard_cdf(z, *shape)
 
@@ -64,7 +62,7 @@ class LocationScale(Distribution):
 
     def distance(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Expected absolute difference from a value."""
-        parameters, value = alike(parameters, value)
+        parameters, value = self.given(parameters, value)
         z, scale, shape = _standard(parameters, value)
         excess = self.standard_excess(ops.absolute(z), *shape)
         return ops.absolute(value - parameters[..., 0]) + scale * excess

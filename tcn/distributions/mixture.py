@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tcn.distributions.base import Distribution, alike, get
+from tcn.distributions.base import Distribution, get
 from tcn.distributions.invert import invert, with_slope
 from tcn.distributions.location_scale import Normal
 from tcn.layers.checks import check_positive
@@ -63,8 +63,7 @@ class Mixture(Distribution):
 
     def log_prob(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Logarithm of the density or of the probability."""
-        parameters, value = alike(parameters, value)
-        self.check(parameters)
+        parameters, value = self.given(parameters, value)
         logits, rest = self._split(parameters)
         each = self.component.log_prob(rest, ops.expand_dims(value, -1))
         return ops.logsumexp(ops.log_softmax(logits) + each, axis=-1)
@@ -83,8 +82,7 @@ class Mixture(Distribution):
 
     def cdf(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Probability of a value or a smaller one."""
-        parameters, value = alike(parameters, value)
-        self.check(parameters)
+        parameters, value = self.given(parameters, value)
         logits, rest = self._split(parameters)
         return ops.sum(ops.softmax(logits) * self.component.cdf(rest, ops.expand_dims(value, -1)), axis=-1)
 
@@ -112,7 +110,7 @@ class Mixture(Distribution):
 
     def distance(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Expected absolute difference from a value."""
-        parameters, value = alike(parameters, value)
+        parameters, value = self.given(parameters, value)
         logits, rest = self._split(parameters)
         each = self.component.distance(rest, ops.expand_dims(value, -1))
         return ops.sum(ops.softmax(logits) * each, axis=-1)

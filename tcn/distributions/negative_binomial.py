@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tcn.distributions.base import Distribution, alike
+from tcn.distributions.base import Distribution
 from tcn.distributions.beta import beta_cdf
 from tcn.distributions.invert import invert
 from tcn.distributions.special import SMALLEST, positive, stirling_error
@@ -56,8 +56,7 @@ class NegativeBinomial(Distribution):
 
     def log_prob(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Logarithm of the probability."""
-        parameters, value = alike(parameters, value)
-        self.check(parameters)
+        parameters, value = self.given(parameters, value)
         mean, alpha = parameters[..., 0], parameters[..., 1]
         value = value + ops.zeros_like(mean)
         of_zero = -ops.log1p(alpha * mean) / alpha
@@ -75,8 +74,7 @@ class NegativeBinomial(Distribution):
 
     def cdf(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Probability of a value or a smaller one."""
-        parameters, value = alike(parameters, value)
-        self.check(parameters)
+        parameters, value = self.given(parameters, value)
         mean, alpha = parameters[..., 0], parameters[..., 1]
         value = value + ops.zeros_like(mean)
         count = ops.floor(ops.clip(value, 0.0, LARGEST_COUNT))
@@ -108,7 +106,7 @@ class NegativeBinomial(Distribution):
 
     def distance(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Expected absolute difference from a count."""
-        parameters, value = alike(parameters, value)
+        parameters, value = self.given(parameters, value)
         mean, alpha = parameters[..., 0], parameters[..., 1]
         value = value + ops.zeros_like(mean)
         count = ops.clip(value, 0.0, LARGEST_COUNT)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tcn.distributions.base import Distribution, alike, get
+from tcn.distributions.base import Distribution, get
 from tcn.distributions.invert import invert, with_slope
 
 __all__ = ["ZeroInflated"]
@@ -50,8 +50,7 @@ class ZeroInflated(Distribution):
 
     def log_prob(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Logarithm of the density or of the probability."""
-        parameters, value = alike(parameters, value)
-        self.check(parameters)
+        parameters, value = self.given(parameters, value)
         logit, rest = parameters[..., 0], parameters[..., 1:]
         zero, other = ops.log_sigmoid(logit), ops.log_sigmoid(-logit)
         other = other + self.distribution.log_prob(rest, value)
@@ -72,8 +71,7 @@ class ZeroInflated(Distribution):
 
     def cdf(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Probability of a value or a smaller one."""
-        parameters, value = alike(parameters, value)
-        self.check(parameters)
+        parameters, value = self.given(parameters, value)
         zero, other = _chances(parameters)
         below = other * self.distribution.cdf(parameters[..., 1:], value)
         return below + ops.where(value >= 0.0, zero, 0.0)
@@ -101,7 +99,7 @@ class ZeroInflated(Distribution):
 
     def distance(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Expected absolute difference from a value."""
-        parameters, value = alike(parameters, value)
+        parameters, value = self.given(parameters, value)
         zero, other = _chances(parameters)
         return zero * ops.absolute(value) + other * self.distribution.distance(parameters[..., 1:], value)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from numbers import Real
 
-from tcn.receptive_field import check_each_positive, check_positive, is_integer
+from tcn.integers import check_each_positive, check_positive, is_integer
 
 __all__ = [
     "check_each_positive",

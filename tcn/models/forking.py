@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tcn.integers import is_integer
 from tcn.layers.checks import check_each_positive, check_positive, check_rate, check_seed
 from tcn.members import (
     MemberAhead,
@@ -18,7 +19,7 @@ from tcn.members import (
     PositionFeatures,
 )
 from tcn.memory import extend
-from tcn.receptive_field import is_integer, receptive_field
+from tcn.receptive_field import receptive_field
 
 __all__ = ["ForkingTCN"]
 

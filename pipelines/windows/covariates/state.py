@@ -12,18 +12,18 @@ import numpy.typing as npt
 from pipelines.covariates import Covariates
 from pipelines.panel import CovariateColumn, Panel, check_known, read_future
 from pipelines.windows.blocks import blocks_of_series
-from pipelines.windows.covariate_table import CovariateTable
-from pipelines.windows.covariates_block import Block, column_part
-from pipelines.windows.covariates_calendar import (
+from pipelines.windows.covariates.block import Block, column_part
+from pipelines.windows.covariates.calendar import (
     check_holidays,
     cycles_of,
     is_holiday,
     longer_season,
     phases,
 )
-from pipelines.windows.covariates_notes import covariate_notes
-from pipelines.windows.covariates_reading import check_targets, columns_of, surprises
-from pipelines.windows.covariates_scales import ColumnScale
+from pipelines.windows.covariates.notes import covariate_notes
+from pipelines.windows.covariates.reading import check_targets, columns_of, surprises
+from pipelines.windows.covariates.scales import ColumnScale
+from pipelines.windows.covariates.table import CovariateTable
 
 Floats = npt.NDArray[np.float32]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.covariates import Covariates
 from pipelines.panel import Panel
-from pipelines.windows.covariates_reading import columns_of
+from pipelines.windows.covariates.reading import columns_of
 from pipelines.wording import counted
 
 

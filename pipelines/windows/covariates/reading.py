@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pipelines.covariates import Covariates
 from pipelines.errors import PanelError
 from pipelines.panel import CovariateColumn, Panel, show
-from pipelines.windows.covariates_scales import ColumnScale
+from pipelines.windows.covariates.scales import ColumnScale
 
 Ints = npt.NDArray[np.int64]
 

@@ -1,0 +1,180 @@
+"""A fitted forecaster as the files of a bundle, and back."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from datetime import date
+from numbers import Number
+from pathlib import Path
+from typing import Any, Final
+
+from pipelines.bundle import read_bundle, write_bundle
+from pipelines.config import Settings
+from pipelines.covariates import Covariates
+from pipelines.errors import BundleError, ConfigError
+from pipelines.panel import Columns, Panel
+from pipelines.plan import Plan
+from pipelines.runtime import Floats, OnnxNetwork, check_golden, require_onnx_runtime, write_golden
+from pipelines.windows import CovariateState
+
+ONNX: Final = "model.onnx"
+"""File of the network for ONNX Runtime, where there is one."""
+
+_CONFIG, _NETWORK, _DATA = "config.json", "model.keras", "history.parquet"
+_STATIC = "static.parquet"  # where there are static covariates
+_GOLDEN = "golden.parquet"
+
+_WITHOUT_ONNX: Final = (
+    "the bundle has no model.onnx: predicting from it will need TensorFlow; pip install "
+    "'tcn-forecasting[onnx]' before saving, or pass onnx=False"
+)
+
+
+def write_fitted(
+    path: Path, learned: Mapping[str, Any], golden: dict[str, Floats], onnx: bool | None
+) -> None:
+    """Write what a forecaster has learned.
+
+    Args:
+        path: Directory to create, or a bundle to replace.
+        learned: The forecaster's attributes that end in ``_``.
+        golden: What the network is shown of a few series.
+        onnx: Whether to write the network for ONNX Runtime too; None if that can be done, with a warning if
+            not.
+
+    Raises:
+        BundleError: If the path holds something else, or the ids are not of one plain type.
+        ConfigError: If ONNX is asked for and its packages are not installed.
+    """
+    panel, network, covariates = learned["panel_"], learned["network_"], learned["covariates_"]
+    _check_ids(panel)
+    from pipelines.network import can_export_onnx, export_network, forecast_last, save_network
+
+    if onnx is None:
+        onnx = can_export_onnx()
+        if not onnx:
+            warnings.warn(_WITHOUT_ONNX, UserWarning, stacklevel=3)
+    state = {
+        "params": _plain_params(dict(learned["settings_"])),
+        "plan": learned["plan_"].to_dict(),
+        "history": learned["history_"],
+        "calibration": learned["calibration_"],
+        "nonnegative": learned["nonnegative_"],
+        "quantiles": list(network.quantiles),
+        "columns": list(panel.columns),
+        "covariates": None if covariates is None else covariates.to_dict(),
+    }
+    rows, static = panel.to_frame(), panel.static_frame()
+    writers: dict[str, Callable[[Path], None]] = {
+        _NETWORK: lambda file: save_network(network, file),
+        _DATA: lambda file: rows.to_parquet(file, index=False),
+        _GOLDEN: lambda file: write_golden(file, golden, forecast_last(network, golden)),
+    }
+    if onnx:
+        writers[ONNX] = lambda file: export_network(network, file, "onnx")
+    if panel.static:
+        writers[_STATIC] = lambda file: static.to_parquet(file, index=False)
+    write_bundle(path, {_CONFIG: state}, writers)
+
+
+def read_fitted(path: Path, runtime: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read what ``write_fitted`` wrote.
+
+    Args:
+        path: Directory of the bundle.
+        runtime: "keras" or "onnx": what the network will be computed with.
+
+    Returns:
+        Arguments of the forecaster, and what it has learned.
+
+    Raises:
+        BundleError: If it is damaged, changed, not a bundle, or without what the runtime needs; and if ONNX
+            Runtime makes other forecasts of the network than Keras made when it was saved.
+        ConfigError: If there is no such runtime, or ONNX Runtime is not installed.
+    """
+    if runtime not in ("keras", "onnx"):
+        raise ConfigError(f"runtime must be 'keras' or 'onnx'. Received: {runtime!r}.")
+    if runtime == "onnx":
+        require_onnx_runtime()
+    files = read_bundle(path)
+    if runtime == "onnx" and not {ONNX, _GOLDEN} <= set(files):
+        raise BundleError(
+            f"Forecasting with runtime='onnx' needs a bundle with {ONNX}. Received: {path}, without; "
+            "load it with Keras and save it again where 'tcn-forecasting[onnx]' is installed."
+        )
+    missing = {_CONFIG, _NETWORK, _DATA} - set(files)
+    if missing:
+        raise BundleError(
+            f"A forecaster's bundle must hold {', '.join(sorted(missing))}. Received: {path}, without."
+        )
+    try:
+        return _restored(files, runtime)
+    except BundleError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise BundleError(
+            f"A bundle must come from a version like this one. Received: {path}, whose content does not "
+            f"fit ({error}); fit and save again."
+        ) from error
+
+
+def _restored(files: dict[str, Path], runtime: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    import pandas as pd
+
+    state = json.loads(files[_CONFIG].read_text(encoding="utf-8"))
+    params, covariates = state["params"], state.get("covariates")
+    if covariates is not None:
+        params["covariates"] = Covariates(**params["covariates"])
+    settings, plan = Settings.of(params), Plan.from_dict(state["plan"])
+    panel = Panel.from_frame(
+        pd.read_parquet(files[_DATA]),
+        plan.freq,
+        **Columns(*state["columns"])._asdict(),
+        covariates=settings.covariates,
+        static=pd.read_parquet(files[_STATIC]) if _STATIC in files else None,
+    )
+    return params, {
+        "settings_": settings,
+        "panel_": panel,
+        "plan_": plan,
+        "network_": _load_onnx(files, state["quantiles"]) if runtime == "onnx" else _load_keras(files),
+        "history_": state["history"],
+        "calibration_": state["calibration"],
+        "nonnegative_": state["nonnegative"],
+        "covariates_": None if covariates is None else CovariateState.from_dict(covariates),
+    }
+
+
+def _load_keras(files: dict[str, Path]) -> Any:
+    from pipelines.network import load_network
+
+    return load_network(files[_NETWORK])
+
+
+def _load_onnx(files: dict[str, Path], quantiles: list[float]) -> OnnxNetwork:
+    network = OnnxNetwork(files[ONNX], quantiles)
+    check_golden(files[_GOLDEN], network)
+    return network
+
+
+def _check_ids(panel: Panel) -> None:
+    """Only ids that a file gives back as they were can be saved."""
+    kinds = list({type(name) for name in panel.ids.tolist()})
+    if len(kinds) > 1 or not issubclass(kinds[0], str | Number | date):
+        raise BundleError(
+            "Ids of a saved forecaster must be all numbers, all text or all dates. Received: "
+            f"{', '.join(sorted(kind.__name__ for kind in kinds))}; turn them into text before the fit."
+        )
+
+
+def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
+    """Arguments as JSON holds them."""
+    plain = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in params.items()}
+    plain["covariates"] = None if params["covariates"] is None else params["covariates"].to_dict()
+    freq = plain["freq"]
+    plain["freq"] = (
+        freq if freq is None or isinstance(freq, (str, int)) else getattr(freq, "freqstr", str(freq))
+    )
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}

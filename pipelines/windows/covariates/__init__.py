@@ -1,0 +1,6 @@
+"""Covariates: what a fit learns of them, and how the network reads them."""
+
+from pipelines.windows.covariates.state import CovariateState
+from pipelines.windows.covariates.table import CovariateTable
+
+__all__ = ["CovariateState", "CovariateTable"]
