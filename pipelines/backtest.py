@@ -78,10 +78,34 @@ def backtest_frame(
     return frame
 
 
-def level_columns(
-    quantiles: Floats, probabilities: Sequence[float], levels: Sequence[float], alias: str
-) -> dict[str, Floats]:
-    """Columns of the median and of the bounds of central intervals.
+def column_probabilities(
+    alias: str, levels: Sequence[float], quantiles: Sequence[float] = ()
+) -> dict[str, float]:
+    """Columns of a forecast: the median, the bounds of central intervals, and quantiles.
+
+    Args:
+        alias: Name of the model.
+        levels: Levels in percent.
+        quantiles: Probabilities.
+
+    Returns:
+        ``alias``, ``alias-lo-L`` and ``alias-hi-L`` for each level, ``alias-q-P`` for each quantile, and the
+        probability that each is a quantile of.
+
+    Example:
+        >>> column_probabilities("TCN", [80], [0.25])
+        {'TCN': 0.5, 'TCN-lo-80': 0.1, 'TCN-hi-80': 0.9, 'TCN-q-0.25': 0.25}
+    """
+    columns = {alias: 0.5}
+    for level in levels:
+        columns[f"{alias}-lo-{level:g}"] = 0.5 - level / 200
+        columns[f"{alias}-hi-{level:g}"] = 0.5 + level / 200
+    names = (np.format_float_positional(probability, trim="-") for probability in quantiles)
+    return columns | {f"{alias}-q-{name}": p for name, p in zip(names, quantiles, strict=True)}
+
+
+def at_probability(quantiles: Floats, probabilities: Sequence[float], wanted: float) -> Floats:
+    """One quantile of forecasts.
 
     Between the probabilities that the network was trained on, and beyond them, a quantile is interpolated
     linearly against the quantile of a normal distribution; this keeps the order of quantiles.
@@ -89,27 +113,15 @@ def level_columns(
     Args:
         quantiles: ``(..., probabilities)``, not decreasing along the last axis.
         probabilities: What they are quantiles of, increasing, 0.5 among them.
-        levels: Levels in percent.
-        alias: Name of the model.
+        wanted: Probability.
 
     Returns:
-        ``alias``, ``alias-lo-L`` and ``alias-hi-L`` for each level, each without the last axis.
+        The quantile, without the last axis.
 
     Example:
-        >>> grid = np.array([[10.0, 20.0, 30.0]])
-        >>> {k: v.tolist() for k, v in level_columns(grid, [0.1, 0.5, 0.9], [80], "TCN").items()}
-        {'TCN': [20.0], 'TCN-lo-80': [10.0], 'TCN-hi-80': [30.0]}
+        >>> at_probability(np.array([[10.0, 20.0, 30.0]]), [0.1, 0.5, 0.9], 0.9).tolist()
+        [30.0]
     """
-    columns = {alias: at_probability(quantiles, probabilities, 0.5)}
-    for level in levels:
-        name = f"{level:g}"
-        columns[f"{alias}-lo-{name}"] = at_probability(quantiles, probabilities, 0.5 - level / 200)
-        columns[f"{alias}-hi-{name}"] = at_probability(quantiles, probabilities, 0.5 + level / 200)
-    return columns
-
-
-def at_probability(quantiles: Floats, probabilities: Sequence[float], wanted: float) -> Floats:
-    """One quantile, interpolated as described in ``level_columns``."""
     known = np.asarray(probabilities)
     match = np.flatnonzero(np.isclose(known, wanted, rtol=0, atol=1e-9))
     if len(match):

@@ -141,14 +141,40 @@ def checked_levels(levels: Any) -> tuple[float, ...]:
         raise ConfigError(f"levels {error}. Received: {levels!r}.") from None
 
 
-def _levels(levels: Any) -> tuple[float, ...]:
+def checked_quantiles(quantiles: Any) -> tuple[float, ...]:
+    """Probabilities of quantiles, sorted and rounded to the six digits that columns are named by.
+
+    Args:
+        quantiles: Numbers between 0 and 1.
+
+    Returns:
+        The probabilities.
+
+    Raises:
+        ConfigError: If one is not such a number, or two are the same.
+
+    Example:
+        >>> checked_quantiles([0.9, 0.1])
+        (0.1, 0.9)
+    """
     try:
-        given = [*levels]
-        rounded = [float(f"{float(level):g}") for level in given]
+        return _distinct(quantiles, 1, "")
+    except ValueError as error:
+        raise ConfigError(f"quantiles {error}. Received: {quantiles!r}.") from None
+
+
+def _levels(levels: Any) -> tuple[float, ...]:
+    return _distinct(levels, 100, ", in percent")
+
+
+def _distinct(numbers: Any, limit: float, unit: str) -> tuple[float, ...]:
+    try:
+        given = [*numbers]
+        rounded = [float(f"{float(number):g}") for number in given]
     except (TypeError, ValueError):
         given, rounded = [], [0.0]
-    if any(isinstance(level, (bool, str)) for level in given) or any(not 0 < x < 100 for x in rounded):
-        raise ValueError("must be numbers between 0 and 100, in percent, with six digits at most")
+    if any(isinstance(number, (bool, str)) for number in given) or any(not 0 < x < limit for x in rounded):
+        raise ValueError(f"must be numbers between 0 and {limit:g}{unit}, with six digits at most")
     if len(set(rounded)) < len(rounded):
         raise ValueError("must differ from one another in their first six digits")
     return tuple(sorted(rounded))

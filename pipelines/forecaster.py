@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.backtest import backtest_frame, level_columns, origin_runs
-from pipelines.config import Settings, checked_levels
+from pipelines.backtest import backtest_frame, origin_runs
+from pipelines.config import Settings
 from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, NotFittedError
-from pipelines.panel import CovariateColumn, Panel
+from pipelines.fitted import Fitted
+from pipelines.panel import Panel
 from pipelines.plan import Plan, check_size, make_plan, season_of
-from pipelines.reading import not_asked_for, read_panel, with_known_static
-from pipelines.runtime import OnnxNetwork, gather
+from pipelines.reading import read_panel
+from pipelines.runtime import OnnxNetwork
 from pipelines.saving import read_fitted, write_fitted
 from pipelines.windows import CovariateState, SeriesTable
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-# What a fit learns.
-_LEARNED: Final = (
-    "settings_",
-    "panel_",
-    "plan_",
-    "network_",
-    "history_",
-    "calibration_",
-    "nonnegative_",
-    "covariates_",
-)
-# Series whose forecasts show that a network is the one that was saved.
-_GOLDEN_SERIES: Final = 3
-
-# Numbers that the quantiles of one block of series may take.
-_BLOCK: Final = 2**24
 
 
 class Forecaster:
@@ -73,14 +55,7 @@ class Forecaster:
         target_col: Column of the values.
         covariates: What else is known of the series, and from when on; None for nothing.
 
-    Attributes:
-        plan_: What the fit derived from the data.
-        panel_: The data of the fit.
-        history_: A record per epoch of training.
-        calibration_: What was found on the stretches of time that members were kept from learning: "shrink"
-            multiplies the distance of a median from the last value, "widen" the width of intervals.
-        network_: The Keras model, or what ONNX Runtime makes of it.
-        covariates_: What was learned of the covariates; None if there are none.
+    What was learned has names that end in an underscore, such as ``plan_``.
 
     Raises:
         ConfigError: If an argument is not allowed.
@@ -95,14 +70,7 @@ class Forecaster:
         (['unique_id', 'ds', 'TCN', 'TCN-lo-80', 'TCN-hi-80'], 7)
     """
 
-    settings_: Settings
-    panel_: Panel
-    plan_: Plan
-    network_: Any
-    history_: list[dict[str, float]]
-    calibration_: dict[str, float]
-    nonnegative_: bool
-    covariates_: CovariateState | None
+    _fitted: Fitted
 
     def __init__(
         self,
@@ -148,6 +116,44 @@ class Forecaster:
         self.target_col = target_col
         self.covariates = covariates
         self._settings()
+
+    @property
+    def settings_(self) -> Settings:
+        """What the last fit was asked for."""
+        return self._learned().settings
+
+    @property
+    def panel_(self) -> Panel:
+        """What is forecast from where no other data are given."""
+        return self._learned().panel
+
+    @property
+    def plan_(self) -> Plan:
+        """What the fit derived from the data."""
+        return self._learned().plan
+
+    @property
+    def network_(self) -> Any:
+        """The Keras model, or what ONNX Runtime makes of it."""
+        return self._learned().network
+
+    @property
+    def history_(self) -> list[dict[str, float]]:
+        """A record per epoch of training."""
+        return self._learned().history
+
+    @property
+    def calibration_(self) -> dict[str, float]:
+        """Factors that were found on the stretches of time that members were kept from learning.
+
+        "shrink" multiplies the distance of a median from the last value, "widen" the width of intervals.
+        """
+        return self._learned().calibration
+
+    @property
+    def covariates_(self) -> CovariateState | None:
+        """What was learned of the covariates; None if there are none."""
+        return self._learned().covariates
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the arguments of the constructor, as scikit-learn asks.
@@ -235,20 +241,43 @@ class Forecaster:
         history = train(network, table, plan, settings.seed, settings.time_budget, callbacks)
         calibration = calibrate(network, table, plan, settings.seed)
         # At once, so that an interruption leaves all of the former state or all of the new one.
-        vars(self).update(
-            settings_=settings,
-            panel_=panel,
-            plan_=plan,
-            network_=network,
-            history_=history,
-            calibration_=calibration,
-            nonnegative_=not (panel.values < 0).any(),
-            covariates_=covariates,
+        self._fitted = Fitted(
+            settings=settings,
+            panel=panel,
+            plan=plan,
+            network=network,
+            history=history,
+            calibration=calibration,
+            nonnegative=not (panel.values < 0).any(),
+            covariates=covariates,
         )
         return self
 
+    def update(self, df: Any, static: Any = None) -> Forecaster:
+        """Take a new history, without training: what ``predict`` forecasts from, and ``save`` keeps.
+
+        Args:
+            df: Long frame, as for ``fit``; it takes the place of the former one.
+            static: As for ``predict``.
+
+        Returns:
+            This forecaster.
+
+        Raises:
+            NotFittedError: Before ``fit``.
+            PanelError: If the frame cannot be used.
+        """
+        fitted = self._learned()
+        self._fitted = replace(fitted, panel=fitted.read(df, static))
+        return self
+
     def predict(
-        self, df: Any = None, future: Any = None, static: Any = None, levels: Sequence[float] | None = None
+        self,
+        df: Any = None,
+        future: Any = None,
+        static: Any = None,
+        levels: Sequence[float] | None = None,
+        quantiles: Sequence[float] | None = None,
     ) -> pd.DataFrame:
         """Forecast the steps after each series' last row.
 
@@ -259,6 +288,7 @@ class Forecaster:
                 not matter.
             static: Frame of the static covariates; None for those in ``df``, or else those of the fit.
             levels: Interval levels in percent; None for those of the constructor.
+            quantiles: Probabilities of further columns, such as 0.1 for ``TCN-q-0.1``.
 
         Returns:
             Columns id, time, ``TCN``, ``TCN-lo-80``, ``TCN-hi-80``, ...: a row per series and step.
@@ -266,15 +296,15 @@ class Forecaster:
         Raises:
             NotFittedError: Before ``fit``.
             PanelError: If a frame cannot be used, or lacks values that the forecast needs.
-            ConfigError: If there is a frame for covariates that the forecaster does not use.
+            ConfigError: If a level or probability is not allowed, or there is a frame for covariates that the
+                forecaster does not use.
         """
-        panel = self._history(df, static)
-        table = self._table(panel, self._future(panel, future))
-        series = np.arange(panel.n_series)
-        columns = self._forecast(table, series, panel.indptr[1:] - 1, levels)
-        frame = panel.key_frame(
-            np.repeat(series, self.plan_.horizon), panel.future_stamps(self.plan_.horizon).ravel()
-        )
+        fitted = self._learned()
+        wanted, panel = fitted.columns(levels, quantiles), fitted.read(df, static)
+        table = fitted.table(panel, fitted.read_future(panel, future))
+        series, horizon = np.arange(panel.n_series), fitted.plan.horizon
+        columns = fitted.forecast(table, series, panel.indptr[1:] - 1, wanted)
+        frame = panel.key_frame(np.repeat(series, horizon), panel.future_stamps(horizon).ravel())
         for name, values in columns.items():
             frame[name] = values.ravel()
         return frame
@@ -286,6 +316,7 @@ class Forecaster:
         step: int | None = None,
         levels: Sequence[float] | None = None,
         static: Any = None,
+        quantiles: Sequence[float] | None = None,
     ) -> pd.DataFrame:
         """Forecast from many past origins in one pass, with the weights as they are.
 
@@ -298,6 +329,7 @@ class Forecaster:
             step: Rows from one cutoff to the next; None for the horizon.
             levels: Interval levels in percent; None for those of the constructor.
             static: As for ``predict``.
+            quantiles: As for ``predict``.
 
         Returns:
             Columns id, time, ``cutoff`` (last stamp known), target, ``TCN``, ``TCN-lo-80``, ...
@@ -309,15 +341,16 @@ class Forecaster:
             PanelError: If the frame cannot be used.
         """
         self._check_keras("backtest")
-        panel = self._history(df, static)
-        step = self.plan_.horizon if step is None else step
+        fitted = self._learned()
+        wanted, panel = fitted.columns(levels, quantiles), fitted.read(df, static)
+        step = fitted.plan.horizon if step is None else step
         for name, value in (("n_windows", n_windows), ("step", step)):
             if not isinstance(value, (int, np.integer)) or value < 1:
                 raise ConfigError(f"{name} must be a positive integer. Received: {value!r}.")
-        series, newest, windows = origin_runs(panel, self.plan_.horizon, int(n_windows), int(step))
-        if self.covariates_ is not None:
-            self.covariates_.check_targets(panel, series, newest)
-        columns = self._forecast(self._table(panel), series, newest, levels, windows, int(step))
+        series, newest, windows = origin_runs(panel, fitted.plan.horizon, int(n_windows), int(step))
+        if fitted.covariates is not None:
+            fitted.covariates.check_targets(panel, series, newest)
+        columns = fitted.forecast(fitted.table(panel), series, newest, wanted, windows, int(step))
         return backtest_frame(panel, series, newest, int(step), columns)
 
     def save(self, path: str | Path, onnx: bool | None = None) -> None:
@@ -334,10 +367,9 @@ class Forecaster:
             ConfigError: If ONNX is asked for and its packages are not installed, or the forecaster was loaded
                 with ``runtime="onnx"``.
         """
-        self._check_fitted()
+        fitted = self._learned()
         self._check_keras("save")
-        learned = {name: getattr(self, name) for name in _LEARNED}
-        write_fitted(Path(path), learned, self._golden_inputs(), onnx)
+        write_fitted(Path(path), fitted, onnx)
 
     @classmethod
     def load(cls, path: str | Path, runtime: str = "keras") -> Forecaster:
@@ -356,9 +388,9 @@ class Forecaster:
                 ONNX Runtime makes other forecasts of the network than Keras made when it was saved.
             ConfigError: If there is no such runtime, or ONNX Runtime is not installed.
         """
-        params, learned = read_fitted(Path(path), runtime)
+        params, fitted = read_fitted(Path(path), runtime)
         loaded = cls(**params)
-        vars(loaded).update(learned)
+        loaded._fitted = fitted
         return loaded
 
     def _settings(self) -> Settings:
@@ -376,86 +408,14 @@ class Forecaster:
         plan = make_plan(settings, panel, table)
         return table, replace(plan, notes=(*plan.notes, *state.notes(panel))), state
 
-    def _history(self, df: Any, static: Any = None) -> Panel:
-        """The panel to forecast from, of the same frequency as that of the fit."""
-        self._check_fitted()
-        panel = read_panel(self.panel_ if df is None else df, self.settings_, self.plan_.freq, static)
-        check_size(panel)
-        asked = self.settings_.covariates
-        if asked is not None and len(panel.static) < len(asked.static):
-            panel = with_known_static(panel, self.panel_, asked)
-        return panel
-
-    def _future(self, panel: Panel, frame: Any) -> tuple[CovariateColumn, ...]:
-        """What is known of the steps after a panel."""
-        state = self.covariates_
-        if frame is not None and (state is None or not state.covariates.future):
-            raise not_asked_for("future")
-        return () if state is None else state.read_future(panel, frame)
-
-    def _table(self, panel: Panel, future: tuple[CovariateColumn, ...] = ()) -> SeriesTable:
-        """A panel as the network reads it."""
-        table = SeriesTable.from_panel(panel, self.plan_.season_length)
-        if self.covariates_ is None:
-            return table
-        table = replace(table, covariates=self.covariates_.table(panel, future))
-        for note in self.covariates_.surprises(panel, future):
-            warnings.warn(note, UserWarning, stacklevel=3)
-        return table
-
-    def _forecast(
-        self,
-        table: SeriesTable,
-        series: Any,
-        newest: Any,
-        levels: Sequence[float] | None,
-        count: int = 1,
-        step: int = 1,
-    ) -> dict[str, Any]:
-        """Columns ``(runs, count, horizon)`` of the forecasts from ``count`` origins of each series."""
-        wanted = checked_levels(self.settings_.levels if levels is None else levels)
-        shape = (len(series), count, self.plan_.horizon)
-        columns: dict[str, Any] = {}
-        # Some series at a time: all quantiles at once would take several times the memory of the result.
-        block = max(1, _BLOCK // (count * self.plan_.horizon * len(self.network_.quantiles)))
-        for i in range(0, len(series), block):
-            some = slice(i, i + block)
-            quantiles = _forecast_origins(self.network_, table, series[some], newest[some], count, step)
-            named = level_columns(quantiles, self.network_.quantiles, wanted, self.settings_.alias)
-            for name, values in named.items():
-                columns.setdefault(name, np.empty(shape))[some] = values
-        if self.nonnegative_:
-            origins = newest[:, None] - step * np.arange(count - 1, -1, -1)
-            floor = np.where(origins < table.negative[series, None], 0.0, -np.inf)[..., None]
-            for values in columns.values():
-                np.maximum(values, floor, out=values)
-        return columns
-
-    def _golden_inputs(self) -> dict[str, Any]:
-        """What the network is shown of a few series, a horizon before their ends."""
-        some = np.unique(np.linspace(0, self.panel_.n_series - 1, _GOLDEN_SERIES).astype(int))
-        panel = self.panel_.select(some)
-        origins = np.maximum(panel.indptr[1:] - 1 - self.plan_.horizon, panel.indptr[:-1])
-        return gather(self._table(panel), np.arange(panel.n_series), origins, self.network_.context + 1)
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "network_"):
+    def _learned(self) -> Fitted:
+        if not hasattr(self, "_fitted"):
             raise NotFittedError("A forecaster must be fitted first; call fit(df).")
+        return self._fitted
 
     def _check_keras(self, wanted: str) -> None:
-        if isinstance(getattr(self, "network_", None), OnnxNetwork):
+        if hasattr(self, "_fitted") and isinstance(self._fitted.network, OnnxNetwork):
             raise ConfigError(
                 f"A forecaster must have been loaded with Keras to {wanted}. Received: one loaded with "
                 "runtime='onnx', which predicts only; use Forecaster.load(path)."
             )
-
-
-def _forecast_origins(
-    network: Any, table: SeriesTable, series: Any, newest: Any, count: int, step: int
-) -> Any:
-    """Quantiles ``(runs, count, horizon, quantiles)`` by whatever computes the network."""
-    if isinstance(network, OnnxNetwork):
-        return network.forecast(table, series, newest)
-    from pipelines.network import forecast_origins
-
-    return forecast_origins(network, table, series, newest, count, step)
