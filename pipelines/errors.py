@@ -51,8 +51,8 @@ class ConfigError(ForecastingError, ValueError):
     exit_code = 78
 
 
-class NotFittedError(ForecastingError, RuntimeError):
-    """A method that needs learned state was called before ``fit``.
+class NotFittedError(ForecastingError, RuntimeError, AttributeError):
+    """What a fit learns was asked for before ``fit``.
 
     Example:
         >>> NotFittedError.exit_code

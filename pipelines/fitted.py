@@ -5,18 +5,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.backtest import at_probability, column_probabilities
 from pipelines.config import Settings, checked_levels, checked_quantiles
+from pipelines.frames import PANDAS, FrameKind
 from pipelines.panel import CovariateColumn, Panel
 from pipelines.plan import Plan, check_size
 from pipelines.reading import not_asked_for, read_panel, with_known_static
 from pipelines.runtime import OnnxNetwork, gather
 from pipelines.windows import CovariateState, SeriesTable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -40,6 +44,7 @@ class Fitted:
         calibration: What was found on the stretches of time that members were kept from learning.
         nonnegative: Whether no value of the fit was below 0.
         covariates: What was learned of the covariates; None if there are none.
+        frames: Kind of the frame that the panel was read from; a loaded bundle has pandas.
     """
 
     settings: Settings
@@ -50,10 +55,27 @@ class Fitted:
     calibration: dict[str, float]
     nonnegative: bool
     covariates: CovariateState | None
+    frames: FrameKind = PANDAS
 
-    def columns(
-        self, levels: Sequence[float] | None, quantiles: Sequence[float] | None
-    ) -> dict[str, float]:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Fitted:
+        """Return itself: nothing of it changes."""
+        return self
+
+    def like(self, df: Any, frame: pd.DataFrame) -> Any:
+        """Return what was computed as a frame of the kind that it was computed from.
+
+        Args:
+            df: What was given; None for the data of the fit.
+            frame: What was computed.
+
+        Returns:
+            A frame of pandas, polars or pyarrow.
+        """
+        if df is None:
+            return self.frames.give(frame)
+        return FrameKind.of(df, self.settings.id_col, self.settings.time_col).give(frame)
+
+    def columns(self, levels: Sequence[float] | None, quantiles: Sequence[float] | None) -> dict[str, float]:
         """Return the columns that are asked for, and the probability that each is a quantile of.
 
         Args:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +15,14 @@ from pipelines.config import Settings
 from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, NotFittedError
 from pipelines.fitted import Fitted
+from pipelines.frames import FrameKind
+from pipelines.insample import fitted_frame
 from pipelines.panel import Panel
 from pipelines.plan import Plan, check_size, make_plan, season_of
 from pipelines.reading import read_panel
 from pipelines.runtime import OnnxNetwork
 from pipelines.saving import read_fitted, write_fitted
 from pipelines.windows import CovariateState, SeriesTable
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class Forecaster:
@@ -250,6 +249,7 @@ class Forecaster:
             calibration=calibration,
             nonnegative=not (panel.values < 0).any(),
             covariates=covariates,
+            frames=FrameKind.of(df, settings.id_col, settings.time_col),
         )
         return self
 
@@ -268,7 +268,9 @@ class Forecaster:
             PanelError: If the frame cannot be used.
         """
         fitted = self._learned()
-        self._fitted = replace(fitted, panel=fitted.read(df, static))
+        panel, asked = fitted.read(df, static), fitted.settings
+        frames = FrameKind.of(df, asked.id_col, asked.time_col)
+        self._fitted = replace(fitted, panel=panel, frames=frames)
         return self
 
     def predict(
@@ -278,7 +280,7 @@ class Forecaster:
         static: Any = None,
         levels: Sequence[float] | None = None,
         quantiles: Sequence[float] | None = None,
-    ) -> pd.DataFrame:
+    ) -> Any:
         """Forecast the steps after each series' last row.
 
         Args:
@@ -291,7 +293,8 @@ class Forecaster:
             quantiles: Probabilities of further columns, such as 0.1 for ``TCN-q-0.1``.
 
         Returns:
-            Columns id, time, ``TCN``, ``TCN-lo-80``, ``TCN-hi-80``, ...: a row per series and step.
+            Columns id, time, ``TCN``, ``TCN-lo-80``, ``TCN-hi-80``, ...: a row per series and step. The
+            frame is of the kind of ``df``: pandas, polars or pyarrow; pandas for a panel.
 
         Raises:
             NotFittedError: Before ``fit``.
@@ -307,7 +310,7 @@ class Forecaster:
         frame = panel.key_frame(np.repeat(series, horizon), panel.future_stamps(horizon).ravel())
         for name, values in columns.items():
             frame[name] = values.ravel()
-        return frame
+        return fitted.like(df, frame)
 
     def backtest(
         self,
@@ -317,7 +320,7 @@ class Forecaster:
         levels: Sequence[float] | None = None,
         static: Any = None,
         quantiles: Sequence[float] | None = None,
-    ) -> pd.DataFrame:
+    ) -> Any:
         """Forecast from many past origins in one pass, with the weights as they are.
 
         The last window of each series ends with its last row. Rows that the fit has seen are forecast too:
@@ -332,7 +335,8 @@ class Forecaster:
             quantiles: As for ``predict``.
 
         Returns:
-            Columns id, time, ``cutoff`` (last stamp known), target, ``TCN``, ``TCN-lo-80``, ...
+            Columns id, time, ``cutoff`` (last stamp known), target, ``TCN``, ``TCN-lo-80``, ...; the frame is of
+            the kind of ``df``.
 
         Raises:
             NotFittedError: Before ``fit``.
@@ -351,7 +355,39 @@ class Forecaster:
         if fitted.covariates is not None:
             fitted.covariates.check_targets(panel, series, newest)
         columns = fitted.forecast(fitted.table(panel), series, newest, wanted, windows, int(step))
-        return backtest_frame(panel, series, newest, int(step), columns)
+        return fitted.like(df, backtest_frame(panel, series, newest, int(step), columns))
+
+    def fitted_values(
+        self,
+        df: Any = None,
+        levels: Sequence[float] | None = None,
+        static: Any = None,
+        quantiles: Sequence[float] | None = None,
+    ) -> Any:
+        """Forecast every row one step ahead, from the rows before it, in one pass.
+
+        Rows that the fit has seen are forecast better than others: the network has learned them. Their errors
+        are what reconciliation of hierarchies weighs series by.
+
+        Args:
+            df: The rows; None for the data of the fit.
+            levels: Interval levels in percent; None for those of the constructor.
+            static: As for ``predict``.
+            quantiles: As for ``predict``.
+
+        Returns:
+            Columns id, time, target, ``TCN``, ``TCN-lo-80``, ...: all rows but the first of each series, in
+            a frame of the kind of ``df``.
+
+        Raises:
+            NotFittedError: Before ``fit``.
+            PanelError: If the frame cannot be used, or no series has two rows.
+            ConfigError: If the forecaster was loaded with ``runtime="onnx"``.
+        """
+        self._check_keras("compute fitted values")
+        fitted = self._learned()
+        wanted, panel = fitted.columns(levels, quantiles), fitted.read(df, static)
+        return fitted.like(df, fitted_frame(fitted, panel, wanted))
 
     def save(self, path: str | Path, onnx: bool | None = None) -> None:
         """Write a bundle: settings, plan, weights and the data of the fit, each with a checksum; no pickle.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from numbers import Number
 from pathlib import Path
@@ -14,9 +14,10 @@ from pipelines.bundle import read_bundle, write_bundle
 from pipelines.config import Settings
 from pipelines.covariates import Covariates
 from pipelines.errors import BundleError, ConfigError
+from pipelines.fitted import Fitted
 from pipelines.panel import Columns, Panel
 from pipelines.plan import Plan
-from pipelines.runtime import Floats, OnnxNetwork, check_golden, require_onnx_runtime, write_golden
+from pipelines.runtime import OnnxNetwork, check_golden, require_onnx_runtime, write_golden
 from pipelines.windows import CovariateState
 
 ONNX: Final = "model.onnx"
@@ -32,15 +33,12 @@ _WITHOUT_ONNX: Final = (
 )
 
 
-def write_fitted(
-    path: Path, learned: Mapping[str, Any], golden: dict[str, Floats], onnx: bool | None
-) -> None:
+def write_fitted(path: Path, fitted: Fitted, onnx: bool | None) -> None:
     """Write what a forecaster has learned.
 
     Args:
         path: Directory to create, or a bundle to replace.
-        learned: The forecaster's attributes that end in ``_``.
-        golden: What the network is shown of a few series.
+        fitted: What it has learned.
         onnx: Whether to write the network for ONNX Runtime too; None if that can be done, with a warning if
             not.
 
@@ -48,7 +46,7 @@ def write_fitted(
         BundleError: If the path holds something else, or the ids are not of one plain type.
         ConfigError: If ONNX is asked for and its packages are not installed.
     """
-    panel, network, covariates = learned["panel_"], learned["network_"], learned["covariates_"]
+    panel, network, covariates = fitted.panel, fitted.network, fitted.covariates
     _check_ids(panel)
     from pipelines.network import can_export_onnx, export_network, forecast_last, save_network
 
@@ -57,15 +55,16 @@ def write_fitted(
         if not onnx:
             warnings.warn(_WITHOUT_ONNX, UserWarning, stacklevel=3)
     state = {
-        "params": _plain_params(dict(learned["settings_"])),
-        "plan": learned["plan_"].to_dict(),
-        "history": learned["history_"],
-        "calibration": learned["calibration_"],
-        "nonnegative": learned["nonnegative_"],
+        "params": _plain_params(dict(fitted.settings)),
+        "plan": fitted.plan.to_dict(),
+        "history": fitted.history,
+        "calibration": fitted.calibration,
+        "nonnegative": fitted.nonnegative,
         "quantiles": list(network.quantiles),
         "columns": list(panel.columns),
         "covariates": None if covariates is None else covariates.to_dict(),
     }
+    golden = fitted.golden_inputs()
     rows, static = panel.to_frame(), panel.static_frame()
     writers: dict[str, Callable[[Path], None]] = {
         _NETWORK: lambda file: save_network(network, file),
@@ -79,7 +78,7 @@ def write_fitted(
     write_bundle(path, {_CONFIG: state}, writers)
 
 
-def read_fitted(path: Path, runtime: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_fitted(path: Path, runtime: str) -> tuple[dict[str, Any], Fitted]:
     """Read what ``write_fitted`` wrote.
 
     Args:
@@ -120,7 +119,7 @@ def read_fitted(path: Path, runtime: str) -> tuple[dict[str, Any], dict[str, Any
         ) from error
 
 
-def _restored(files: dict[str, Path], runtime: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _restored(files: dict[str, Path], runtime: str) -> tuple[dict[str, Any], Fitted]:
     import pandas as pd
 
     state = json.loads(files[_CONFIG].read_text(encoding="utf-8"))
@@ -135,16 +134,16 @@ def _restored(files: dict[str, Path], runtime: str) -> tuple[dict[str, Any], dic
         covariates=settings.covariates,
         static=pd.read_parquet(files[_STATIC]) if _STATIC in files else None,
     )
-    return params, {
-        "settings_": settings,
-        "panel_": panel,
-        "plan_": plan,
-        "network_": _load_onnx(files, state["quantiles"]) if runtime == "onnx" else _load_keras(files),
-        "history_": state["history"],
-        "calibration_": state["calibration"],
-        "nonnegative_": state["nonnegative"],
-        "covariates_": None if covariates is None else CovariateState.from_dict(covariates),
-    }
+    return params, Fitted(
+        settings=settings,
+        panel=panel,
+        plan=plan,
+        network=_load_onnx(files, state["quantiles"]) if runtime == "onnx" else _load_keras(files),
+        history=state["history"],
+        calibration=state["calibration"],
+        nonnegative=state["nonnegative"],
+        covariates=None if covariates is None else CovariateState.from_dict(covariates),
+    )
 
 
 def _load_keras(files: dict[str, Path]) -> Any:

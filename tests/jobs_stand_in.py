@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipelines.backtest import backtest_frame, origin_runs
 from pipelines.config import Settings
+from pipelines.fitted import Fitted
 from pipelines.forecaster import Forecaster
 from pipelines.panel import Panel
 from pipelines.plan import Plan, make_plan
@@ -38,13 +39,11 @@ class StandIn(Forecaster):
     def fit(self, df, static=None, callbacks=()):
         panel = df
         table = SeriesTable.from_panel(panel, self.season_length)
-        self.plan_ = make_plan(Settings.of(self.get_params()), panel, table)
-        self.panel_ = type(self).fitted_on = panel
-        self.history_ = [
-            {"step": 10 * k, "loss": 1 / k, "learning_rate": 0.1, "seconds": 0.1} for k in (1, 2)
-        ]
-        self.calibration_ = {"shrink": 0.9, "widen": 1.2}
-        for record in self.history_:
+        type(self).fitted_on = panel
+        settings = Settings.of(self.get_params())
+        history = [{"step": 10 * k, "loss": 1 / k, "learning_rate": 0.1, "seconds": 0.1} for k in (1, 2)]
+        self._fitted = learned(settings, panel, make_plan(settings, panel, table), history)
+        for record in history:
             for callback in callbacks:
                 callback(record)
             if self.pause:
@@ -86,13 +85,11 @@ class StandIn(Forecaster):
             return super().load(path)  # which says what a bundle must be
         state = json.loads((Path(path) / "state.json").read_text())
         loaded = cls(**state["params"])
-        loaded.plan_ = Plan.from_dict(state["plan"])
-        loaded.settings_ = Settings.of(loaded.get_params())
+        plan, settings = Plan.from_dict(state["plan"]), Settings.of(loaded.get_params())
         columns = (loaded.id_col, loaded.time_col, loaded.target_col)
         frame = pd.read_parquet(Path(path) / "history.parquet")
-        loaded.panel_ = Panel.from_frame(
-            frame, loaded.plan_.freq, *columns, covariates=loaded.settings_.covariates
-        )
+        panel = Panel.from_frame(frame, plan.freq, *columns, covariates=settings.covariates)
+        loaded._fitted = learned(settings, panel, plan, [])
         return loaded
 
     def _path(self, panel, row):
@@ -107,6 +104,12 @@ class StandIn(Forecaster):
                 f"{self.alias}-hi-{level:g}": middle + level / 50,
             }
         return columns
+
+
+def learned(settings, panel, plan, history):
+    """What a fit without a network leaves."""
+    calibration = {"shrink": 0.9, "widen": 1.2}
+    return Fitted(settings, panel, plan, None, history, calibration, nonnegative=False, covariates=None)
 
 
 def install(patch):

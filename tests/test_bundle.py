@@ -107,7 +107,7 @@ def test_data_of_every_kind_come_back(kind, tmp_path):
     loaded = Forecaster.load(tmp_path / "bundle")
     assert loaded.panel_ == forecaster.panel_
     assert loaded.panel_.ids.dtype == forecaster.panel_.ids.dtype
-    assert loaded.nonnegative_ is forecaster.nonnegative_ is True
+    assert loaded._fitted.nonnegative is forecaster._fitted.nonnegative is True
     for a, b in zip(loaded.network_.get_weights(), forecaster.network_.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert list(loaded.predict().columns) == list(forecaster.predict().columns)

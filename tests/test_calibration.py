@@ -110,7 +110,7 @@ def test_factors_move_forecasts_as_they_say(own):
     def forecast(shrink, widen):
         network.shrink.assign(shrink)
         network.widen.assign(widen)
-        own.nonnegative_ = False
+        own._fitted = replace(own._fitted, nonnegative=False)
         return own.predict(levels=[80])[columns].to_numpy()
 
     plain, nearer, wider = forecast(1, 1), forecast(0.5, 1), forecast(1, 2)

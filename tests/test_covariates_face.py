@@ -166,7 +166,7 @@ def test_without_covariates_nothing_is_different():
     plain = prepared(training_frame(), Covariates())
     assert plain.covariates_ is None
     assert plain.plan_ == Forecaster(**SMALL).plan(training_frame())
-    assert plain._table(plain.panel_).covariates is None
+    assert plain._fitted.table(plain.panel_).covariates is None
 
 
 def test_covariates_are_parameters_like_the_others(tmp_path):

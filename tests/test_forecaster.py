@@ -235,7 +235,7 @@ def test_levels_of_the_network_are_its_quantiles():
 
 def test_blocks_of_series_do_not_change_the_forecast(monkeypatch):
     whole = fitted().backtest(n_windows=3, step=2)
-    monkeypatch.setattr("pipelines.forecaster._BLOCK", 2 * 3 * HORIZON * len(fitted().network_.quantiles))
+    monkeypatch.setattr("pipelines.fitted._BLOCK", 2 * 3 * HORIZON * len(fitted().network_.quantiles))
     pd.testing.assert_frame_equal(fitted().backtest(n_windows=3, step=2), whole, rtol=1e-5)
 
 

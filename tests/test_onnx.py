@@ -256,14 +256,16 @@ def test_what_is_no_network_is_refused(bundle, content):
 
 def test_golden_rows_are_what_keras_says(keras, tmp_path):
     panel = keras.panel_
-    inputs = gather(keras._table(panel), np.arange(2), panel.indptr[1:] - 1, keras.network_.context + 1)
+    inputs = gather(
+        keras._fitted.table(panel), np.arange(2), panel.indptr[1:] - 1, keras.network_.context + 1
+    )
     quantiles = forecast_last(keras.network_, inputs)
     write_golden(tmp_path / "golden.parquet", inputs, quantiles)
     found = pq.read_table(tmp_path / "golden.parquet").to_pydict()
     assert sorted(found) == ["ahead", "quantiles", "series", "static"]
     np.testing.assert_array_equal(found["quantiles"], quantiles.reshape(2, -1))
     median = keras.network_.quantiles.index(0.5)
-    table = keras._table(panel)
+    table = keras._fitted.table(panel)
     expected = keras.predict()["TCN"].to_numpy().reshape(2, -1)
     np.testing.assert_allclose(
         quantiles[..., median] * table.unit[:, None] + table.base[:, None], expected, rtol=1e-5
@@ -276,7 +278,9 @@ def test_golden_rows_are_what_keras_says(keras, tmp_path):
 def test_a_saved_model_says_what_keras_says(keras, tmp_path):
     tf = pytest.importorskip("tensorflow")
     panel = keras.panel_
-    inputs = gather(keras._table(panel), np.arange(2), panel.indptr[1:] - 1, keras.network_.context + 1)
+    inputs = gather(
+        keras._fitted.table(panel), np.arange(2), panel.indptr[1:] - 1, keras.network_.context + 1
+    )
     export_network(keras.network_, tmp_path / "network", "savedmodel")
     loaded = tf.saved_model.load(tmp_path / "network").signatures["serving_default"]
     found = loaded(**{name: tf.constant(values) for name, values in inputs.items()})["quantiles"].numpy()

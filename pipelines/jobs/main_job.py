@@ -104,7 +104,7 @@ def run_forecast(
             plan(forecaster, panel, stages)
             fit(forecaster, panel, stages)
         with stages("forecast"):
-            forecaster.panel_ = panel  # what the bundle forecasts from, too
+            forecaster.update(panel)  # what the bundle forecasts from, too
             with warnings_as_notes(stages):
                 forecast = check_finite(forecaster.predict(future=task.future), panel.columns)
         how = {"n_windows": held.n_windows, "step": held.step, "refit": refit}
