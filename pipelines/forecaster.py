@@ -335,8 +335,8 @@ class Forecaster:
             quantiles: As for ``predict``.
 
         Returns:
-            Columns id, time, ``cutoff`` (last stamp known), target, ``TCN``, ``TCN-lo-80``, ...; the frame is of
-            the kind of ``df``.
+            Columns id, time, ``cutoff`` (last stamp known), target, ``TCN``, ``TCN-lo-80``, ...; the frame
+            is of the kind of ``df``.
 
         Raises:
             NotFittedError: Before ``fit``.
