@@ -1,8 +1,10 @@
 """Scaling of each origin's own window: causal, masked and invertible."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from tcn.ops import frames
@@ -22,9 +24,12 @@ class OriginView(NamedTuple):
         window: Values relative to `location` in units of `scale`, clipped, 0 where unobserved:
             `(..., lookback)`.
         observed: 1 where a value was observed: `(..., lookback)`.
-        location: Last observed value, one from before the window if need be: `(..., 1)`.
-        scale: Mean distance of the window from `location`, never 0: `(..., 1)`.
-        facts: Scale-free descriptions of the window: `(..., 4)`.
+        location: Last observed value, one from before the window if need be; a level of 0 for members with a
+            global scale: `(..., 1)`.
+        scale: Mean distance of the window from `location`, never 0; 1 with a global scale: `(..., 1)`.
+        facts: Scale-free descriptions of the window: `(..., 4 + further seasons)`.
+        last: Last observed value relative to `location` in units of `scale`; None if it is 0 for all members:
+            `(..., 1)`.
     """
 
     window: Any
@@ -32,6 +37,7 @@ class OriginView(NamedTuple):
     location: Any
     scale: Any
     facts: Any
+    last: Any = None
 
 
 @keras.saving.register_keras_serializable(package="tcn")
@@ -46,6 +52,9 @@ class OriginWindow(keras.layers.Layer):
         lookback: Steps in a window, at least 2.
         season_length: Lag of the seasonal difference that the scale is compared with.
         clip: Bound on the normalized values.
+        further_seasons: Lags of further ones.
+        global_scale: For each member, whether it sees values as they are, relative to a level of 0 and in
+            units of 1; None if no member does.
 
     Input shape:
         Four tensors `(members, batch, time)`: values (the last observed one where unobserved), observed (0 or
@@ -55,7 +64,15 @@ class OriginWindow(keras.layers.Layer):
         An `OriginView` for the origins `lookback - 1, lookback - 1 + stride, ...` of the input.
     """
 
-    def __init__(self, lookback: int, season_length: int = 1, clip: float = 10.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        lookback: int,
+        season_length: int = 1,
+        clip: float = 10.0,
+        further_seasons: Sequence[int] = (),
+        global_scale: Sequence[bool] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if lookback < 2 or season_length < 1:
             raise ValueError(
@@ -65,6 +82,8 @@ class OriginWindow(keras.layers.Layer):
         self.lookback = lookback
         self.season_length = season_length
         self.clip = clip
+        self.further_seasons = tuple(further_seasons)
+        self.global_scale = global_scale
 
     def call(self, values: Any, observed: Any, offset: Any, change: Any, stride: int = 1) -> OriginView:
         """Describe every `stride`-th origin that has its whole window."""
@@ -77,12 +96,23 @@ class OriginWindow(keras.layers.Layer):
         floor = RELATIVE_FLOOR * ops.abs(level) + ABSOLUTE_FLOOR
         spread = ops.sum(ops.abs(away), axis=-1, keepdims=True) + change[..., length - 1 :: stride, None]
         spread = spread / (count + 1.0)
-        scale = ops.maximum(spread, floor)
+        scale, last = ops.maximum(spread, floor), None
+        if self.global_scale is not None:
+            is_global = member_mask(self.global_scale, 4)
+            center = location - level
+            away = ops.where(is_global, (window - center) * known, away)
+            scale = ops.where(is_global, ops.ones_like(scale), scale)
+            last = ops.where(is_global, level, ops.zeros_like(level))
+            location = ops.where(is_global, center, location)
+        lags = (self.season_length, *self.further_seasons)
+        steps = [self._seasonal_step(window, known, lag) for lag in lags]
+        against_seasons = [ops.clip(ops.log(scale / ops.maximum(step, floor)), -3.0, 3.0) for step in steps]
         facts = [
             ops.log(1.0 + count) / 3.0,
             ops.clip(level / scale, -10.0, 10.0) / 5.0,
-            ops.clip(ops.log(scale / ops.maximum(self._seasonal_step(window, known), floor)), -3.0, 3.0),
+            against_seasons[0],
             ops.cast(count < length, values.dtype),
+            *against_seasons[1:],
         ]
         return OriginView(
             window=ops.clip(away / scale, -self.clip, self.clip),
@@ -90,11 +120,12 @@ class OriginWindow(keras.layers.Layer):
             location=location,
             scale=scale,
             facts=ops.concatenate(facts, axis=-1),
+            last=last,
         )
 
-    def _seasonal_step(self, window: Any, known: Any) -> Any:
+    def _seasonal_step(self, window: Any, known: Any, lag: int) -> Any:
         """Mean absolute seasonal difference inside each window, 0 where it holds no pair."""
-        lag = min(self.season_length, self.lookback - 1)
+        lag = min(lag, self.lookback - 1)
         pair = known[..., lag:] * known[..., :-lag]
         step = ops.abs(window[..., lag:] - window[..., :-lag]) * pair
         return ops.sum(step, axis=-1, keepdims=True) / ops.maximum(ops.sum(pair, axis=-1, keepdims=True), 1.0)
@@ -106,4 +137,19 @@ class OriginWindow(keras.layers.Layer):
             "lookback": self.lookback,
             "season_length": self.season_length,
             "clip": self.clip,
+            "further_seasons": list(self.further_seasons),
+            "global_scale": None if self.global_scale is None else list(self.global_scale),
         }
+
+
+def member_mask(flags: Sequence[bool], rank: int) -> np.ndarray:
+    """Flags of members as a constant that broadcasts over the other axes.
+
+    Args:
+        flags: One for each member.
+        rank: Axes of what it is to meet, that of the members the first.
+
+    Returns:
+        `(members, 1, ..., 1)`.
+    """
+    return np.array(flags, bool).reshape(-1, *(1,) * (rank - 1))

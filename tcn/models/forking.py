@@ -1,6 +1,7 @@
 """A forecaster that computes every origin of a sequence in one causal pass."""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import keras
@@ -38,6 +39,10 @@ class ForkingTCN(keras.Model):
     Two weights that training leaves at 1 are there to calibrate it afterwards: `shrink` multiplies the
     distance of the median from the last value, `widen` the distance of the other quantiles from the median.
 
+    A member sees each window relative to its last value and in units of its changes, which carries over to
+    series of other sizes; or, with a global scale, values as they are, which keeps the level that covariates
+    explain. Both together err less than either.
+
     Args:
         horizon: Steps ahead.
         quantiles: Probabilities, strictly increasing, 0.5 in the middle.
@@ -57,6 +62,9 @@ class ForkingTCN(keras.Model):
         static_features: Features of a series that do not change.
         known_steps: Steps ahead for which each of the features ahead is known, where it is not the whole
             horizon: what stands beyond them is not looked at. None if all are known for all steps.
+        further_seasons: Steps in each season beside the main one.
+        global_scale: For each member, whether it sees levels, which should be of the size of 1, as they are;
+            None if no member does.
 
     Input shape:
         `(batch, time, 5 + past_channels)`: value (the last observed one where `observed` is 0), observed (0
@@ -73,7 +81,8 @@ class ForkingTCN(keras.Model):
 
     Raises:
         ValueError: If a size is not a positive integer, a number of channels or features not an integer from
-            0, `dropout` not a rate, the quantiles are not as described, or inputs are missing.
+            0, `dropout` not a rate, the quantiles are not as described, `global_scale` does not have a flag
+            for each member, or inputs are missing.
 
     Example:
         >>> import numpy as np
@@ -114,6 +123,8 @@ class ForkingTCN(keras.Model):
         ahead_features: int = 0,
         static_features: int = 0,
         known_steps: Sequence[int] | None = None,
+        further_seasons: Sequence[int] = (),
+        global_scale: Sequence[bool] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -133,10 +144,20 @@ class ForkingTCN(keras.Model):
         self.known_steps = known_steps
         if known_steps is not None:
             [self.known_steps] = check_each_positive(known_steps=known_steps)
+        self.further_seasons = tuple(further_seasons)
+        if self.further_seasons:
+            [self.further_seasons] = check_each_positive(further_seasons=further_seasons)
+        self.global_scale = None if global_scale is None else tuple(map(bool, global_scale))
+        if self.global_scale is not None and len(self.global_scale) != self.members:
+            raise ValueError(
+                f"'global_scale' must have a flag for each of the {self.members} members. "
+                f"Received: global_scale={global_scale}"
+            )
 
         seeds = iter(np.random.SeedSequence(self.seed).generate_state(16 + len(self.dilations)).tolist())
-        self.windows = OriginWindow(self.lookback, self.season_length, name="windows")
-        self.positions = PositionFeatures(self.season_length, name="positions")
+        own = {"further_seasons": self.further_seasons, "global_scale": self.global_scale}
+        self.windows = OriginWindow(self.lookback, self.season_length, **own, name="windows")
+        self.positions = PositionFeatures(self.season_length, **own, name="positions")
         self.long_kernel = MemberDense(self.width, self.members, seed=next(seeds), name="long_kernel")
         self.stem = MemberDense(self.filters, self.members, seed=next(seeds), name="stem")
         self.blocks = [
@@ -192,12 +213,13 @@ class ForkingTCN(keras.Model):
         """Create the weights; the shape of the inputs does not matter to them."""
         lead = (self.members, None, None)
         self.long_kernel.build((*lead, 2 * self.lookback))
-        self.stem.build((*lead, 4 + self.past_channels))
+        further = len(self.further_seasons)
+        self.stem.build((*lead, 4 + further + self.past_channels))
         for block in self.blocks:
             block.build((*lead, self.filters))
         self.norm.build((*lead, self.filters))
         self.project.build((*lead, self.filters))
-        self.describe.build((*lead, 6 + self.static_features))
+        self.describe.build((*lead, 6 + further + self.static_features))
         if self.phases > 1:
             self.embed.build((*lead, self.phases))
         self.head.build((*lead, self.width))
@@ -243,6 +265,8 @@ class ForkingTCN(keras.Model):
         Returns:
             `(members, batch, (time - context - 1) // stride + 1, horizon, quantiles)`.
         """
+        if self.global_scale is not None and inputs.shape[0] == 1:
+            inputs = ops.repeat(inputs, self.members, axis=0)  # each member sees them in its own way
         phase, rows = inputs[..., 3], [inputs[..., i] for i in (0, 1, 2, 4)]
         begin = self.context - (self.lookback - 1)
         view = self.windows(*(part[..., begin:] for part in rows), stride=stride)
@@ -265,7 +289,7 @@ class ForkingTCN(keras.Model):
             ahead = ops.clip(ahead, -_FARTHEST, _FARTHEST)
             known = self.ahead(state, ahead, stride=stride, training=training)
         quantiles = self.head(state, self._repeat_seasons(view.window), known, training=training)
-        return view.location[..., None] + view.scale[..., None] * self._calibrated(quantiles)
+        return view.location[..., None] + view.scale[..., None] * self._calibrated(quantiles, view.last)
 
     def _split(self, inputs: Any) -> tuple[Any, Any, Any]:
         """Series, features ahead and static features of the inputs, None where there are no features."""
@@ -281,11 +305,14 @@ class ForkingTCN(keras.Model):
             return inputs, None, None
         return inputs["series"], inputs.get("ahead"), inputs.get("static")
 
-    def _calibrated(self, quantiles: Any) -> Any:
+    def _calibrated(self, quantiles: Any, last: Any) -> Any:
         """Apply what was found on data held out from training."""
         middle = len(self.quantiles) // 2
         median = quantiles[..., middle : middle + 1]
-        return self.shrink * median + self.widen * (quantiles - median)
+        spread = self.widen * (quantiles - median)
+        if last is None:
+            return self.shrink * median + spread
+        return last[..., None] + self.shrink * (median - last[..., None]) + spread
 
     def _stack(self, rows: list[Any], past: Any, stride: int) -> tuple[Any, Any, Any]:
         """State of the dilated stack at the origins, with the center and scale of its channels there."""
@@ -307,13 +334,17 @@ class ForkingTCN(keras.Model):
         return ops.reshape(path, (self.members, batch, origins, self.horizon))
 
     def _season_weights(self) -> np.ndarray:
-        """Initial linear map: 0.6 of the same phase one season back, 0.3 of two seasons back."""
+        """Initial linear map: 0.6 of the same phase one season back, 0.3 of two seasons back.
+
+        Several seasons share these weights evenly.
+        """
         weights = np.zeros((self.lookback, self.horizon), "float32")
-        for step in range(self.horizon):
-            newest = self.season_length - 1 - step % self.season_length
-            for share, age in ((0.6, newest), (0.3, newest + self.season_length)):
+        seasons = (self.season_length, *self.further_seasons)
+        for season, step in product(seasons, range(self.horizon)):
+            newest = season - 1 - step % season
+            for share, age in ((0.6, newest), (0.3, newest + season)):
                 if age < self.lookback:
-                    weights[self.lookback - 1 - age, step] = share
+                    weights[self.lookback - 1 - age, step] += share / len(seasons)
         return weights
 
     def get_config(self) -> dict[str, Any]:
@@ -337,6 +368,8 @@ class ForkingTCN(keras.Model):
             "ahead_features": self.ahead_features,
             "static_features": self.static_features,
             "known_steps": None if self.known_steps is None else list(self.known_steps),
+            "further_seasons": list(self.further_seasons),
+            "global_scale": None if self.global_scale is None else list(self.global_scale),
         }
 
 

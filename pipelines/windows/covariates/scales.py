@@ -59,7 +59,7 @@ class ColumnScale:
             )
         has_missing = bool(missing.any())
         if column.categories is None:
-            return cls(column.name, *_center_and_spread(column.values[~missing]), has_missing=has_missing)
+            return cls(column.name, *center_and_spread(column.values[~missing]), has_missing=has_missing)
         if len(column.categories) > _MOST_CATEGORIES:
             raise PanelError(
                 f"A categorical covariate must have at most {_MOST_CATEGORIES} categories. Received: "
@@ -148,7 +148,19 @@ class ColumnScale:
         return f"column {self.name!r} has {noun}: read as none of its categories"
 
 
-def _center_and_spread(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+def center_and_spread(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Median of finite numbers, and their spread.
+
+    Args:
+        values: ``(n,)`` numbers, at least one.
+
+    Returns:
+        The median; and 1.4826 times the median absolute deviation, else the standard deviation, else 1.
+
+    Example:
+        >>> center_and_spread(np.array([1.0, 2.0, 9.0]))
+        (2.0, 1.4826)
+    """
     largest = float(np.finfo(np.float64).max)
     center = float(np.median(values / 2)) * 2  # the mean of two large numbers must not overflow
     with np.errstate(over="ignore"):
