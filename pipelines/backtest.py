@@ -48,7 +48,7 @@ def origin_runs(panel: Panel, horizon: int, n_windows: int, step: int) -> tuple[
 
 
 def backtest_frame(
-    panel: Panel, series: Ints, newest: Ints, step: int, columns: dict[str, Floats]
+    panel: Panel, series: Ints, newest: Ints, step: int, columns: dict[str, Floats], gap: int = 0
 ) -> pd.DataFrame:
     """Lay the forecasts of many origins out in a long frame with cutoffs and what was observed.
 
@@ -58,15 +58,17 @@ def backtest_frame(
         newest: ``(runs,)`` rows of the newest origins.
         step: Rows from one origin to the next.
         columns: Name to ``(runs, windows, horizon)`` values.
+        gap: Steps after each cutoff to leave out.
 
     Returns:
         Rows sorted by series, cutoff and stamp: id, time, ``cutoff``, target and the given columns.
     """
+    columns = {name: values[..., gap:] for name, values in columns.items()}
     shape = next(iter(columns.values())).shape
     _, windows, horizon = shape
     cutoff = newest[:, None] - step * np.arange(windows - 1, -1, -1)
     valid = cutoff >= panel.indptr[series][:, None]
-    rows = (cutoff[..., None] + np.arange(1, horizon + 1))[valid].ravel()
+    rows = (cutoff[..., None] + np.arange(gap + 1, gap + horizon + 1))[valid].ravel()
     owner = np.broadcast_to(series[:, None, None], shape)[valid].ravel()
     known = np.repeat(cutoff[valid], horizon)
     first = panel.indptr[owner]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.backtest import backtest_frame, origin_runs
+from pipelines.backtesting import Asked, Windows, backtest_fitted, backtest_refitted
 from pipelines.config import Settings
 from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, NotFittedError
@@ -317,47 +317,64 @@ class Forecaster:
         df: Any = None,
         n_windows: int = 1,
         step: int | None = None,
+        refit: bool | int = False,
+        gap: int = 0,
+        window: int | None = None,
         levels: Sequence[float] | None = None,
         static: Any = None,
         quantiles: Sequence[float] | None = None,
+        certificate: bool = False,
+        callbacks: Iterable[Callable[[dict[str, float]], None]] = (),
     ) -> Any:
-        """Forecast from many past origins in one pass, with the weights as they are.
+        """Forecast from many past cutoffs what would have been forecast there.
 
-        The last window of each series ends with its last row. Rows that the fit has seen are forecast too:
-        for an honest test, fit on rows before the first cutoff. Future covariates are those of ``df`` itself.
+        The last window of each series ends with its last row; a series too short for early windows is left
+        out of those. Future covariates are those of ``df`` itself, as far as they were known at each cutoff.
+        Without ``refit`` all windows are forecast in one pass with the weights as they are, and a warning
+        says if they have learned from rows that are forecast. With it every forecast comes from a network
+        that was trained on rows up to its cutoff alone. The forecaster itself stays as it is.
 
         Args:
             df: The history to test on; None for the data of the fit.
             n_windows: Windows per series.
             step: Rows from one cutoff to the next; None for the horizon.
+            refit: Whether to train anew, with the same settings and seed, before every window; an integer
+                trains before every so many windows. A forecaster need not have been fitted then.
+            gap: Rows that data arrive late by: so many steps after each cutoff are not in the result.
+            window: With ``refit``, rows of each series to learn from, its last ones; None for all.
             levels: Interval levels in percent; None for those of the constructor.
             static: As for ``predict``.
             quantiles: As for ``predict``.
+            certificate: Whether to replace, cutoff by cutoff, all that is not known there, and to see that no
+                forecast at or before it moves by a bit; ``attrs["certificate"]`` of the result says what was
+                tried, see ``pipelines.backtesting.Certificate``.
+            callbacks: With ``refit``, each is called with the record of every epoch of every training, and in
+                it ``training``, its number, and ``trainings``, how many there are.
 
         Returns:
             Columns id, time, ``cutoff`` (last stamp known), target, ``TCN``, ``TCN-lo-80``, ...; the frame
             is of the kind of ``df``.
 
         Raises:
-            NotFittedError: Before ``fit``.
-            ConfigError: If a count is not positive, no series is longer than the horizon, or the forecaster
+            NotFittedError: Before ``fit``, without ``refit`` or data.
+            ConfigError: If a number is not allowed, no series is longer than the horizon, or the forecaster
                 was loaded with ``runtime="onnx"``.
-            PanelError: If the frame cannot be used.
+            PanelError: If the frame cannot be used, or rows up to a cutoff cannot be learned from.
+            ForecastingError: If a certificate is asked for and a forecast moves.
         """
         self._check_keras("backtest")
-        fitted = self._learned()
-        wanted, panel = fitted.columns(levels, quantiles), fitted.read(df, static)
-        step = fitted.plan.horizon if step is None else step
-        for name, value in (("n_windows", n_windows), ("step", step)):
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise ConfigError(f"{name} must be a positive integer. Received: {value!r}.")
-        series, newest, windows = origin_runs(panel, fitted.plan.horizon, int(n_windows), int(step))
-        if fitted.covariates is not None:
-            fitted.covariates.check_targets(panel, series, newest)
-        columns = fitted.forecast(fitted.table(panel), series, newest, wanted, windows, int(step))
-        return fitted.like(df, backtest_frame(panel, series, newest, int(step), columns))
+        asked = Asked(levels, quantiles)
+        if not refit or df is None or hasattr(self, "_fitted"):
+            fitted = self._learned()
+            settings, panel = fitted.settings, fitted.read(df, static)
+        else:
+            settings = self._settings()
+            panel = read_panel(df, settings, settings.freq, static)
+        windows = Windows.of(settings.horizon, n_windows, step, refit, gap, window)
+        if not windows.refit:
+            return fitted.like(df, backtest_fitted(fitted, panel, windows, asked, certificate))
 
-    def fitted_values(
+        def fitted_values(
         self,
         df: Any = None,
         levels: Sequence[float] | None = None,

@@ -32,7 +32,7 @@ def backtest_held_out(
     if not held.n_windows:
         return panel.tail(1).to_frame().iloc[:0][list(panel.columns)]
     tested = held.tested(panel)
-    backtest = forecaster.backtest(tested, held.n_windows, held.step, levels)
+    backtest = forecaster.backtest(tested, held.n_windows, held.step, levels=levels)
     return add_baselines(backtest, tested, forecaster.plan_.season_length, levels)
 
 

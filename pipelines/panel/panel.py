@@ -297,6 +297,37 @@ class Panel:
             raise ConfigError(f"n_last must be at least 0. Received: {n_last}.")
         return self._cut(np.zeros_like(self.lengths), self.lengths - n_last)
 
+    def rows_until(self, stamp: Any) -> Ints:
+        """Count the steps from the start of each series up to a stamp.
+
+        Args:
+            stamp: A stamp on the grid, as this panel gives them.
+
+        Returns:
+            ``(series,)`` rows up to and including the stamp, as if the series went on for ever: negative
+            where one begins later by more than a step, more than its rows where it ends before.
+
+        Example:
+            >>> panel = Panel.from_frame(pd.DataFrame({"unique_id": ["A", "A", "B"], "ds": [3, 4, 9], "y": 1}))
+            >>> panel.rows_until(8)
+            array([6, 0])
+        """
+        position, phase = self.freq.locate(np.asarray(stamp))
+        first, own = self.freq.locate(self.starts)
+        rows: Ints = position - first + (own <= phase)
+        return rows
+
+    def until(self, stamp: Any) -> Panel:
+        """Return the rows of each series up to a stamp, without series that begin later.
+
+        Args:
+            stamp: A stamp on the grid, as this panel gives them.
+
+        Raises:
+            PanelError: If every series begins later.
+        """
+        return self._cut(np.zeros_like(self.lengths), np.clip(self.rows_until(stamp), 0, self.lengths))
+
     def tail(self, n: int) -> Panel:
         """Return the last ``n`` rows of each series, or all of a shorter one.
 

@@ -74,7 +74,12 @@ class CovariateState:
             covariates=covariates,
             horizon=horizon,
             season_length=season_length,
-            scales=tuple(ColumnScale.fit(column) for column in (*rows, *static)),
+            scales=tuple(
+                ColumnScale.fit(_published(column, panel, covariates.lag(column.name)))
+                if column.name in covariates.past
+                else ColumnScale.fit(column)
+                for column in (*rows, *static)
+            ),
             differences=tuple(season for season in seasons if season is not None and season >= horizon),
             cycles=cycles_of(panel, season_length) if covariates.calendar else (),
         )
@@ -276,6 +281,13 @@ class CovariateState:
         if self.cycles:
             ahead.append(phases(time, self.cycles, self.season_length, block.panel.freq.step))
         return past, ahead
+
+
+def _published(column: CovariateColumn, panel: Panel, lag: int) -> CovariateColumn:
+    """Values that are known when the data end; all if none are, for such a column is never read."""
+    from_end = np.repeat(panel.indptr[1:], panel.lengths) - np.arange(1, panel.n_rows + 1)
+    known = np.flatnonzero(from_end >= lag)
+    return column if not lag or column.missing[known].all() else column.take(known)
 
 
 def _compared(name: str, differences: tuple[int, ...]) -> tuple[str, ...]:

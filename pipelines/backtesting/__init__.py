@@ -1,0 +1,19 @@
+"""Backtests that equal what would have happened, and certificates that they do."""
+
+from pipelines.backtesting.certificate import Certificate, forecast_digest
+from pipelines.backtesting.learned import learned_targets, trained_rows
+from pipelines.backtesting.origins import Origins
+from pipelines.backtesting.running import Asked, backtest_fitted, backtest_refitted
+from pipelines.backtesting.windows import Windows
+
+__all__ = [
+    "Asked",
+    "Certificate",
+    "Origins",
+    "Windows",
+    "backtest_fitted",
+    "backtest_refitted",
+    "forecast_digest",
+    "learned_targets",
+    "trained_rows",
+]

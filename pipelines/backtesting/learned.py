@@ -1,0 +1,61 @@
+"""Which rows a network was trained on, and how many values of a backtest are among them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+import numpy as np
+import pandas as pd
+
+from pipelines.backtesting.origins import Origins
+from pipelines.backtesting.windows import Windows
+from pipelines.panel import Panel
+
+
+def trained_rows(panel: Panel, rows: int) -> Panel:
+    """Find the rows that a network was trained on.
+
+    A forecaster may have been given a longer history after its fit, which has learned from all but the last
+    rows of each series. How many were left out follows from the number of rows in its plan.
+
+    Args:
+        panel: What the forecaster forecasts from.
+        rows: Rows of its fit.
+
+    Returns:
+        The data without those rows; all of them if the plan is not one of these data.
+    """
+    lengths = panel.lengths
+
+    def kept(left_out: int) -> int:
+        return int(np.maximum(lengths - left_out, 0).sum())
+
+    left_out = bisect_left(range(int(lengths.max())), -rows, key=lambda count: -kept(count))
+    return panel.before(left_out) if kept(left_out) == rows else panel
+
+
+def learned_targets(trained: Panel, tested: Panel, origins: Origins, windows: Windows) -> int:
+    """Count the values to be forecast in a backtest that a network was trained on.
+
+    Args:
+        trained: Rows of the fit.
+        tested: The series of the backtest; one with the id of a series of the fit is taken for that series.
+        origins: Origins of the backtest.
+        windows: Its windows.
+
+    Returns:
+        Number of observed values; 0 if the test is an honest one.
+    """
+    is_target = np.zeros(tested.n_rows, bool)
+    ahead = np.arange(windows.gap + 1, windows.horizon + 1)
+    is_target[(origins.rows[origins.exist][:, None] + ahead).ravel()] = True
+    names = [pd.Index([str(name) for name in panel.ids.tolist()]) for panel in (trained, tested)]
+    place = names[0].get_indexer(names[1])
+    first, phase = tested.freq.locate(tested.starts)
+    begin, own = (part[place] for part in trained.freq.locate(trained.starts))
+    # Rows of the tested series that the fit has seen; none of a series on another grid.
+    same = (place >= 0) & (phase == own) & (tested.freq == trained.freq)
+    start, end = begin - first, begin - first + np.where(same, trained.lengths[place], 0)
+    row = np.arange(tested.n_rows) - np.repeat(tested.indptr[:-1], tested.lengths)
+    seen = (row >= np.repeat(start, tested.lengths)) & (row < np.repeat(end, tested.lengths))
+    return int((is_target & seen & np.isfinite(tested.values)).sum())
