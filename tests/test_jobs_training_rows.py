@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from jobs_stand_in import make_frame
 
 from pipelines.jobs.holding_out import HeldOut
-from pipelines.jobs.training_rows import seen_targets, training_rows
+from pipelines.backtesting import trained_rows
+from pipelines.jobs.training_rows import seen_targets
 from pipelines.panel import Panel
 
 HORIZON = 4
@@ -28,13 +29,13 @@ def test_the_rows_of_the_fit_follow_from_its_plan(lengths, left_out):
     panel = panel_of(lengths)
     if left_out < max(lengths):
         expected = panel.before(left_out)
-        assert training_rows(fitted(panel, expected.n_rows)) == expected
+        assert trained_rows(panel, expected.n_rows) == expected
 
 
 def test_all_rows_count_if_the_plan_is_not_one_of_these_data():
     panel = panel_of((30, 20))
     for rows in (51, 47, 10**9):  # 50 rows, 48 without the last of each
-        assert training_rows(fitted(panel, rows)) == panel
+        assert trained_rows(panel, rows) == panel
 
 
 @given(

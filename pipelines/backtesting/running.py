@@ -82,8 +82,8 @@ def backtest_fitted(
     trained = trained_rows(fitted.panel, fitted.plan.rows)
     if seen := learned_targets(trained, panel, origins, windows):
         warnings.warn(
-            f"{counted(seen, 'value')} of this backtest were learned from in the fit, so that its scores "
-            "flatter the forecaster; fit on the rows before the first cutoff, or pass refit=True",
+            f"the fit has learned from {counted(seen, 'value')} of this backtest, so that its scores flatter "
+            "the forecaster; fit on the rows before the first cutoff, or pass refit=True",
             UserWarning,
             stacklevel=3,
         )
