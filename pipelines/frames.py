@@ -68,7 +68,8 @@ class FrameKind:
         for name in {*self.types} & {*table.column_names}:
             place = table.column_names.index(name)
             table = table.set_column(place, name, _as_type(table[name], self.types[name]))
-        return nw.from_arrow(table, backend=self.library).to_native()
+        backend: Any = self.library
+        return nw.from_arrow(table, backend=backend).to_native()
 
 
 PANDAS: Final = FrameKind()
