@@ -6,6 +6,8 @@ import signal
 # Read when TensorFlow and MLflow are first imported, so before any test module.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Small networks take far longer to compile than to run: a third of that time goes into making them fast.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 from hypothesis import settings
 
