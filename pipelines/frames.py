@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -64,7 +65,10 @@ class FrameKind:
         import narwhals as nw
         import pyarrow as pa
 
-        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
+        with warnings.catch_warnings():
+            # How Arrow reads time zones is something that pandas will do in another way.
+            warnings.filterwarnings("ignore", "Series.values returning", DeprecationWarning)
+            table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
         for name in {*self.types} & {*table.column_names}:
             place = table.column_names.index(name)
             table = table.set_column(place, name, _as_type(table[name], self.types[name]))
@@ -83,6 +87,7 @@ def _as_type(column: Any, wanted: Any) -> Any:
     if pa.types.is_temporal(column.type) and not pa.types.is_temporal(wanted):
         return column
     try:
-        return column.cast(wanted)
+        cast = column.cast(wanted)
+        return cast if cast.cast(column.type).equals(column) else column
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return column
