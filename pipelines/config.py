@@ -13,6 +13,8 @@ from pipelines.errors import ConfigError
 
 Auto: TypeAlias = Literal["auto"]
 Count: TypeAlias = Annotated[int, Field(ge=1, strict=True)]
+Scaling: TypeAlias = Literal["origin", "global", "mixed"]
+Transform: TypeAlias = Literal["log", "asinh", "box-cox", "difference"]
 Preset: TypeAlias = Literal["fast", "default", "best"]
 
 
@@ -28,7 +30,7 @@ class Settings(BaseModel):
 
     horizon: Count
     freq: Any = None
-    season_length: Auto | Count = "auto"
+    season_length: Auto | Count | tuple[Count, ...] = "auto"
     levels: tuple[float, ...] = (80.0, 95.0)
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = 0
     lookback: Auto | Annotated[int, Field(ge=2, strict=True)] = "auto"
@@ -36,7 +38,7 @@ class Settings(BaseModel):
     filters: Auto | Count = "auto"
     kernel_size: Auto | Annotated[int, Field(ge=2, strict=True)] = "auto"
     dilations: Auto | tuple[Count, ...] = "auto"
-    head: Literal["quantile"] = "quantile"
+    head: Literal["quantile", "hurdle", "normal", "laplace"] = "quantile"
     preset: Preset = "default"
     max_steps: Auto | Annotated[int, Field(ge=0, strict=True)] = "auto"
     time_budget: Annotated[float, Field(gt=0)] | None = None
@@ -46,6 +48,11 @@ class Settings(BaseModel):
     time_col: str = "ds"
     target_col: str = "y"
     covariates: Covariates | None = None
+    transform: Transform | None = None
+    scaling: Auto | Scaling = "auto"
+    multivariate: Annotated[bool, Field(strict=True)] = False
+    target: Literal["auto", "real", "nonnegative", "count"] = "auto"
+    conformal: Literal["split", "adaptive"] | None = None
 
     @field_validator("levels", mode="before")
     @classmethod
@@ -58,6 +65,13 @@ class Settings(BaseModel):
         if not len(dilations):
             raise ValueError("dilations must hold at least one rate")
         return dilations
+
+    @field_validator("season_length")
+    @classmethod
+    def _distinct_seasons(cls, seasons: Any) -> Any:
+        if isinstance(seasons, tuple) and (not seasons or len({*seasons}) < len(seasons)):
+            raise ValueError("season_length must hold one season at least, and none twice")
+        return seasons
 
     @model_validator(mode="after")
     def _own_columns(self) -> Settings:
@@ -88,6 +102,15 @@ class Settings(BaseModel):
                     f"lags[{name!r}]={lag} with horizon={self.horizon}; declare it past, with the lag "
                     f"{lag - self.horizon}."
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _zeros_stay_zeros(self) -> Settings:
+        if self.head == "hurdle" and (self.transform is not None or self.scaling in ("global", "mixed")):
+            raise ValueError(
+                "head='hurdle' forecasts how often values are 0, and needs them as they are. Received: "
+                f"transform={self.transform!r}, scaling={self.scaling!r}; leave both out."
+            )
         return self
 
     @field_validator("covariates")

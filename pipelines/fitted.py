@@ -12,11 +12,23 @@ import numpy.typing as npt
 
 from pipelines.backtest import at_probability, column_probabilities
 from pipelines.config import Settings, checked_levels, checked_quantiles
+from pipelines.conformal import (
+    PROBABILITIES,
+    Conformal,
+    calibrated_quantiles,
+    normal_scores,
+    origins_of_pass,
+    truths,
+)
 from pipelines.frames import PANDAS, FrameKind
-from pipelines.panel import CovariateColumn, Panel
+from pipelines.learned import learned_until
+from pipelines.panel import CovariateColumn, Panel, to_counts
+from pipelines.paths import Dependence
 from pipelines.plan import Plan, check_size
+from pipelines.preparing import prepare_again
 from pipelines.reading import not_asked_for, read_panel, with_known_static
 from pipelines.runtime import OnnxNetwork, gather
+from pipelines.transforms import TargetTransform, TransformedTable
 from pipelines.windows import CovariateState, SeriesTable
 
 if TYPE_CHECKING:
@@ -45,6 +57,12 @@ class Fitted:
         nonnegative: Whether no value of the fit was below 0.
         covariates: What was learned of the covariates; None if there are none.
         frames: Kind of the frame that the panel was read from; a loaded bundle has pandas.
+        transform: What was learned of how to transform the target; None if it is taken as it is.
+        learned: Last row of each series that the weights have learned from; None if those are all of the
+            panel.
+        conformal: What intervals are calibrated by; None if they are those of the network.
+        coverage: How often intervals held before and after; None without calibration.
+        dependence: How errors of the steps of a forecast go together; None if nothing tells.
     """
 
     settings: Settings
@@ -56,6 +74,11 @@ class Fitted:
     nonnegative: bool
     covariates: CovariateState | None
     frames: FrameKind = PANDAS
+    transform: TargetTransform | None = None
+    learned: Panel | None = None
+    conformal: Conformal | None = None
+    coverage: pd.DataFrame | None = None
+    dependence: Dependence | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Fitted:
         """Return itself: nothing of it changes."""
@@ -139,12 +162,11 @@ class Fitted:
         Returns:
             The table.
         """
-        table = SeriesTable.from_panel(panel, self.plan.season_length)
-        if self.covariates is None:
-            return table
-        table = replace(table, covariates=self.covariates.table(panel, future))
-        for note in self.covariates.surprises(panel, future):
+        table, notes = prepare_again(self.settings, self.plan, self.covariates, self.transform, panel, future)
+        for note in notes:
             warnings.warn(note, UserWarning, stacklevel=3)
+        if self.conformal is not None and self.conformal.adapts:
+            table = replace(table, learned=learned_until(self.ends, panel))
         return table
 
     def forecast(
@@ -172,26 +194,79 @@ class Fitted:
         shape = (len(series), count, self.plan.horizon)
         columns = {name: np.empty(shape) for name in wanted}
         # Some series at a time: all quantiles at once would take several times the memory of the result.
-        block = max(1, _BLOCK // (count * self.plan.horizon * len(self.network.quantiles)))
+        origins, _ = self._pass(count, step)
+        block = max(1, _BLOCK // (origins * self.plan.horizon * len(self.probabilities)))
         for i in range(0, len(series), block):
             some = slice(i, i + block)
             quantiles = self.quantiles(table, series[some], newest[some], count, step)
             for name, probability in wanted.items():
-                columns[name][some] = at_probability(quantiles, self.network.quantiles, probability)
+                columns[name][some] = at_probability(quantiles, self.probabilities, probability)
         floor = self.floor(table, series, newest, count, step)
-        for values in columns.values():
+        for name, values in columns.items():
             np.maximum(values, floor[..., None], out=values)
+            if self.settings.target == "count":
+                to_counts(values, wanted[name])
         return columns
 
     def quantiles(
         self, table: SeriesTable, series: Ints, newest: Ints, count: int = 1, step: int = 1
     ) -> Floats:
-        """Quantiles of the network, ``(runs, count, horizon, quantiles)``; see ``forecast``."""
+        """Quantiles for ``probabilities``, ``(runs, count, horizon, quantiles)``; see ``forecast``."""
+        total, spacing = self._pass(count, step)
+        quantiles = self.of_network(table, series, newest, total, spacing)
+        if self.conformal is not None:
+            adapts = self.conformal.adapts
+            scores = self.scores(quantiles, table, series, newest, spacing) if adapts else None
+            chosen = total - 1 - step // spacing * np.arange(count - 1, -1, -1)
+            known = self.network.quantiles
+            quantiles = calibrated_quantiles(self.conformal, quantiles, known, scores, spacing, chosen)
+        if not isinstance(table, TransformedTable):
+            return quantiles
+        return table.invert(quantiles, series, newest[:, None] - step * np.arange(count - 1, -1, -1))
+
+    @property
+    def probabilities(self) -> Sequence[float]:
+        """Probabilities of ``quantiles``."""
+        probabilities: Sequence[float] = self.network.quantiles if self.conformal is None else PROBABILITIES
+        return probabilities
+
+    @property
+    def ends(self) -> Panel:
+        """Last row of each series that the weights have learned from."""
+        return self.panel.tail(1) if self.learned is None else self.learned
+
+    def of_network(self, table: SeriesTable, series: Ints, newest: Ints, count: int, step: int) -> Floats:
+        """Quantiles of the network before any calibration, in the units of the table's series."""
         if isinstance(self.network, OnnxNetwork):
-            return self.network.forecast(table, series, newest)
+            return self.network.forecast(table, series, newest, count, step)
         from pipelines.network import forecast_origins
 
         return forecast_origins(self.network, table, series, newest, count, step)
+
+    def scores(self, quantiles: Floats, table: SeriesTable, series: Ints, newest: Ints, step: int) -> Floats:
+        """Normal scores of what happened, ``(runs, count, horizon)``; see ``pipelines.conformal``.
+
+        Args:
+            quantiles: ``(runs, count, horizon, quantiles)`` as ``of_network`` gives them.
+            table: The series.
+            series: ``(runs,)`` positions of series.
+            newest: ``(runs,)`` row of the newest origin of each run.
+            step: Rows from one origin to the next.
+
+        Returns:
+            Scores; NaN where what happened is not known, or the table says that it was learned.
+        """
+        count, horizon = quantiles.shape[1:3]
+        truth = truths(table, series, newest, horizon, count, step)
+        floor = self.floor(table, series, newest, count, step)
+        if isinstance(table, TransformedTable):
+            floor = np.full_like(floor, -np.inf)
+        return normal_scores(quantiles, self.network.quantiles, truth, floor[..., None])
+
+    def _pass(self, count: int, step: int) -> tuple[int, int]:
+        """Origins that the network must forecast from, and rows from one to the next."""
+        adapts = self.conformal is not None and self.conformal.adapts
+        return origins_of_pass(adapts, self.plan.horizon, count, step)
 
     def floor(self, table: SeriesTable, series: Ints, newest: Ints, count: int = 1, step: int = 1) -> Floats:
         """Least value that a forecast may take, ``(runs, count)``; see ``forecast``.
@@ -206,6 +281,8 @@ class Fitted:
     def golden_inputs(self) -> dict[str, Any]:
         """Return what the network is shown of a few series, a horizon before their ends."""
         some = np.unique(np.linspace(0, self.panel.n_series - 1, _GOLDEN_SERIES).astype(int))
-        panel = self.panel.select(some)
-        origins = np.maximum(panel.indptr[1:] - 1 - self.plan.horizon, panel.indptr[:-1])
-        return gather(self.table(panel), np.arange(panel.n_series), origins, self.network.context + 1)
+        # Series that see each other are shown all of them.
+        panel = self.panel if self.settings.multivariate else self.panel.select(some)
+        series = some if self.settings.multivariate else np.arange(panel.n_series)
+        origins = np.maximum(panel.indptr[1:] - 1 - self.plan.horizon, panel.indptr[:-1])[series]
+        return gather(self.table(panel), series, origins, self.network.context + 1)

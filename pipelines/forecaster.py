@@ -6,23 +6,29 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipelines.backtesting import Asked, Windows, backtest_fitted, backtest_refitted
 from pipelines.config import Settings
+from pipelines.conformal import METHODS
 from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, NotFittedError
 from pipelines.fitted import Fitted
 from pipelines.frames import FrameKind
 from pipelines.insample import fitted_frame
 from pipelines.panel import Panel
-from pipelines.plan import Plan, check_size, make_plan, season_of
+from pipelines.plan import Plan
+from pipelines.preparing import prepare
 from pipelines.reading import read_panel
+from pipelines.recalibration import calibrated_apart, recalibrated
 from pipelines.runtime import OnnxNetwork
 from pipelines.saving import read_fitted, write_fitted
-from pipelines.windows import CovariateState, SeriesTable
+from pipelines.windows import CovariateState
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Forecaster:
@@ -34,7 +40,8 @@ class Forecaster:
     Args:
         horizon: Steps ahead to forecast.
         freq: Step between stamps, such as "h" or "MS"; an integer for integer stamps; None to infer it.
-        season_length: Steps in a season; "auto" for the natural one of the frequency.
+        season_length: Steps in a season, or in each of several, the main one first; "auto" for the natural
+            one of the frequency.
         levels: Levels of the central prediction intervals, in percent.
         seed: Fixes weights and batches: the same data, settings and seed give the same forecast, bit for bit,
             on one machine.
@@ -43,7 +50,9 @@ class Forecaster:
         filters: Channels of the dilated stack, or "auto".
         kernel_size: Taps of its convolutions, or "auto".
         dilations: Their dilation rates, or "auto" for 1, 2, 4, ... as far as the season asks.
-        head: "quantile", quantiles that cannot cross.
+        head: What quantiles are made by: "quantile", a number for each; "hurdle", a probability of zero and a
+            distribution of the other values, for intermittent demand; "normal" or "laplace", location and
+            scale of that distribution.
         preset: "fast", "default" or "best": how much training to spend.
         max_steps: Training steps, or "auto".
         time_budget: Seconds that training may take; the result then depends on the speed of the machine.
@@ -53,6 +62,18 @@ class Forecaster:
         time_col: Column of the stamps.
         target_col: Column of the values.
         covariates: What else is known of the series, and from when on; None for nothing.
+        transform: What to do to the values before the network reads them, and to undo after: "log",
+            "box-cox", "asinh" or "difference"; None for nothing.
+        scaling: What members see a window relative to: "origin" for its last value, in units of its changes;
+            "global" for the series' center, in units of its spread; "mixed" for both in turns; "auto" for
+            the one that does best with such covariates.
+        multivariate: Whether the series see each other; a forecaster then forecasts those of its fit.
+        target: What kind of numbers the values are: "real", any; "nonnegative", none below 0, nor a forecast;
+            "count", whole numbers from 0 on, and so are the bounds of intervals; "auto" forecasts nothing
+            below 0 where the data hold no such value.
+        conformal: How ``fit`` calibrates intervals: "split" or "adaptive", see ``calibrate``. The newest rows
+            of each series are kept back from a first training and forecast by it; the weights that forecast
+            come from a second training, on all rows, which doubles the time. None not to.
 
     What was learned has names that end in an underscore, such as ``plan_``.
 
@@ -75,7 +96,7 @@ class Forecaster:
         self,
         horizon: int,
         freq: Any = None,
-        season_length: int | str = "auto",
+        season_length: int | Sequence[int] | str = "auto",
         levels: Sequence[float] = (80, 95),
         seed: int = 0,
         lookback: int | str = "auto",
@@ -93,6 +114,11 @@ class Forecaster:
         time_col: str = "ds",
         target_col: str = "y",
         covariates: Covariates | Mapping[str, Any] | None = None,
+        transform: str | None = None,
+        scaling: str = "auto",
+        multivariate: bool = False,
+        target: str = "auto",
+        conformal: str | None = None,
     ) -> None:
         self.horizon = horizon
         self.freq = freq
@@ -114,6 +140,11 @@ class Forecaster:
         self.time_col = time_col
         self.target_col = target_col
         self.covariates = covariates
+        self.transform = transform
+        self.scaling = scaling
+        self.multivariate = multivariate
+        self.target = target
+        self.conformal = conformal
         self._settings()
 
     @property
@@ -148,6 +179,18 @@ class Forecaster:
         "shrink" multiplies the distance of a median from the last value, "widen" the width of intervals.
         """
         return self._learned().calibration
+
+    @property
+    def coverage_(self) -> pd.DataFrame:
+        """How often intervals held before and after ``calibrate``, the latter on windows left out of it.
+
+        A row for each level and step ahead, and one whose step is "all": ``level``, ``step``,
+        ``coverage_before``, ``coverage_after``, ``width_before``, ``width_after``.
+        """
+        coverage = self._learned().coverage
+        if coverage is None:
+            raise NotFittedError("Coverage is known after a calibration; call calibrate(df) first.")
+        return coverage.copy()
 
     @property
     def covariates_(self) -> CovariateState | None:
@@ -203,7 +246,7 @@ class Forecaster:
             PanelError: If the frame cannot be used.
         """
         settings = self._settings()
-        return self._prepare(settings, read_panel(df, settings, settings.freq, static))[1]
+        return prepare(settings, read_panel(df, settings, settings.freq, static)).plan
 
     def fit(
         self, df: Any, static: Any = None, callbacks: Iterable[Callable[[dict[str, float]], None]] = ()
@@ -230,7 +273,79 @@ class Forecaster:
         self._check_keras("fit")
         settings = self._settings()
         panel = read_panel(df, settings, settings.freq, static)
-        table, plan, covariates = self._prepare(settings, panel)
+        apart = None
+        if settings.conformal is not None:
+            apart = calibrated_apart(
+                lambda rows: self._train(settings, rows, callbacks),
+                panel,
+                settings.horizon,
+                settings.conformal,
+            )
+        fitted = self._train(settings, panel, callbacks)
+        if apart is not None:
+            learned = {name: getattr(apart, name) for name in ("conformal", "coverage", "dependence")}
+            fitted = replace(fitted, **learned)
+        # At once, so that an interruption leaves all of the former state or all of the new one.
+        self._fitted = replace(fitted, frames=FrameKind.of(df, settings.id_col, settings.time_col))
+        return self
+
+    def calibrate(
+        self,
+        df: Any,
+        n_windows: int | None = None,
+        step: int | None = None,
+        method: str = "split",
+        static: Any = None,
+    ) -> Forecaster:
+        """Make intervals hold what they say, by the errors on rows that the weights have not learned.
+
+        Forecasts of all windows are made in one pass. Medians stay as they are to the bit; quantiles move, at
+        each step ahead by themselves, to where errors show that they belong. ``coverage_`` says how much
+        that helps on windows that were left out of the calibration.
+
+        Args:
+            df: Long frame, as for ``fit``, with rows after those of the fit.
+            n_windows: Windows per series, the last of which ends with it; None for all whose values the
+                weights have not learned.
+            step: Rows from one window to the next; None for as few as memory allows.
+            method: "split" for one calibration for all time; "adaptive" for one that also follows the recent
+                errors of each series: those known at the origin of a forecast, on rows after the fit.
+            static: As for ``fit``.
+
+        Returns:
+            This forecaster.
+
+        Raises:
+            NotFittedError: Before ``fit``.
+            PanelError: If the frame cannot be used, or has no such rows.
+            ConfigError: If an argument is not allowed, or the forecaster was loaded with ``runtime="onnx"``.
+
+        Example:
+            >>> import numpy as np, pandas as pd
+            >>> days = pd.date_range("2024-01-01", periods=90)
+            >>> y = 10.0 + days.day_of_week + np.random.default_rng(0).normal(size=90)
+            >>> frame = pd.DataFrame({"unique_id": "A", "ds": days, "y": y})
+            >>> forecaster = Forecaster(horizon=7, levels=[80], preset="fast", max_steps=4, ensemble=1)
+            >>> forecaster.fit(frame[:60]).calibrate(frame).coverage_.columns.tolist()
+            ['level', 'step', 'coverage_before', 'coverage_after', 'width_before', 'width_after']
+
+        Reference:
+            Lei et al. (2018), Distribution-Free Predictive Inference for Regression; Barber et al. (2023),
+            Conformal Prediction Beyond Exchangeability.
+        """
+        fitted = self._learned()
+        self._check_keras("calibrate")
+        if method not in METHODS:
+            raise ConfigError(f"method must be 'split' or 'adaptive'. Received: {method!r}.")
+        self._fitted = recalibrated(fitted, fitted.read(df, static), method, n_windows, step)
+        return self
+
+    @staticmethod
+    def _train(
+        settings: Settings, panel: Panel, callbacks: Iterable[Callable[[dict[str, float]], None]]
+    ) -> Fitted:
+        """Learn from all rows of a panel."""
+        table, plan, covariates, transform = prepare(settings, panel)
 
         from pipelines.calibration import calibrate
         from pipelines.network import build_network
@@ -239,19 +354,17 @@ class Forecaster:
         network = build_network(plan, settings.seed)
         history = train(network, table, plan, settings.seed, settings.time_budget, callbacks)
         calibration = calibrate(network, table, plan, settings.seed)
-        # At once, so that an interruption leaves all of the former state or all of the new one.
-        self._fitted = Fitted(
+        return Fitted(
             settings=settings,
             panel=panel,
             plan=plan,
             network=network,
             history=history,
             calibration=calibration,
-            nonnegative=not (panel.values < 0).any(),
+            nonnegative=settings.target != "real" and not (panel.values < 0).any(),
             covariates=covariates,
-            frames=FrameKind.of(df, settings.id_col, settings.time_col),
+            transform=transform,
         )
-        return self
 
     def update(self, df: Any, static: Any = None) -> Forecaster:
         """Take a new history, without training: what ``predict`` forecasts from, and ``save`` keeps.
@@ -270,7 +383,7 @@ class Forecaster:
         fitted = self._learned()
         panel, asked = fitted.read(df, static), fitted.settings
         frames = FrameKind.of(df, asked.id_col, asked.time_col)
-        self._fitted = replace(fitted, panel=panel, frames=frames)
+        self._fitted = replace(fitted, panel=panel, frames=frames, learned=fitted.ends)
         return self
 
     def predict(
@@ -374,7 +487,14 @@ class Forecaster:
         if not windows.refit:
             return fitted.like(df, backtest_fitted(fitted, panel, windows, asked, certificate))
 
-        def fitted_values(
+        def fit(rows: Panel, report: Callable[[dict[str, float]], None]) -> Fitted:
+            return type(self)(**dict(settings)).fit(rows, callbacks=(report,))._learned()
+
+        frame = backtest_refitted(fit, settings, panel, windows, asked, certificate, callbacks)
+        kind = fitted.frames if df is None else FrameKind.of(df, settings.id_col, settings.time_col)
+        return kind.give(frame)
+
+    def fitted_values(
         self,
         df: Any = None,
         levels: Sequence[float] | None = None,
@@ -448,18 +568,6 @@ class Forecaster:
 
     def _settings(self) -> Settings:
         return Settings.of(self.get_params())
-
-    @staticmethod
-    def _prepare(settings: Settings, panel: Panel) -> tuple[SeriesTable, Plan, CovariateState | None]:
-        check_size(panel)
-        season = season_of(settings, panel)
-        table = SeriesTable.from_panel(panel, season)
-        if settings.covariates is None:
-            return table, make_plan(settings, panel, table), None
-        state = CovariateState.fit(settings.covariates, panel, settings.horizon, season)
-        table = replace(table, covariates=state.table(panel))
-        plan = make_plan(settings, panel, table)
-        return table, replace(plan, notes=(*plan.notes, *state.notes(panel))), state
 
     def _learned(self) -> Fitted:
         if not hasattr(self, "_fitted"):

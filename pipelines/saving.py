@@ -15,9 +15,11 @@ from pipelines.config import Settings
 from pipelines.covariates import Covariates
 from pipelines.errors import BundleError, ConfigError
 from pipelines.fitted import Fitted
+from pipelines.interval_state import intervals_from_dict, intervals_to_dict
 from pipelines.panel import Columns, Panel
 from pipelines.plan import Plan
 from pipelines.runtime import OnnxNetwork, check_golden, require_onnx_runtime, write_golden
+from pipelines.transforms import TargetTransform
 from pipelines.windows import CovariateState
 
 ONNX: Final = "model.onnx"
@@ -26,6 +28,7 @@ ONNX: Final = "model.onnx"
 _CONFIG, _NETWORK, _DATA = "config.json", "model.keras", "history.parquet"
 _STATIC = "static.parquet"  # where there are static covariates
 _GOLDEN = "golden.parquet"
+_LEARNED = "learned.parquet"  # last row of each series of the fit, where the data are others
 
 _WITHOUT_ONNX: Final = (
     "the bundle has no model.onnx: predicting from it will need TensorFlow; pip install "
@@ -63,6 +66,8 @@ def write_fitted(path: Path, fitted: Fitted, onnx: bool | None) -> None:
         "quantiles": list(network.quantiles),
         "columns": list(panel.columns),
         "covariates": None if covariates is None else covariates.to_dict(),
+        "transform": None if fitted.transform is None else fitted.transform.to_list(),
+        "intervals": intervals_to_dict(fitted),
     }
     golden = fitted.golden_inputs()
     rows, static = panel.to_frame(), panel.static_frame()
@@ -73,6 +78,9 @@ def write_fitted(path: Path, fitted: Fitted, onnx: bool | None) -> None:
     }
     if onnx:
         writers[ONNX] = lambda file: export_network(network, file, "onnx")
+    if fitted.learned is not None:
+        ends = fitted.learned.to_frame()
+        writers[_LEARNED] = lambda file: ends.to_parquet(file, index=False)
     if panel.static:
         writers[_STATIC] = lambda file: static.to_parquet(file, index=False)
     write_bundle(path, {_CONFIG: state}, writers)
@@ -124,7 +132,7 @@ def _restored(files: dict[str, Path], runtime: str) -> tuple[dict[str, Any], Fit
 
     state = json.loads(files[_CONFIG].read_text(encoding="utf-8"))
     params, covariates = state["params"], state.get("covariates")
-    if covariates is not None:
+    if params.get("covariates") is not None:
         params["covariates"] = Covariates(**params["covariates"])
     settings, plan = Settings.of(params), Plan.from_dict(state["plan"])
     panel = Panel.from_frame(
@@ -143,7 +151,16 @@ def _restored(files: dict[str, Path], runtime: str) -> tuple[dict[str, Any], Fit
         calibration=state["calibration"],
         nonnegative=state["nonnegative"],
         covariates=None if covariates is None else CovariateState.from_dict(covariates),
+        transform=TargetTransform.from_list(state["transform"]) if state.get("transform") else None,
+        learned=_load_ends(files[_LEARNED], plan, panel.columns) if _LEARNED in files else None,
+        **intervals_from_dict(state.get("intervals", {})),
     )
+
+
+def _load_ends(file: Path, plan: Plan, columns: Columns) -> Panel:
+    import pandas as pd
+
+    return Panel.from_frame(pd.read_parquet(file), plan.freq, **columns._asdict())
 
 
 def _load_keras(files: dict[str, Path]) -> Any:

@@ -73,22 +73,31 @@ class OnnxNetwork:
         [quantiles] = self._session.run(None, inputs)
         return np.asarray(quantiles)
 
-    def forecast(self, table: SeriesTable, series: Ints, origins: Ints) -> npt.NDArray[np.float64]:
-        """Forecast from an origin of each given series.
+    def forecast(
+        self, table: SeriesTable, series: Ints, newest: Ints, count: int = 1, step: int = 1
+    ) -> npt.NDArray[np.float64]:
+        """Forecast from ``count`` origins of each given series, ``step`` rows apart.
 
         Args:
             table: The series.
             series: ``(runs,)`` positions of series.
-            origins: ``(runs,)`` row of the origin of each.
+            newest: ``(runs,)`` row of the newest origin of each run.
+            count: Origins in a run.
+            step: Rows from one origin to the next.
 
         Returns:
-            ``(runs, 1, horizon, quantiles)`` in the original units.
+            ``(runs, count, horizon, quantiles)`` in the original units, oldest origin first. Origins before a
+            series' first row hold forecasts without meaning.
         """
+        origins = newest[:, None] - step * np.arange(count - 1, -1, -1)
+        which, last = np.repeat(series, count), origins.ravel()
+        last = np.maximum(last, table.indptr[which])
         parts = [
-            self(gather(table, series[some], origins[some], self.context + 1))
-            for some in (slice(i, i + _BATCH) for i in range(0, len(series), _BATCH))
+            self(gather(table, which[some], last[some], self.context + 1))
+            for some in (slice(i, i + _BATCH) for i in range(0, len(which), _BATCH))
         ]
-        return in_original_units(np.concatenate(parts)[:, None], table, series, origins[:, None])
+        out = np.concatenate(parts)
+        return in_original_units(out.reshape(*origins.shape, *out.shape[1:]), table, series, origins)
 
 
 def _session(path: Path) -> Any:

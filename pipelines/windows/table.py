@@ -8,11 +8,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.panel import Panel
+from pipelines.panel import Panel, find_silence
 from pipelines.windows.blocks import blocks_of_series
 from pipelines.windows.calendar import calendar_phase
 from pipelines.windows.covariates import CovariateTable
 from pipelines.windows.eras import eras, held_out_eras
+from pipelines.windows.gaps import filled
 from pipelines.windows.scales import loss_weights, usual_change
 
 Floats = npt.NDArray[np.float32]
@@ -32,7 +33,8 @@ class SeriesTable:
     forecast by a bit. Before its first change a series is forecast without the network.
 
     Attributes:
-        values: ``(rows,)`` conditioned values; where nothing was observed, the last one that was, or 0.
+        values: ``(rows,)`` conditioned values; where nothing was observed, what ``gaps.filled`` expects of
+            those before, or 0.
         observed: ``(rows,)`` whether a value was observed.
         change: ``(rows,)`` usual size of a change between observed values so far, recent ones counting more;
             where nothing was observed, it grows with the root of the rows since the last value.
@@ -48,7 +50,11 @@ class SeriesTable:
         era: ``(rows,)`` position in time, from 0 to 255: each holds about as many rows of the panel.
         first_origin: ``(series,)`` first row that may be an origin in training, relative to the series: one
             with a season before it, if that leaves any, and with a change, as silence teaches nothing.
+        silent: ``(rows,)`` whether a row lies in a long stretch of one value, which nothing is learned from;
+            None if no row does. What comes after a row decides too, so that it serves training alone.
         covariates: What else is known, or None.
+        learned: ``(series,)`` row one past the last one that the weights have learned from, where that
+            matters to a forecast; else None.
     """
 
     values: Floats
@@ -65,7 +71,9 @@ class SeriesTable:
     weight: Floats
     era: npt.NDArray[np.uint8]
     first_origin: npt.NDArray[np.int64]
+    silent: npt.NDArray[np.bool_] | None = None
     covariates: CovariateTable | None = None
+    learned: npt.NDArray[np.int64] | None = None
 
     @classmethod
     def from_panel(cls, panel: Panel, season_length: int) -> SeriesTable:
@@ -90,6 +98,8 @@ class SeriesTable:
         shift = panel.indptr[:-1] - joined.pop("begin")
         for name in ("seen", "moved", "negative"):
             joined[name] += shift
+        if not joined["silent"].any():
+            joined["silent"] = None
         return cls(**joined, phases=phases, indptr=panel.indptr, era=eras(panel))
 
     @property
@@ -101,6 +111,11 @@ class SeriesTable:
     def origins(self) -> npt.NDArray[np.int64]:
         """``(series,)`` rows of each series that may be origins in training: a target follows each."""
         return np.maximum(np.diff(self.indptr) - 1 - self.first_origin, 0)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a value is missing after the first one of its series."""
+        return int(self.observed.sum()) < int((self.indptr[1:] - self.seen).sum())
 
     def held_out(self, members: int) -> npt.NDArray[np.int64]:
         """Eras that each member of an ensemble must not learn the values of.
@@ -147,10 +162,11 @@ def _condition(panel: Panel, season_length: int) -> tuple[dict[str, Any], int]:
     lengths = panel.lengths
     last = _last_observed_row(observed, panel.indptr)
     change = usual_change(away, panel.indptr, season_length)
+    silent = _silent_rows(panel, season_length)
     since = np.arange(panel.n_rows) - last
     fields = {
         "begin": panel.indptr[:-1],
-        "values": np.where(last >= 0, away[last], 0.0).astype(np.float32),
+        "values": filled(away, panel.indptr, season_length, last, change).astype(np.float32),
         "observed": observed,
         "change": np.where(last >= 0, change[last] * np.sqrt(1 + since), 0.0).astype(np.float32),
         "phase": phase,
@@ -159,10 +175,20 @@ def _condition(panel: Panel, season_length: int) -> tuple[dict[str, Any], int]:
         "negative": _first_row(panel.values < 0, panel.indptr),
         "base": base,
         "unit": unit,
-        "weight": loss_weights(away, panel.indptr, season_length),
+        "weight": loss_weights(np.where(silent, np.nan, away), panel.indptr, season_length),
+        "silent": silent,
         "first_origin": np.maximum(np.minimum(season_length, lengths - 2), moved - panel.indptr[:-1]),
     }
     return fields, phases
+
+
+def _silent_rows(panel: Panel, season_length: int) -> npt.NDArray[np.bool_]:
+    """Whether each row lies in a silent stretch."""
+    stretches = find_silence(panel.values, panel.indptr, season_length)
+    ends = np.zeros(panel.n_rows + 1, np.int8)
+    ends[stretches.first] += 1
+    ends[stretches.last + 1] -= 1
+    return np.cumsum(ends[:-1], dtype=np.int8) > 0
 
 
 def _last_observed_row(

@@ -1,0 +1,165 @@
+"""Calibrating a fitted forecaster on rows that its weights have not learned from."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.backtest import origin_runs
+from pipelines.conformal import (
+    PROBABILITIES,
+    Conformal,
+    coverage_frame,
+    fit_curves,
+    independent_windows,
+    left_out_quantiles,
+    origins_of_pass,
+    truths,
+)
+from pipelines.errors import ConfigError, PanelError
+from pipelines.fitted import Fitted
+from pipelines.learned import learned_until
+from pipelines.panel import Panel
+from pipelines.paths import Dependence
+from pipelines.transforms import TransformedTable
+from pipelines.windows import SeriesTable
+from pipelines.wording import counted
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+# What is kept back from a first training: at most this share of a typical series, and so many horizons.
+_SHARE: Final = 5
+_MOST_WINDOWS: Final = 28
+# Steps ahead of all windows together that are forecast where the number of windows is left open.
+_BUDGET: Final = 2**22
+
+
+def recalibrated(
+    fitted: Fitted, panel: Panel, method: str, n_windows: int | None = None, step: int | None = None
+) -> Fitted:
+    """Learn from past windows how far quantiles must lie from the median to hold what they say.
+
+    Args:
+        fitted: What was learned.
+        panel: Series with rows that the weights have not learned from.
+        method: "split" or "adaptive".
+        n_windows: Windows per series, the last of which ends with it; None for all without a learned row.
+        step: Rows from one window to the next; None for as few as memory allows.
+
+    Returns:
+        The same with calibration, coverage and the dependence of errors.
+
+    Raises:
+        ConfigError: If a number is not positive, or no series is longer than the horizon.
+        PanelError: If there is no such row, or none with a value.
+    """
+    horizon = fitted.plan.horizon
+    for name, value in (("n_windows", n_windows), ("step", step)):
+        if value is not None and (not isinstance(value, (int, np.integer)) or value < 1):
+            raise ConfigError(f"{name} must be a positive integer. Received: {value!r}.")
+    plain = replace(fitted, conformal=None)
+    table = replace(plain.table(panel), learned=learned_until(fitted.ends, panel))
+    rows = panel.indptr[1:] - np.asarray(table.learned)
+    if n_windows is None and rows.max() < horizon:
+        raise PanelError(
+            f"Calibration needs horizon={horizon} rows after those of the fit. Received: {rows.max()} at "
+            "most; pass newer rows, fit on fewer, or fit with conformal=..., which keeps some back."
+        )
+    step = _step(rows, horizon) if step is None else int(step)
+    asked = 1 + (int(rows.max()) - horizon) // step if n_windows is None else int(n_windows)
+    series, newest, windows = origin_runs(panel, horizon, asked, step)
+    if fitted.covariates is not None:
+        fitted.covariates.check_targets(panel, series, newest)
+    if n_windows is not None:
+        table = _with_learned(table, series, newest, horizon, windows, step)
+
+    total, spacing = origins_of_pass(method == "adaptive", horizon, windows, step)
+    quantiles = plain.of_network(table, series, newest, total, spacing)
+    scores = plain.scores(quantiles, table, series, newest, spacing)
+    chosen = total - 1 - step // spacing * np.arange(windows - 1, -1, -1)
+    known = scores[:, chosen]
+    if not np.isfinite(known).any():
+        raise PanelError(
+            "Calibration needs values to compare forecasts with. Received: windows in which nothing was "
+            "observed, or nothing but series that do not change; pass other rows."
+        )
+    conformal = Conformal(method, fit_curves(known, independent_windows(windows, step, horizon)))
+    probabilities = fitted.network.quantiles
+    after = left_out_quantiles(method, quantiles, probabilities, scores, spacing, chosen, step)
+    floor = plain.floor(table, series, newest, windows, step)[..., None]
+    if isinstance(table, TransformedTable):
+        floor = np.full_like(floor, -np.inf)
+    coverage = coverage_frame(
+        fitted.settings.levels,
+        truths(table, series, newest, horizon, windows, step),
+        (quantiles[:, chosen], probabilities),
+        (after, PROBABILITIES),
+        floor,
+    )
+    errors = conformal.calibrated(known).reshape(-1, horizon)
+    return replace(
+        fitted,
+        conformal=conformal,
+        coverage=coverage,
+        dependence=Dependence.fit(errors, "windows of the calibration") or fitted.dependence,
+    )
+
+
+def calibrated_apart(fit: Callable[[Panel], Fitted], panel: Panel, horizon: int, method: str) -> Fitted:
+    """Learn from all rows what weights make of the newest ones that they were kept from.
+
+    Args:
+        fit: Learns weights from a panel.
+        panel: All rows.
+        horizon: Steps ahead.
+        method: "split" or "adaptive".
+
+    Returns:
+        What was learned from all but the newest rows of each series (a fifth of the typical one, from one
+        horizon up to 28), with the calibration of the latter.
+
+    Raises:
+        PanelError: If series are too short to keep rows back.
+    """
+    spare = int(np.median(panel.lengths)) // _SHARE
+    kept = min(max(spare, horizon), _MOST_WINDOWS * horizon)
+    longest = int(panel.lengths.max())
+    if longest < kept + 2 * horizon:
+        raise PanelError(
+            f"conformal={method!r} keeps the newest {kept} rows of each series from a first training, which "
+            f"needs {2 * horizon} more. Received: {longest} rows in the longest series; fit with "
+            "conformal=None."
+        )
+    return recalibrated(fit(panel.before(kept)), panel, method)
+
+
+def _step(rows: Ints, horizon: int) -> int:
+    """Rows between windows that keep their forecasts within memory: half a horizon is a multiple of them."""
+    least = -(-int(np.maximum(rows - horizon + 1, 0).sum()) * horizon // _BUDGET)
+    half = max(horizon // 2, 1)
+    parts = [part for part in range(1, half + 1) if half % part == 0 and part >= least]
+    return parts[0] if parts else -(-least // half) * half
+
+
+def _with_learned(
+    table: SeriesTable, series: Ints, newest: Ints, horizon: int, windows: int, step: int
+) -> SeriesTable:
+    """Let all windows count, with a warning if the weights have learned some of their values."""
+    both = replace(table, learned=None)
+    honest, every = (
+        int(np.isfinite(truths(each, series, newest, horizon, windows, step)).sum()) for each in (table, both)
+    )
+    if honest < every:
+        warnings.warn(
+            f"the weights have learned {counted(every - honest, 'value')} of {every:,} in these windows, so "
+            "that intervals will be too narrow; calibrate on rows after those of the fit",
+            UserWarning,
+            stacklevel=4,
+        )
+    return both
