@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from pipelines.config import Settings
+from pipelines.config import Scaling, Settings
 from pipelines.errors import PanelError
 from pipelines.frequency import season_length_of
-from pipelines.panel import Panel
-from pipelines.windows import CovariateTable, SeriesTable
+from pipelines.panel import Panel, silent_stretches
+from pipelines.windows import CovariateTable, SeriesTable, demand_note
+from pipelines.wording import counted
 from tcn.receptive_field import dilations_for, receptive_field
 
 QUANTILES: Final = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -33,6 +34,8 @@ _LONG_LOOKBACK: Final = 100
 _WIDTH: Final = 128
 _CODE: Final = 32
 _MEETING: Final = 64
+# Numbers that heads make of each step ahead, where it is not one for each quantile.
+_HEAD_OUTPUTS: Final = {"hurdle": 3, "normal": 2, "laplace": 2}
 # Rows are counted in 32 bits, and reach beyond both ends of the panel by a look-back or a horizon.
 MAX_ROWS: Final = 2**31 - 2**20
 
@@ -68,6 +71,11 @@ class Plan:
         ahead_features: Features of the steps ahead.
         static_features: Features of a series that do not change.
         known_steps: Steps ahead for which each feature of them is known; empty if all are for the horizon.
+        further_seasons: Steps in each season beside the main one.
+        difference: Steps back to which changes are forecast; 0 if values are.
+        global_scale: Whether each member sees levels as they are; empty if none does.
+        head: What quantiles are made by.
+        fill_gaps: Whether the network is shown a missing value as that of a season before.
     """
 
     freq: str
@@ -96,6 +104,16 @@ class Plan:
     ahead_features: int = 0
     static_features: int = 0
     known_steps: tuple[int, ...] = ()
+    further_seasons: tuple[int, ...] = ()
+    difference: int = 0
+    global_scale: tuple[bool, ...] = ()
+    head: str = "quantile"
+    fill_gaps: bool = False
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """Steps in each season, the main one first."""
+        return (self.season_length, *self.further_seasons)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
@@ -126,8 +144,10 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
     Returns:
         The plan.
     """
-    horizon, season = settings.horizon, season_of(settings, panel)
-    lookback = settings.lookback if settings.lookback != "auto" else _lookback(horizon, season, panel)
+    horizon, (season, *further) = settings.horizon, seasons_of(settings, panel)
+    lookback = (
+        settings.lookback if settings.lookback != "auto" else _lookback(horizon, season, further, panel)
+    )
     kernel_size = 3 if settings.kernel_size == "auto" else settings.kernel_size
     dilations = (
         dilations_for(_field(lookback, season), kernel_size)
@@ -137,15 +157,16 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
     filters = 32 if settings.filters == "auto" else settings.filters
     members, origins_per_chunk = _ensemble(settings, panel, lookback)
     chunks = _ORIGINS_PER_STEP // origins_per_chunk
+    outputs = _HEAD_OUTPUTS.get(settings.head, len(QUANTILES))
     observations = int(np.isfinite(panel.values).sum())
     origins = int(table.origins.sum())
     covariates = _Covariates.of(table.covariates)
     few = _STEPS_FOR_FEW_AHEAD if covariates.ahead else _STEPS_FOR_FEW
     steps = _steps(settings, panel.n_series, observations, origins, few)
     field = receptive_field(kernel_size, dilations)
-    weights = _parameters(horizon, lookback, filters, kernel_size, len(dilations), table.phases)
-    weights += covariates.parameters(horizon, filters)
-    span = max(lookback, field + 2 * max(season, 8)) + origins_per_chunk
+    weights = _parameters(horizon, lookback, filters, kernel_size, len(dilations), table.phases, outputs)
+    weights += covariates.parameters(horizon, filters, outputs) + len(further) * (filters + _WIDTH)
+    span = max(lookback, field + max(2 * max(season, 8), *further, 0)) + origins_per_chunk
     windows = 6 * origins_per_chunk * (lookback + horizon * (len(QUANTILES) + covariates.numbers_of_a_step))
     step_bytes = 4 * members * chunks * (windows + 20 * span * filters)
     stack = (field + origins_per_chunk) * len(dilations) * 7 * filters**2
@@ -173,11 +194,16 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
         learning_rate=2e-3,
         memory_mb=round((panel.n_rows * 14 + covariates.bytes + step_bytes + 16 * members * weights) / 2**20),
         seconds=round(steps * flops / 60e9) + 6,
-        notes=_notes(panel, table, steps),
+        notes=_notes(panel, table, season, steps),
         past_channels=covariates.past,
         ahead_features=covariates.ahead,
         static_features=covariates.static,
         known_steps=covariates.known_steps,
+        further_seasons=tuple(further),
+        difference=season if settings.transform == "difference" else 0,
+        global_scale=_global_scale(scaling_of(settings), members),
+        head=settings.head,
+        fill_gaps=table.has_gaps,
     )
 
 
@@ -197,9 +223,27 @@ def check_size(panel: Panel) -> None:
         )
 
 
+def seasons_of(settings: Settings, panel: Panel) -> tuple[int, ...]:
+    """Season lengths that were asked for, the main one first, or the natural one of the frequency."""
+    asked = season_length_of(panel.freq) if settings.season_length == "auto" else settings.season_length
+    return asked if isinstance(asked, tuple) else (asked,)
+
+
 def season_of(settings: Settings, panel: Panel) -> int:
-    """Season length that was asked for, or the natural one of the frequency."""
-    return season_length_of(panel.freq) if settings.season_length == "auto" else settings.season_length
+    """Steps in the main season."""
+    return seasons_of(settings, panel)[0]
+
+
+def scaling_of(settings: Settings) -> Scaling:
+    """How members see a window: as asked for, else each origin in its own units."""
+    return "origin" if settings.scaling == "auto" else settings.scaling
+
+
+def _global_scale(scaling: Scaling, members: int) -> tuple[bool, ...]:
+    """Whether each member sees levels as they are: every second one of a mixed ensemble."""
+    if scaling == "origin":
+        return ()
+    return tuple(scaling == "global" or member % 2 == 1 for member in range(members))
 
 
 def _ensemble(settings: Settings, panel: Panel, lookback: int) -> tuple[int, int]:
@@ -225,12 +269,14 @@ def _steps(settings: Settings, series: int, observations: int, origins: int, few
     return round(_PRESETS[settings.preset][1] * float(np.clip(min(wished, looks), 100, 2000)))
 
 
-def _lookback(horizon: int, season: int, panel: Panel) -> int:
+def _lookback(horizon: int, season: int, further: Sequence[int], panel: Panel) -> int:
     """Two weeks of hours or half-hours, else three seasons; at most half a series, or a season and a bit.
 
-    A window that holds most of its series tells the network which origin it is, and it learns them by heart.
+    Of a further season it holds two, where that much is allowed. A window that holds most of its series tells
+    the network which origin it is, and it learns them by heart.
     """
     wished = 14 * season if season in (24, 48) else max(2 * horizon, 3 * season)
+    wished = max(wished, *(2 * each for each in further), 0)
     longest = int(panel.lengths.max())
     allowed = min(max(longest // 2, season + horizon // 2), longest - horizon // 2)
     return max(min(wished, allowed, max(_MAX_LOOKBACK, 2 * season)), season + 1, 4)
@@ -263,13 +309,13 @@ class _Covariates(NamedTuple):
         """Numbers that an origin holds of a step ahead."""
         return self.ahead + _CODE + 2 * _MEETING if self.ahead else 0
 
-    def parameters(self, horizon: int, filters: int) -> int:
+    def parameters(self, horizon: int, filters: int, outputs: int) -> int:
         """Trainable weights of one member."""
         weights = self.past * filters + self.static * _WIDTH
         if self.ahead:
             weights += (self.ahead + 1) * _CODE + (_CODE + 1) * _CODE + _CODE + (_CODE + 1) * _MEETING
             weights += _WIDTH + (_WIDTH + 1) * horizon * _CODE + _CODE * _MEETING
-            weights += _MEETING * len(QUANTILES) + horizon * self.ahead
+            weights += _MEETING * outputs + horizon * self.ahead
         return weights
 
     def products(self, horizon: int, origins: int) -> int:
@@ -281,21 +327,21 @@ class _Covariates(NamedTuple):
         return codes * (self.ahead + _CODE + _MEETING) * _CODE + meetings
 
 
-def _parameters(horizon: int, lookback: int, filters: int, kernel_size: int, blocks: int, phases: int) -> int:
+def _parameters(
+    horizon: int, lookback: int, filters: int, kernel_size: int, blocks: int, phases: int, outputs: int
+) -> int:
     """Trainable weights of one member."""
     width = _WIDTH
-    head = (
-        2 * (width + width * 256 + 256 + 256 * width + width) + width + (width + 1) * horizon * len(QUANTILES)
-    )
+    head = 2 * (width + width * 256 + 256 + 256 * width + width) + width + (width + 1) * horizon * outputs
     block = filters + (filters * kernel_size + 1) * 2 * filters + (filters + 1) * filters
     stack = (4 + 1) * filters + blocks * block + filters + (filters + 1) * width
     embed = phases * width if phases > 1 else 0
     return head + stack + embed + (6 + 1) * width + (2 * lookback + 1) * width + lookback * horizon
 
 
-def _notes(panel: Panel, table: SeriesTable, steps: int) -> tuple[str, ...]:
+def _notes(panel: Panel, table: SeriesTable, season: int, steps: int) -> tuple[str, ...]:
     """What the user should know of the data before training."""
-    notes = str(panel.notes).splitlines()
+    notes = str(replace(panel.notes, silent=silent_stretches(panel, season))).splitlines()
     ends = table.indptr[1:]
     still, empty = table.moved == ends, table.seen == ends
     counts = {
@@ -304,6 +350,10 @@ def _notes(panel: Panel, table: SeriesTable, steps: int) -> tuple[str, ...]:
         "have no value and are forecast as 0": empty,
     }
     notes += [f"{int(which.sum())} series {what}" for what, which in counts.items() if which.any()]
+    if table.silent is not None:
+        notes.append(f"nothing is learned from {counted(int(table.silent.sum()), 'row')} of long silence")
+    demand = demand_note(panel.values, panel.indptr)
+    notes += [] if demand is None else [demand]
     if steps == 0:
         notes.append("no training: forecasts repeat the last season around the last value")
     return tuple(notes)

@@ -44,6 +44,40 @@ class ExportFormat(StrEnum):
     litert = "litert"
 
 
+class Transform(StrEnum):
+    """What to do to the values before the network reads them."""
+
+    log = "log"
+    asinh = "asinh"
+    box_cox = "box-cox"
+    difference = "difference"
+
+
+class Scaling(StrEnum):
+    """What the network sees values relative to."""
+
+    origin = "origin"
+    global_ = "global"
+    mixed = "mixed"
+
+
+class Target(StrEnum):
+    """What kind of numbers the values are."""
+
+    real = "real"
+    nonnegative = "nonnegative"
+    count = "count"
+
+
+class Head(StrEnum):
+    """What quantiles are made by."""
+
+    quantile = "quantile"
+    hurdle = "hurdle"
+    normal = "normal"
+    laplace = "laplace"
+
+
 class Calendar(StrEnum):
     """Positions in the calendar that are known ahead."""
 
@@ -66,8 +100,12 @@ Freq = Annotated[
     typer.Option(help="Step between stamps: h, D, MS, 15min, 1. Default: inferred.", rich_help_panel=_DATA),
 ]
 SeasonLength = Annotated[
-    int | None,
-    typer.Option(min=1, help="Steps in a season. Default: from the frequency.", rich_help_panel=_DATA),
+    str | None,
+    typer.Option(
+        metavar="STEPS",
+        help="Steps in a season, or in several: 24,168. Default: from the frequency.",
+        rich_help_panel=_DATA,
+    ),
 ]
 IdCol = Annotated[str, typer.Option(help="Column of series ids.", rich_help_panel=_DATA)]
 TimeCol = Annotated[str, typer.Option(help="Column of time stamps.", rich_help_panel=_DATA)]
@@ -148,6 +186,42 @@ MaxSteps = Annotated[
     int | None,
     typer.Option(min=0, help="Training steps. Default: from the data.", rich_help_panel=_NETWORK),
 ]
+TransformOption = Annotated[
+    Transform | None,
+    typer.Option(
+        "--transform",
+        help="What to do to the values first, and to undo in forecasts.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+ScalingOption = Annotated[
+    Scaling | None,
+    typer.Option(
+        "--scaling",
+        help="See values relative to the last one, to the center, or both. Default: by the covariates.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+Multivariate = Annotated[
+    bool,
+    typer.Option("--multivariate", help="Let the series see each other.", rich_help_panel=_NETWORK),
+]
+TargetOption = Annotated[
+    Target | None,
+    typer.Option(
+        "--target",
+        help="Kind of the values. Default: none below 0 is forecast where there is none.",
+        rich_help_panel=_DATA,
+    ),
+]
+HeadOption = Annotated[
+    Head | None,
+    typer.Option(
+        "--head",
+        help="What quantiles are made by; hurdle for demand with many zeros. Default: quantile.",
+        rich_help_panel=_NETWORK,
+    ),
+]
 NWindows = Annotated[
     int | None,
     typer.Option(min=1, help="Past windows to test on. Default: from the data.", rich_help_panel=_NETWORK),
@@ -189,6 +263,32 @@ def parse_levels(text: str) -> tuple[float, ...]:
     from pipelines.config import Settings
 
     return Settings.of({"horizon": 1, "levels": levels}).levels
+
+
+def parse_seasons(text: str) -> int | tuple[int, ...]:
+    """Read season lengths.
+
+    Args:
+        text: A number of steps, or several with commas between them.
+
+    Returns:
+        The number, or the numbers.
+
+    Raises:
+        typer.BadParameter: If they are none.
+
+    Example:
+        >>> parse_seasons("24"), parse_seasons("24, 168")
+        (24, (24, 168))
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise typer.BadParameter(
+            "seasons must be positive whole numbers with commas between them, such as 24,168. Received: "
+            f"{text!r}."
+        )
+    seasons = tuple(map(int, parts))
+    return seasons if len(seasons) > 1 else seasons[0]
 
 
 def parse_lags(texts: list[str]) -> dict[str, int]:
@@ -268,6 +368,11 @@ def _make_request(
     seed: Seed = None,
     preset: PresetOption = None,
     max_steps: MaxSteps = None,
+    transform: TransformOption = None,
+    scaling: ScalingOption = None,
+    multivariate: Multivariate = False,
+    target: TargetOption = None,
+    head: HeadOption = None,
 ) -> Any:
     """Make a job's request from the options of a command."""
     from pipelines.covariates import Covariates
@@ -285,11 +390,16 @@ def _make_request(
         source,
         horizon=horizon,
         freq=freq,
-        season_length=season_length,
+        season_length=None if season_length is None else parse_seasons(season_length),
         levels=parse_levels(levels),
         seed=seed,
         preset=None if preset is None else preset.value,
         max_steps=max_steps,
+        transform=None if transform is None else transform.value,
+        scaling=None if scaling is None else scaling.value,
+        multivariate=multivariate,
+        target=None if target is None else target.value,
+        head=None if head is None else head.value,
         id_col=id_col,
         time_col=time_col,
         target_col=target_col,

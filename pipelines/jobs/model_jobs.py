@@ -171,15 +171,19 @@ def run_backtest(
 
 def _as_in(forecaster: Forecaster, request: Request) -> Request:
     """The request with the settings that a fitted forecaster has for good, if it does not ask for others."""
-    known = forecaster.plan_
+    known, settings = forecaster.plan_, forecaster.settings_
+    seasons = known.seasons if len(known.seasons) > 1 else known.season_length
     fixed = {
         "horizon": known.horizon,
-        "season_length": known.season_length,
+        "season_length": seasons,
         "freq": known.freq,
         "id_col": forecaster.id_col,
         "time_col": forecaster.time_col,
         "target_col": forecaster.target_col,
-        "covariates": forecaster.settings_.covariates,
+        "covariates": settings.covariates,
+        "transform": settings.transform,
+        "scaling": settings.scaling,
+        "multivariate": settings.multivariate,
         **dict.fromkeys(("preset", "max_steps", "seed")),
     }
     blank = Request(request.source)
@@ -201,9 +205,12 @@ def _as_in(forecaster: Forecaster, request: Request) -> Request:
         request,
         horizon=known.horizon,
         freq=known.freq,
-        season_length=known.season_length,
+        season_length=seasons,
         id_col=forecaster.id_col,
         time_col=forecaster.time_col,
         target_col=forecaster.target_col,
-        covariates=forecaster.settings_.covariates,
+        covariates=settings.covariates,
+        transform=settings.transform,
+        scaling=settings.scaling,
+        multivariate=settings.multivariate,
     )

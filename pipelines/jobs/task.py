@@ -32,11 +32,17 @@ class Request:
         source: Name of a shipped data set, or path of a CSV or Parquet file.
         horizon: Steps ahead; by default that of the data set, or one season (at least 6, at most 96 steps).
         freq: Frequency of the time stamps; by default that of the data set, or inferred.
-        season_length: Steps in a season; by default the natural one of the frequency.
+        season_length: Steps in a season, or in each of several, the main one first; by default the natural
+            one of the frequency.
         levels: Interval levels in percent.
         seed: Seed of the training; by default 0.
         preset: ``fast``, ``default`` or ``best``; by default ``default``.
         max_steps: Training steps; by default as many as the data ask for.
+        transform: What to do to the values before the network reads them; by default nothing.
+        scaling: What the network sees values relative to; by default what goes with the covariates.
+        multivariate: Whether the series see each other.
+        target: Kind of the values; by default "auto".
+        head: What quantiles are made by; by default "quantile".
         id_col: Column of series ids.
         time_col: Column of time stamps.
         target_col: Column of values.
@@ -53,11 +59,16 @@ class Request:
     source: str
     horizon: int | None = None
     freq: str | None = None
-    season_length: int | None = None
+    season_length: int | tuple[int, ...] | None = None
     levels: tuple[float, ...] = (80.0, 95.0)
     seed: int | None = None
     preset: str | None = None
     max_steps: int | None = None
+    transform: str | None = None
+    scaling: str | None = None
+    multivariate: bool = False
+    target: str | None = None
+    head: str | None = None
     id_col: str = "unique_id"
     time_col: str = "ds"
     target_col: str = "y"
@@ -81,7 +92,7 @@ class Task:
         name: What reports call the data.
         panel: The data.
         horizon: Steps ahead.
-        season_length: Steps in a season.
+        seasons: Steps in each season, the main one first.
         future: Future covariates of the steps ahead, None if none were given.
 
     Example:
@@ -94,7 +105,7 @@ class Task:
     name: str
     panel: Panel
     horizon: int
-    season_length: int
+    seasons: tuple[int, ...]
     future: pd.DataFrame | None = None
 
     @classmethod
@@ -122,14 +133,20 @@ class Task:
         panel = Panel.from_frame(frame, freq, *columns, covariates=request.covariates, static=static)
         known = info if info and panel.freq.text == info.freq else None
         season = request.season_length or (known.season_length if known else season_length_of(panel.freq))
-        horizon = request.horizon or (known.horizon if known else default_horizon(season))
-        for what, steps in (("horizon", horizon), ("season length", season)):
+        seasons = season if isinstance(season, tuple) else (season,)
+        horizon = request.horizon or (known.horizon if known else default_horizon(seasons[0]))
+        for what, steps in (("horizon", horizon), ("season length", max(seasons))):
             if steps > MAX_ROWS:
                 raise ConfigError(
                     f"The {what} must be at most {MAX_ROWS:,} steps, the most rows of a panel. Received: "
                     f"{steps:,}; choose a smaller one."
                 )
-        return cls(request, request.name or Path(request.source).stem, panel, horizon, season, future)
+        return cls(request, request.name or Path(request.source).stem, panel, horizon, seasons, future)
+
+    @property
+    def season_length(self) -> int:
+        """Steps in the main season."""
+        return self.seasons[0]
 
     def forecaster(self) -> Forecaster:
         """Make an unfitted forecaster with the settings of this task.
@@ -144,11 +161,16 @@ class Task:
         return Forecaster(
             horizon=self.horizon,
             freq=self.panel.freq.text,
-            season_length=self.season_length,
+            season_length=self.seasons if len(self.seasons) > 1 else self.season_length,
             levels=request.levels,
             seed=0 if request.seed is None else request.seed,
             preset=request.preset or "default",
             max_steps="auto" if request.max_steps is None else request.max_steps,
+            transform=request.transform,
+            scaling=request.scaling or "auto",
+            multivariate=request.multivariate,
+            target=request.target or "auto",
+            head=request.head or "quantile",
             id_col=request.id_col,
             time_col=request.time_col,
             target_col=request.target_col,

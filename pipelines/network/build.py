@@ -37,6 +37,10 @@ def build_network(plan: Plan, seed: int) -> ForkingTCN:
         ahead_features=plan.ahead_features,
         static_features=plan.static_features,
         known_steps=plan.known_steps or None,
+        further_seasons=plan.further_seasons,
+        global_scale=plan.global_scale or None,
+        head=plan.head,
+        fill_gaps=plan.fill_gaps,
         name="forking_tcn",
     )
     network.build((None, None, 5 + plan.past_channels))

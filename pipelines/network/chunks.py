@@ -47,6 +47,10 @@ class ChunkGatherer:
         context: Rows before an origin that its forecast depends on.
         origins: Origins in a chunk.
         horizon: Steps ahead.
+        silent: ``(rows,)`` whether nothing is to be learned from a row, neither as origin nor as target; None
+            if all rows teach.
+        difference: Steps back to which rows hold differences, of which targets are sums; 0 if they hold
+            values.
     """
 
     device: DeviceTable
@@ -57,6 +61,8 @@ class ChunkGatherer:
     context: int
     origins: int
     horizon: int
+    silent: Any = None
+    difference: int = 0
 
     @classmethod
     def of(cls, table: SeriesTable, plan: Plan, context: int) -> ChunkGatherer:
@@ -70,6 +76,8 @@ class ChunkGatherer:
             context=context,
             origins=plan.origins_per_chunk,
             horizon=plan.horizon,
+            silent=None if table.silent is None else tf.constant(table.silent),
+            difference=plan.difference,
         )
 
     def gather(self, series: Any, newest: Any) -> Chunk:
@@ -88,7 +96,12 @@ class ChunkGatherer:
         allowed = (origin >= tf.gather(self.first, series)[..., None])[..., None]
         finite = tf.math.is_finite(target)
         row = newest[..., None] + tf.range(2 - self.origins, self.horizon + 1)
-        era = tf.cast(tf.gather(self.era, tf.clip_by_value(row, 0, len(self.era) - 1)), tf.int32)
+        era = tf.cast(self._of_row(self.era, row), tf.int32)
+        if self.silent is not None:
+            allowed &= ~self._of_row(self.silent, origin)[..., None]
+            finite &= ~frames(self._of_row(self.silent, row), self.horizon)
+        if self.difference:
+            target = self._summed(target, tf.gather(self.device.offset, series)[..., None, None])
         begin, end = (self.held_out[:, i, None, None] for i in (0, 1))
         return Chunk(
             inputs=inputs,
@@ -98,3 +111,16 @@ class ChunkGatherer:
             held_out=frames((era >= begin) & (era < end), self.horizon),
             weight=tf.gather(self.weight, series),
         )
+
+    def _summed(self, target: Any, offset: Any) -> Any:
+        """Sum the differences from the origin to each step ahead; what is not known counts as no change."""
+        seasons = -(-self.horizon // self.difference)
+        known = tf.where(tf.math.is_finite(target), target + offset, 0.0)
+        filled = tf.pad(known, [[0, 0]] * 3 + [[0, seasons * self.difference - self.horizon]])
+        by_season = tf.reshape(filled, tf.concat([tf.shape(filled)[:3], [seasons, self.difference]], 0))
+        total = tf.reshape(tf.cumsum(by_season, axis=3), tf.shape(filled))[..., : self.horizon]
+        return tf.where(tf.math.is_finite(target), total - offset, target)
+
+    def _of_row(self, values: Any, row: Any) -> Any:
+        """What rows have; those outside the panel, which hold no targets, have that of its ends."""
+        return tf.gather(values, tf.clip_by_value(row, 0, len(values) - 1))

@@ -5,7 +5,8 @@ step gathers each chunk from the one array of all rows.
 """
 
 from pipelines.windows.calendar import calendar_phase
-from pipelines.windows.covariates import CovariateState, CovariateTable
+from pipelines.windows.covariates import CovariateState, CovariateTable, add_channels, with_channels
+from pipelines.windows.demand import demand_note
 from pipelines.windows.eras import eras, held_out_eras
 from pipelines.windows.original_units import in_original_units
 from pipelines.windows.sampler import ChunkSampler
@@ -18,10 +19,13 @@ __all__ = [
     "CovariateState",
     "CovariateTable",
     "SeriesTable",
+    "add_channels",
     "calendar_phase",
+    "demand_note",
     "eras",
     "held_out_eras",
     "in_original_units",
     "loss_weights",
     "usual_change",
+    "with_channels",
 ]
