@@ -8,7 +8,7 @@ from pipelines.config import Settings
 from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, PanelError
 from pipelines.frequency import Freq
-from pipelines.panel import Panel, show
+from pipelines.panel import Panel, check_target, show
 
 
 def read_panel(df: Any, settings: Settings, freq: Any, static: Any = None) -> Panel:
@@ -24,9 +24,20 @@ def read_panel(df: Any, settings: Settings, freq: Any, static: Any = None) -> Pa
         The panel.
 
     Raises:
-        PanelError: If a frame cannot be used, or a panel has another frequency.
+        PanelError: If a frame cannot be used, a panel has another frequency, or a value is not of the kind
+            that was declared.
         ConfigError: If there is a static frame, but no static covariate.
     """
+    panel = _panel(df, settings, freq, static)
+    if settings.target == "count" or settings.head != "hurdle":
+        check_target(panel, settings.target, f"target={settings.target!r}")
+    else:
+        check_target(panel, "nonnegative", "head='hurdle'")
+    return panel
+
+
+def _panel(df: Any, settings: Settings, freq: Any, static: Any) -> Panel:
+    """Read a panel, its values not checked yet."""
     asked = settings.covariates
     if static is not None and (asked is None or not asked.static):
         raise not_asked_for("static")

@@ -5,6 +5,8 @@ from pipelines.panel.frame_columns import Columns, show
 from pipelines.panel.future_columns import check_known, read_future
 from pipelines.panel.notes import PanelNotes
 from pipelines.panel.panel import Panel
+from pipelines.panel.silence import SilentStretch, find_silence, silent_stretches
+from pipelines.panel.target import check_target, kind_of_target, to_counts
 from pipelines.panel.time_column import Stamps, read_stamps
 
 __all__ = [
@@ -12,9 +14,15 @@ __all__ = [
     "CovariateColumn",
     "Panel",
     "PanelNotes",
+    "SilentStretch",
     "Stamps",
     "check_known",
+    "check_target",
+    "find_silence",
+    "kind_of_target",
     "read_future",
     "read_stamps",
     "show",
+    "silent_stretches",
+    "to_counts",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.frequency import Freq, Ints, season_length_of
+from pipelines.panel.silence import SilentStretch
 from pipelines.wording import counted
 
 
@@ -25,6 +26,7 @@ class PanelNotes:
         constant: Ids of the series whose values are all the same (all zero, for example).
         all_nan: Ids of the series without any value.
         short: Ids of the series with less than two natural seasons of values.
+        silent: Stretches of one value that are long for their series.
 
     Example:
         >>> print(PanelNotes(rows_in=10, gaps=2, gappy=("A",)))
@@ -39,6 +41,7 @@ class PanelNotes:
     constant: tuple[Hashable, ...] = ()
     all_nan: tuple[Hashable, ...] = ()
     short: tuple[Hashable, ...] = ()
+    silent: tuple[SilentStretch, ...] = ()
 
     @classmethod
     def of(
@@ -92,9 +95,21 @@ class PanelNotes:
         ):
             if ids:
                 lines.append(f"{_listed(ids)} {fact}")
+        if self.silent:
+            lines.append(_silence(self.silent))
         return "\n".join(lines)
 
 
 def _listed(ids: tuple[Hashable, ...]) -> str:
     names = ", ".join(map(repr, ids[:3])) + (", ..." if len(ids) > 3 else "")
     return f"{len(ids):,} series ({names})"
+
+
+def _silence(stretches: tuple[SilentStretch, ...]) -> str:
+    longest = sorted(stretches, key=lambda stretch: -stretch.rows)[:3]
+    places = "; ".join(
+        f"series {s.series!r}: constant at {s.value:g} from {s.first} to {s.last}, {counted(s.rows, 'row')}"
+        for s in longest
+    )
+    more = "" if len(stretches) == len(longest) else "; ..."
+    return f"{counted(len(stretches), 'long silence')} ({places}{more})"

@@ -12,11 +12,12 @@ import pandas as pd
 
 from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, PanelError
-from pipelines.frequency import Freq, FreqLike, Ints
+from pipelines.frequency import Freq, FreqLike, Ints, season_length_of
 from pipelines.panel.covariate_columns import CovariateColumn
 from pipelines.panel.frame_columns import Columns, read_ids, read_values, take_columns
 from pipelines.panel.gridding import lay_on_grid
 from pipelines.panel.notes import PanelNotes
+from pipelines.panel.silence import silent_stretches
 from pipelines.panel.static_columns import constant_in_series, read_static
 from pipelines.panel.time_column import localize, read_stamps
 
@@ -128,6 +129,8 @@ class Panel:
                 if name in beside
             ),
         )  # fmt: skip
+        notes = replace(notes, silent=silent_stretches(panel, season_length_of(panel.freq)))
+        panel = replace(panel, notes=notes)
         return panel if static is None else panel.with_static(static, covariates)
 
     def with_static(self, frame: Any, covariates: Covariates) -> Panel:

@@ -3,7 +3,9 @@
 from tcn.members.ahead import MemberAhead
 from tcn.members.dense import MemberDense
 from tcn.members.gated import MemberGLUBlock, MemberRMSNorm
-from tcn.members.head import MemberQuantileHead
+from tcn.members.head import MemberHead, MemberQuantileHead
+from tcn.members.hurdle import MemberHurdleHead
+from tcn.members.location_scale import MemberLocationScaleHead
 from tcn.members.origin import OriginView, OriginWindow
 from tcn.members.position import PositionFeatures
 
@@ -11,6 +13,9 @@ __all__ = [
     "MemberAhead",
     "MemberDense",
     "MemberGLUBlock",
+    "MemberHead",
+    "MemberHurdleHead",
+    "MemberLocationScaleHead",
     "MemberQuantileHead",
     "MemberRMSNorm",
     "OriginView",

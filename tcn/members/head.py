@@ -9,18 +9,18 @@ from keras import ops
 from tcn.layers.checks import known_channels
 from tcn.members.dense import MemberDense
 from tcn.members.gated import MemberRMSNorm
+from tcn.members.origin import OriginView
 
-__all__ = ["MemberQuantileHead"]
+__all__ = ["MemberHead", "MemberQuantileHead"]
 
 # softplus(-1.5) is 0.2: neighboring deciles start about as far apart as those of noise of the window's scale.
 SPREAD_BIAS = 1.5
 
 
-@keras.saving.register_keras_serializable(package="tcn")
-class MemberQuantileHead(keras.layers.Layer):
-    """Residual feed-forward blocks, then a median and non-negative spreads to both sides of it.
+class MemberHead(keras.layers.Layer):
+    """Base of heads: residual feed-forward blocks, then numbers of each step that quantiles are made of.
 
-    Quantiles are the median plus cumulative sums of spreads, so they can never cross.
+    Subclasses say how many numbers there are, and make the quantiles of them.
 
     Args:
         horizon: Steps ahead.
@@ -30,14 +30,6 @@ class MemberQuantileHead(keras.layers.Layer):
         dropout: Share of hidden units that training switches off, the same ones for all origins of a chunk.
         members: Independent copies of the head.
         seed: Integer that fixes initial weights and dropout.
-
-    Input shape:
-        State `(members, batch, origins, width)`, a `baseline` `(members, batch, origins, horizon)` that is
-        added to the median and, where more is known of the steps ahead, `known` `(members, batch, origins,
-        horizon, quantiles)`, which is added to what median and spreads are made of.
-
-    Output shape:
-        `(members, batch, origins, horizon, quantiles)`.
 
     Raises:
         ValueError: If the quantiles are not as described.
@@ -84,8 +76,33 @@ class MemberQuantileHead(keras.layers.Layer):
         ]
         self.down: list[Any] = []
         self.out = MemberDense(
-            horizon * len(self.quantiles), members, scale=0.3, seed=seed + 2 * blocks, name="out", **own
+            horizon * self.outputs, members, scale=0.3, seed=seed + 2 * blocks, name="out", **own
         )
+
+    @property
+    def outputs(self) -> int:
+        """Numbers of each step ahead."""
+        raise NotImplementedError
+
+    @property
+    def linear_output(self) -> int:
+        """Position among them of the one that says how high the forecast is."""
+        raise NotImplementedError
+
+    def make_quantiles(self, out: Any, baseline: Any, view: OriginView | None, level: Any) -> Any:
+        """Make quantiles of the numbers; for the arguments see `MemberQuantileHead`.
+
+        Args:
+            out: `(members, batch, origins, horizon, outputs)`.
+            baseline: `(members, batch, origins, horizon)`.
+            view: What the origins know of their windows, or None.
+            level: Distance of the view's location from zero, in units of its scale, `(members or 1, batch,
+                origins, 1)`, or None.
+
+        Returns:
+            `(members, batch, origins, horizon, quantiles)`.
+        """
+        raise NotImplementedError
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights."""
@@ -108,19 +125,23 @@ class MemberQuantileHead(keras.layers.Layer):
             down.build((*input_shape[:-1], self.hidden))
         self.out.build(input_shape)
 
-    def call(self, state: Any, baseline: Any, known: Any = None, training: bool = False) -> Any:
+    def call(
+        self,
+        state: Any,
+        baseline: Any,
+        known: Any = None,
+        view: OriginView | None = None,
+        level: Any = None,
+        training: bool = False,
+    ) -> Any:
         """Turn the states of origins into their quantiles."""
         for norm, up, drop, down in zip(self.norms, self.up, self.drop, self.down, strict=False):
             state = state + down(drop(ops.silu(up(norm(state))), training=training))
         out = self.out(self.norms[-1](state))
-        out = ops.reshape(out, (*ops.shape(out)[:-1], self.horizon, len(self.quantiles)))
+        out = ops.reshape(out, (*ops.shape(out)[:-1], self.horizon, self.outputs))
         if known is not None:
             out = out + known
-        median = out[..., self.middle : self.middle + 1] + baseline[..., None]
-        spread = ops.softplus(out - SPREAD_BIAS)
-        above = ops.cumsum(spread[..., self.middle + 1 :], axis=-1)
-        below = ops.flip(ops.cumsum(ops.flip(spread[..., : self.middle], axis=-1), axis=-1), axis=-1)
-        return ops.concatenate([median - below, median, median + above], axis=-1)
+        return self.make_quantiles(out, baseline, view, level)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
@@ -134,3 +155,50 @@ class MemberQuantileHead(keras.layers.Layer):
             "members": self.members,
             "seed": self.seed,
         }
+
+
+@keras.saving.register_keras_serializable(package="tcn")
+class MemberQuantileHead(MemberHead):
+    """Residual feed-forward blocks, then a median and non-negative spreads to both sides of it.
+
+    Quantiles are the median plus cumulative sums of spreads, so they can never cross.
+
+    Args:
+        horizon: Steps ahead.
+        quantiles: Probabilities, strictly increasing in (0, 1), an odd number with 0.5 in the middle.
+        hidden: Units inside the residual blocks.
+        blocks: Number of residual blocks.
+        dropout: Share of hidden units that training switches off, the same ones for all origins of a chunk.
+        members: Independent copies of the head.
+        seed: Integer that fixes initial weights and dropout.
+
+    Input shape:
+        State `(members, batch, origins, width)`, a `baseline` `(members, batch, origins, horizon)` that is
+        added to the median and, where more is known of the steps ahead, `known` `(members, batch, origins,
+        horizon, quantiles)`, which is added to what median and spreads are made of. What other heads ask for,
+        the `view` of the window and its `level`, does not matter to this one.
+
+    Output shape:
+        `(members, batch, origins, horizon, quantiles)`.
+
+    Raises:
+        ValueError: If the quantiles are not as described.
+    """
+
+    @property
+    def outputs(self) -> int:
+        """One number for each quantile."""
+        return len(self.quantiles)
+
+    @property
+    def linear_output(self) -> int:
+        """Position of the median."""
+        return self.middle
+
+    def make_quantiles(self, out: Any, baseline: Any, view: OriginView | None, level: Any) -> Any:
+        """Add up spreads to both sides of the median."""
+        median = out[..., self.middle : self.middle + 1] + baseline[..., None]
+        spread = ops.softplus(out - SPREAD_BIAS)
+        above = ops.cumsum(spread[..., self.middle + 1 :], axis=-1)
+        below = ops.flip(ops.cumsum(ops.flip(spread[..., : self.middle], axis=-1), axis=-1), axis=-1)
+        return ops.concatenate([median - below, median, median + above], axis=-1)

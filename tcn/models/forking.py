@@ -14,16 +14,26 @@ from tcn.members import (
     MemberAhead,
     MemberDense,
     MemberGLUBlock,
+    MemberHurdleHead,
+    MemberLocationScaleHead,
     MemberQuantileHead,
     MemberRMSNorm,
     OriginWindow,
     PositionFeatures,
 )
 from tcn.memory import extend
+from tcn.ops import frames
 from tcn.receptive_field import receptive_field
 
 __all__ = ["ForkingTCN"]
 
+# What quantiles are made by: class and arguments of each head.
+_HEADS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "quantile": (MemberQuantileHead, {}),
+    "hurdle": (MemberHurdleHead, {}),
+    "normal": (MemberLocationScaleHead, {"distribution": "normal"}),
+    "laplace": (MemberLocationScaleHead, {"distribution": "laplace"}),
+}
 # Covariates are clipped there, so that none of any size makes a forecast that is not finite.
 _FARTHEST = 100.0
 
@@ -65,6 +75,12 @@ class ForkingTCN(keras.Model):
         further_seasons: Steps in each season beside the main one.
         global_scale: For each member, whether it sees levels, which should be of the size of 1, as they are;
             None if no member does.
+        head: What quantiles are made of: "quantile", a number for each; "hurdle", a probability of zero and a
+            distribution of the other values, for series that are often zero and never below; "normal" or
+            "laplace", location and scale of that distribution.
+        fill_gaps: Whether values that were not observed, but follow some that were, are read as they stand in
+            the input, as an expectation, and count when windows are scaled; otherwise they are hidden. They
+            are marked as missing either way.
 
     Input shape:
         `(batch, time, 5 + past_channels)`: value (the last observed one where `observed` is 0), observed (0
@@ -125,6 +141,8 @@ class ForkingTCN(keras.Model):
         known_steps: Sequence[int] | None = None,
         further_seasons: Sequence[int] = (),
         global_scale: Sequence[bool] | None = None,
+        head: str = "quantile",
+        fill_gaps: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -154,6 +172,11 @@ class ForkingTCN(keras.Model):
                 f"Received: global_scale={global_scale}"
             )
 
+        if head not in _HEADS:
+            raise ValueError(f"'head' must be one of {', '.join(_HEADS)}. Received: head={head!r}")
+        self.head_name = head
+        self.fill_gaps = fill_gaps
+
         seeds = iter(np.random.SeedSequence(self.seed).generate_state(16 + len(self.dilations)).tolist())
         own = {"further_seasons": self.further_seasons, "global_scale": self.global_scale}
         self.windows = OriginWindow(self.lookback, self.season_length, **own, name="windows")
@@ -172,10 +195,12 @@ class ForkingTCN(keras.Model):
         self.embed = MemberDense(
             self.width, self.members, use_bias=False, scale=0.3, seed=next(seeds), name="embed"
         )
-        self.head = MemberQuantileHead(
+        make, named = _HEADS[head]
+        self.head = make(
             self.horizon,
             self.quantiles,
-            self.hidden,
+            **named,
+            hidden=self.hidden,
             dropout=self.dropout,
             members=self.members,
             seed=next(seeds) // 16,
@@ -185,8 +210,8 @@ class ForkingTCN(keras.Model):
         if self.ahead_features:
             self.ahead = MemberAhead(
                 self.horizon,
-                len(self.quantiles),
-                linear_output=len(self.quantiles) // 2,
+                self.head.outputs,
+                linear_output=self.head.linear_output,
                 known_steps=self.known_steps,
                 dropout=self.dropout,
                 members=self.members,
@@ -269,8 +294,13 @@ class ForkingTCN(keras.Model):
             inputs = ops.repeat(inputs, self.members, axis=0)  # each member sees them in its own way
         phase, rows = inputs[..., 3], [inputs[..., i] for i in (0, 1, 2, 4)]
         begin = self.context - (self.lookback - 1)
+        observed = rows[1]
+        if self.fill_gaps:  # changes have a size from the first one on
+            rows[1] = ops.where(rows[3] > 0.0, ops.ones_like(observed), observed)
         view = self.windows(*(part[..., begin:] for part in rows), stride=stride)
-        hidden, center, spread = self._stack(rows, inputs[..., 5:], stride)
+        if self.fill_gaps:
+            view = view._replace(observed=frames(observed[..., begin:], self.lookback, stride))
+        hidden, center, spread = self._stack(rows, observed, inputs[..., 5:], stride)
         facts = [
             view.facts,
             ops.clip((view.location - center) / spread, -5.0, 5.0),
@@ -288,7 +318,14 @@ class ForkingTCN(keras.Model):
         if self.ahead is not None:
             ahead = ops.clip(ahead, -_FARTHEST, _FARTHEST)
             known = self.ahead(state, ahead, stride=stride, training=training)
-        quantiles = self.head(state, self._repeat_seasons(view.window), known, training=training)
+        quantiles = self.head(
+            state,
+            self._repeat_seasons(view.window),
+            known,
+            view=view,
+            level=(view.location + rows[2][..., self.context :: stride, None]) / view.scale,
+            training=training,
+        )
         return view.location[..., None] + view.scale[..., None] * self._calibrated(quantiles, view.last)
 
     def _split(self, inputs: Any) -> tuple[Any, Any, Any]:
@@ -314,10 +351,13 @@ class ForkingTCN(keras.Model):
             return self.shrink * median + spread
         return last[..., None] + self.shrink * (median - last[..., None]) + spread
 
-    def _stack(self, rows: list[Any], past: Any, stride: int) -> tuple[Any, Any, Any]:
+    def _stack(self, rows: list[Any], observed: Any, past: Any, stride: int) -> tuple[Any, Any, Any]:
         """State of the dilated stack at the origins, with the center and scale of its channels there."""
         begin = self.context - (self.stack_field - 1 + self.positions.context)
         channels, center, scale = self.positions(*(part[..., begin:] for part in rows))
+        if self.fill_gaps:
+            mask = observed[..., -channels.shape[-2] :, None]
+            channels = ops.concatenate([channels[..., :-1], mask], axis=-1)
         if self.past_channels:
             newest = ops.clip(past[..., -channels.shape[-2] :, :], -_FARTHEST, _FARTHEST)
             channels = ops.concatenate([channels, newest], axis=-1)
@@ -368,6 +408,8 @@ class ForkingTCN(keras.Model):
             "ahead_features": self.ahead_features,
             "static_features": self.static_features,
             "known_steps": None if self.known_steps is None else list(self.known_steps),
+            "head": self.head_name,
+            "fill_gaps": self.fill_gaps,
             "further_seasons": list(self.further_seasons),
             "global_scale": None if self.global_scale is None else list(self.global_scale),
         }
