@@ -134,7 +134,7 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
             settings["freq"] = _freq_of(y.index)
         horizon = max(int(self._steps(fh).max()), 1)
         forecaster = Forecaster(horizon, **settings, **_COLUMNS)
-        self.instances_ = _instances(y.index)
+        self.instances_, self.time_name_ = _instances(y.index), y.index.names[-1]
         self.forecaster_ = forecaster.fit(_to_one_end(_long(y, X)))
         return self
 
@@ -194,7 +194,7 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
 
     def _frame(self, fh: Any, forecast: Floats, columns: Any) -> pd.DataFrame:
         """Lay quantiles out as sktime expects them."""
-        index = stamps = pd.Index(fh.to_absolute_index(self.cutoff))
+        index = stamps = pd.Index(fh.to_absolute_index(self.cutoff)).rename(self.time_name_)
         if self.instances_.names != [_ID]:
             keys = [(*key, stamp) for key in _keys(self.instances_) for stamp in stamps]
             index = pd.MultiIndex.from_tuples(keys, names=[*self.instances_.names, stamps.name])
