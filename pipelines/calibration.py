@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy.optimize import minimize
 
+from pipelines.conformal import normal_scores
 from pipelines.network import ChunkGatherer
+from pipelines.paths import Dependence
 from pipelines.plan import Plan
 from pipelines.windows import ChunkSampler, SeriesTable
 
@@ -50,7 +53,19 @@ class Samples(NamedTuple):
     weight: Floats
 
 
-def calibrate(network: Any, table: SeriesTable, plan: Plan, seed: int) -> dict[str, float]:
+class Calibration(NamedTuple):
+    """What was found where members had not learned.
+
+    Attributes:
+        factors: "shrink" and "widen"; see ``calibrate``.
+        dependence: How errors of the steps of a forecast go together; None if that was not seen.
+    """
+
+    factors: dict[str, float]
+    dependence: Dependence | None
+
+
+def calibrate(network: Any, table: SeriesTable, plan: Plan, seed: int) -> Calibration:
     """Set how far the network's forecasts go from the last value, and how wide its intervals are.
 
     Each member forecasts the stretch of time that it was kept from learning; the best factors are those with
@@ -65,15 +80,17 @@ def calibrate(network: Any, table: SeriesTable, plan: Plan, seed: int) -> dict[s
         seed: Fixes the origins.
 
     Returns:
-        The two factors. Both are 1 for a single member, and where nothing was trained or held out.
+        The two factors, both 1 for a single member, and where nothing was trained or held out; and how the
+        errors of members on what they had not learned go together.
     """
-    shrink, widen = 1.0, 1.0
+    shrink, widen, dependence = 1.0, 1.0, None
     if plan.members > 1 and plan.steps > 0:
-        samples = _held_out(network, table, plan, seed)
+        samples, scores = _held_out(network, table, plan, seed)
         if len(samples.weight):
             shrink, widen = ensemble_factors(samples, np.asarray(network.quantiles, np.float32))
+        dependence = Dependence.fit(scores, "eras that members were kept from learning")
     _assign(network, shrink, widen)
-    return {"shrink": shrink, "widen": widen}
+    return Calibration({"shrink": shrink, "widen": widen}, dependence)
 
 
 def ensemble_factors(samples: Samples, quantiles: Floats) -> Factors:
@@ -127,8 +144,14 @@ def best_factors(
     return shrink, widen
 
 
-def _held_out(network: Any, table: SeriesTable, plan: Plan, seed: int) -> Samples:
-    """Let all members forecast the same chunks, and sort out which of them had learned what."""
+def _held_out(
+    network: Any, table: SeriesTable, plan: Plan, seed: int
+) -> tuple[Samples, npt.NDArray[np.float64]]:
+    """Let all members forecast the same chunks, and sort out which of them had learned what.
+
+    Returns:
+        Forecasts of single values, and the normal scores of whole horizons, ``(forecasts, horizon)``.
+    """
     gatherer = ChunkGatherer.of(table, plan, network.context)
     members = plan.members
 
@@ -147,8 +170,10 @@ def _held_out(network: Any, table: SeriesTable, plan: Plan, seed: int) -> Sample
     draws = sampler.draw(np.random.default_rng(seed), (batches, plan.chunks))
     _assign(network, 1.0, 1.0)
     parts: list[Samples] = []
+    scores = [np.empty((0, plan.horizon))]
     for chosen in zip(*draws, strict=True):
         quantiles, held_out, location, target, weight = (part.numpy() for part in forecast(*chosen))
+        scores.append(_scores(network.quantiles, quantiles, held_out, np.where(weight > 0, target, np.nan)))
         some = held_out.any(axis=0) & (weight > 0)
         quantiles, held_out = quantiles[:, some], held_out[:, some]
         stranger = held_out.argmax(axis=0)
@@ -163,7 +188,28 @@ def _held_out(network: Any, table: SeriesTable, plan: Plan, seed: int) -> Sample
                 weight[some],
             )
         )
-    return Samples(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    return Samples(*(np.concatenate(part) for part in zip(*parts, strict=True))), np.concatenate(scores)
+
+
+def _scores(
+    probabilities: Sequence[float], quantiles: Floats, held_out: npt.NDArray[np.bool_], target: Floats
+) -> npt.NDArray[np.float64]:
+    """Normal scores of horizons in the forecast of the member that has learned least of them.
+
+    Args:
+        probabilities: What quantiles are for.
+        quantiles: ``(members, chunks, origins, horizon, quantiles)``.
+        held_out: ``(members, chunks, origins, horizon)``.
+        target: ``(chunks, origins, horizon)``, NaN where unknown.
+
+    Returns:
+        ``(forecasts, horizon)``, NaN where the truth is not known or was learned.
+    """
+    stranger = held_out.sum(axis=-1).argmax(axis=0)[None, ..., None]
+    kept = np.take_along_axis(held_out, stranger, axis=0)[0]
+    own = np.take_along_axis(quantiles, stranger[..., None], axis=0)[0].astype(np.float64)
+    truth = np.where(kept, target, np.nan).astype(np.float64)
+    return normal_scores(own, probabilities, truth, np.array(-np.inf)).reshape(-1, target.shape[-1])
 
 
 def _assign(network: Any, shrink: float, widen: float) -> None:

@@ -24,6 +24,7 @@ from pipelines.preparing import prepare
 from pipelines.reading import read_panel
 from pipelines.recalibration import calibrated_apart, recalibrated
 from pipelines.runtime import OnnxNetwork
+from pipelines.sampling import sample_frame
 from pipelines.saving import read_fitted, write_fitted
 from pipelines.windows import CovariateState
 
@@ -360,7 +361,8 @@ class Forecaster:
             plan=plan,
             network=network,
             history=history,
-            calibration=calibration,
+            calibration=calibration.factors,
+            dependence=calibration.dependence,
             nonnegative=settings.target != "real" and not (panel.values < 0).any(),
             covariates=covariates,
             transform=transform,
@@ -424,6 +426,58 @@ class Forecaster:
         for name, values in columns.items():
             frame[name] = values.ravel()
         return fitted.like(df, frame)
+
+    def sample_paths(
+        self,
+        n_paths: int = 200,
+        df: Any = None,
+        future: Any = None,
+        static: Any = None,
+        seed: int = 0,
+    ) -> Any:
+        """Draw futures of each series: for sums over the horizon, peaks, and other functions of its steps.
+
+        At each step the paths have the quantiles of ``predict``. How the steps of one path go together is
+        learned from errors that are honest: those of ``calibrate``, or else of members of the ensemble on
+        what they were kept from learning; ``attrs["dependence"]`` of the frame says which. Paths of different
+        series are drawn apart.
+
+        Args:
+            n_paths: Futures per series.
+            df: As for ``predict``.
+            future: As for ``predict``.
+            static: As for ``predict``.
+            seed: Fixes the paths of each id.
+
+        Returns:
+            Columns id, time, ``sample_id`` and ``TCN``: a row per series, path and step.
+
+        Raises:
+            NotFittedError: Before ``fit``.
+            PanelError: As for ``predict``.
+            ConfigError: As for ``predict``, and if a number is not a positive integer.
+
+        Example:
+            >>> import pandas as pd
+            >>> days = pd.date_range("2024-01-01", periods=60)
+            >>> frame = pd.DataFrame({"unique_id": "A", "ds": days, "y": 10.0 + days.day_of_week})
+            >>> forecaster = Forecaster(horizon=7, preset="fast", max_steps=4, ensemble=1).fit(frame)
+            >>> paths = forecaster.sample_paths(n_paths=100)
+            >>> weeks = paths.groupby(["unique_id", "sample_id"])["TCN"].sum()
+            >>> len(paths), len(weeks)
+            (700, 100)
+
+        Reference:
+            Pinson et al. (2009), From Probabilistic Forecasts to Statistical Scenarios of Short-Term Wind Power
+            Production.
+        """
+        for name, value, least in (("n_paths", n_paths, 1), ("seed", seed, 0)):
+            if not isinstance(value, (int, np.integer)) or value < least:
+                raise ConfigError(f"{name} must be an integer from {least} on. Received: {value!r}.")
+        fitted = self._learned()
+        panel = fitted.read(df, static)
+        table = fitted.table(panel, fitted.read_future(panel, future))
+        return fitted.like(df, sample_frame(fitted, panel, table, int(n_paths), int(seed)))
 
     def backtest(
         self,

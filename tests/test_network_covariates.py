@@ -266,7 +266,7 @@ def test_training_reaches_every_weight_and_learns_what_only_covariates_tell():
     for weight, old in zip(network.trainable_variables, before, strict=True):
         assert (weight.numpy() != old).any(), weight.path
     assert history[-1]["loss"] < 0.4 * history[0]["loss"]
-    assert np.isfinite([*calibrate(network, table, plan, seed=0).values()]).all()
+    assert np.isfinite([*calibrate(network, table, plan, seed=0).factors.values()]).all()
     every = np.arange(2)
     median = forecast_origins(network, table, every, table.indptr[1:] - 1, 12)[..., 6]
     newest = table.indptr[1:, None] - 12 + np.arange(12) + every[:, None] * HORIZON
