@@ -41,18 +41,23 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         covariates: Roles of the columns of ``X``, calendar and holidays, as in ``Forecaster``; None if all
             columns are known for the whole horizon.
         freq: As in ``Forecaster``, like all others; None for that of the index, or else to infer it.
-        season_length: Steps in a season, or "auto".
+        season_length: Steps in a season, or in each of several, or "auto".
         seed: Fixes weights and batches.
         lookback: Steps that a forecast looks back, or "auto".
         architecture: "tcn".
         filters: Channels of the dilated stack, or "auto".
         kernel_size: Taps of its convolutions, or "auto".
         dilations: Their dilation rates, or "auto".
-        head: "quantile".
+        head: What quantiles are made by, such as "hurdle" for intermittent demand.
         preset: "fast", "default" or "best": how much training to spend.
         max_steps: Training steps, or "auto".
         time_budget: Seconds that training may take.
         ensemble: Members whose quantiles are averaged, or "auto".
+        transform: What to do to the values before the network reads them, such as "log".
+        scaling: What members see a window relative to, or "auto".
+        multivariate: Whether the series of a panel, and the columns of y, see each other.
+        target: What kind of numbers the values are, such as "count".
+        conformal: How intervals are calibrated: "split", "adaptive" or not at all.
 
     Raises:
         ConfigError: By ``fit``, if an argument is not allowed.
@@ -94,7 +99,7 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         self,
         covariates: Covariates | Mapping[str, Any] | None = None,
         freq: Any = None,
-        season_length: int | str = "auto",
+        season_length: int | Sequence[int] | str = "auto",
         seed: int = 0,
         lookback: int | str = "auto",
         architecture: str = "tcn",
@@ -106,6 +111,11 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         max_steps: int | str = "auto",
         time_budget: float | None = None,
         ensemble: int | str = "auto",
+        transform: str | None = None,
+        scaling: str = "auto",
+        multivariate: bool = False,
+        target: str = "auto",
+        conformal: str | None = None,
     ) -> None:
         self.covariates = covariates
         self.freq = freq
@@ -121,6 +131,11 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         self.max_steps = max_steps
         self.time_budget = time_budget
         self.ensemble = ensemble
+        self.transform = transform
+        self.scaling = scaling
+        self.multivariate = multivariate
+        self.target = target
+        self.conformal = conformal
         super().__init__()
         # Where sktime keeps the data once it is told to remember them.
         self._y = None
