@@ -27,6 +27,7 @@ def test_there_is_one_for_each_claim():
         "streaming_step",
         "training_origins",
         "transfer",
+        "weather",
     }
 
 
