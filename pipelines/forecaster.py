@@ -22,7 +22,7 @@ from pipelines.panel import Panel
 from pipelines.plan import Plan
 from pipelines.preparing import prepare
 from pipelines.reading import read_panel
-from pipelines.recalibration import calibrated_apart, recalibrated
+from pipelines.recalibration import calibrated_apart, recalibrated, with_calibration
 from pipelines.runtime import OnnxNetwork
 from pipelines.sampling import sample_frame
 from pipelines.saving import read_fitted, write_fitted
@@ -284,8 +284,7 @@ class Forecaster:
             )
         fitted = self._train(settings, panel, callbacks)
         if apart is not None:
-            learned = {name: getattr(apart, name) for name in ("conformal", "coverage", "dependence")}
-            fitted = replace(fitted, **learned)
+            fitted = with_calibration(fitted, apart)
         # At once, so that an interruption leaves all of the former state or all of the new one.
         self._fitted = replace(fitted, frames=FrameKind.of(df, settings.id_col, settings.time_col))
         return self
@@ -339,6 +338,35 @@ class Forecaster:
         if method not in METHODS:
             raise ConfigError(f"method must be 'split' or 'adaptive'. Received: {method!r}.")
         self._fitted = recalibrated(fitted, fitted.read(df, static), method, n_windows, step)
+        return self
+
+    def calibrate_as(self, other: Forecaster) -> Forecaster:
+        """Take the calibration of another forecaster.
+
+        For weights that have learned all rows: one with the same settings, fitted to fewer of them, can be
+        calibrated on the others.
+
+        Args:
+            other: A forecaster of the same horizon, after ``calibrate``.
+
+        Returns:
+            This forecaster.
+
+        Raises:
+            NotFittedError: Before ``fit`` of either, or if the other is not calibrated.
+            ConfigError: If the horizons differ.
+        """
+        fitted, source = self._learned(), other._learned()
+        if source.conformal is None:
+            raise NotFittedError(
+                "A calibration comes from a calibrated forecaster; call calibrate(df) first."
+            )
+        if source.plan.horizon != fitted.plan.horizon:
+            raise ConfigError(
+                "A calibration is one of each step ahead. Received: forecasters with horizon="
+                f"{fitted.plan.horizon} and {source.plan.horizon}; calibrate one with the same horizon."
+            )
+        self._fitted = with_calibration(fitted, source)
         return self
 
     @staticmethod
@@ -468,8 +496,8 @@ class Forecaster:
             (700, 100)
 
         Reference:
-            Pinson et al. (2009), From Probabilistic Forecasts to Statistical Scenarios of Short-Term Wind Power
-            Production.
+            Pinson et al. (2009), From Probabilistic Forecasts to Statistical Scenarios of Short-Term Wind
+            Power Production.
         """
         for name, value, least in (("n_paths", n_paths, 1), ("seed", seed, 0)):
             if not isinstance(value, (int, np.integer)) or value < least:

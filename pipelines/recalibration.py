@@ -139,6 +139,11 @@ def calibrated_apart(fit: Callable[[Panel], Fitted], panel: Panel, horizon: int,
     return recalibrated(fit(panel.before(kept)), panel, method)
 
 
+def with_calibration(fitted: Fitted, source: Fitted) -> Fitted:
+    """Return what was learned with the calibration of another fit of the same series."""
+    return replace(fitted, conformal=source.conformal, coverage=source.coverage, dependence=source.dependence)
+
+
 def _step(rows: Ints, horizon: int) -> int:
     """Rows between windows that keep their forecasts within memory: half a horizon is a multiple of them."""
     least = -(-int(np.maximum(rows - horizon + 1, 0).sum()) * horizon // _BUDGET)

@@ -39,7 +39,8 @@ class ForecastResult:
         reason: Why there are no scores; empty if there are.
         rows: Rows of the whole data, of which ``history`` may be the tail; 0 if not known.
         calibration: Factors that the forecasts were calibrated by: ``shrink`` for the distance of the median
-            from the last value, ``widen`` for the width of intervals.
+            from the last value, ``widen`` for the width of intervals. After a conformal calibration also the
+            shares of held-out values that intervals held: ``coverage_80_before``, ``coverage_80_after``.
 
     Example:
         >>> import pandas as pd

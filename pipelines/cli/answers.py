@@ -52,6 +52,7 @@ def forecast_record(outcome: Outcome, store: str | Path | None) -> dict[str, Any
         "tracking": None if store is None else {"store": _address(store), "run_id": outcome.run_id},
         "verdict": {"tone": judged.tone, "text": judged.headline},
         "scores": scores_record(result.scores, result.reason),
+        "calibration": dict(result.calibration),
         "n_windows": outcome.held.n_windows,
         "seconds": result.seconds,
     }

@@ -44,6 +44,13 @@ class ExportFormat(StrEnum):
     litert = "litert"
 
 
+class Conformal(StrEnum):
+    """How intervals are calibrated."""
+
+    split_ = "split"
+    adaptive = "adaptive"
+
+
 class Transform(StrEnum):
     """What to do to the values before the network reads them."""
 
@@ -222,6 +229,14 @@ HeadOption = Annotated[
         rich_help_panel=_NETWORK,
     ),
 ]
+ConformalOption = Annotated[
+    Conformal | None,
+    typer.Option(
+        "--conformal",
+        help="Calibrate intervals by errors on rows kept back: once, or by the recent ones too.",
+        rich_help_panel=_NETWORK,
+    ),
+]
 NWindows = Annotated[
     int | None,
     typer.Option(min=1, help="Past windows to test on. Default: from the data.", rich_help_panel=_NETWORK),
@@ -373,6 +388,7 @@ def _make_request(
     multivariate: Multivariate = False,
     target: TargetOption = None,
     head: HeadOption = None,
+    conformal: ConformalOption = None,
 ) -> Any:
     """Make a job's request from the options of a command."""
     from pipelines.covariates import Covariates
@@ -400,6 +416,7 @@ def _make_request(
         multivariate=multivariate,
         target=None if target is None else target.value,
         head=None if head is None else head.value,
+        conformal=None if conformal is None else conformal.value,
         id_col=id_col,
         time_col=time_col,
         target_col=target_col,

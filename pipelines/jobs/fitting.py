@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import ConfigError
 from pipelines.forecaster import Forecaster
 from pipelines.jobs.memory import check_memory
+from pipelines.jobs.warned import warnings_as_notes
+from pipelines.wording import percent
 
 if TYPE_CHECKING:
     from pipelines.jobs.stages import Stages
@@ -50,6 +53,46 @@ def fit(
     load_tensorflow(stages)
     with stages("fit"):
         return forecaster.fit(panel, callbacks=(stages.progress.epoch, *callbacks))
+
+
+def calibrate(forecaster: Forecaster, panel: Panel, method: str, stages: Stages) -> None:
+    """Calibrate intervals on rows that were not learned, and tell what that changes.
+
+    Args:
+        forecaster: A fitted one.
+        panel: All rows.
+        method: "split" or "adaptive".
+        stages: Where to show and measure the stage.
+    """
+    with stages("calibrate"), warnings_as_notes(stages):
+        forecaster.calibrate(panel, method=method)
+        shares = coverage_shares(forecaster)
+        for level in forecaster.settings_.levels:
+            before, after = (shares.get(f"coverage_{level:g}_{when}", nan) for when in ("before", "after"))
+            stages.progress.note(
+                f"{percent(before)} of held-out values lie in the {level:g} % intervals before calibration, "
+                f"{percent(after)} after"
+            )
+
+
+def coverage_shares(forecaster: Forecaster) -> dict[str, float]:
+    """Shares of values that intervals held before and after calibration, over all steps ahead.
+
+    Args:
+        forecaster: A calibrated one.
+
+    Returns:
+        Share by names such as ``coverage_80_before`` and ``coverage_80_after``; none after where there were
+        too few windows to leave any out.
+    """
+    coverage = forecaster.coverage_
+    rows = coverage[coverage["step"] == "all"].set_index("level")
+    shares = {
+        f"coverage_{level:g}_{when}": float(rows.loc[level, f"coverage_{when}"])
+        for level in rows.index
+        for when in ("before", "after")
+    }
+    return {name: share for name, share in shares.items() if isfinite(share)}
 
 
 def load_tensorflow(stages: Stages) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.errors import PanelError
 from pipelines.jobs.backtesting import backtest_held_out, score
 from pipelines.jobs.files import FORMATS, check_finite, plain, scores_record, write_frame, write_json
-from pipelines.jobs.fitting import fit, plan
+from pipelines.jobs.fitting import calibrate, coverage_shares, fit, plan
 from pipelines.jobs.holding_out import HeldOut, hold_out
 from pipelines.jobs.outputs import refuse_data
 from pipelines.jobs.recording import Recorder, recorded
@@ -92,7 +94,10 @@ def run_forecast(
         task = Task.load(request)
         panel = task.panel
         held = hold_out(panel, task.horizon, task.season_length, n_windows)
-        forecaster = task.forecaster()
+        if request.conformal is not None and held.reason:
+            raise PanelError(f"{held.reason} Leave out --conformal, which calibrates on such rows.")
+        # Calibrated on what is held out, it needs no training of its own for that.
+        forecaster = task.forecaster().set_params(conformal=None)
         task.check_future(panel.before(held.rows))
     plan(forecaster, panel.before(held.rows), stages)
     with results_folder(output, names) as folder, recorded(store, task.name, stages) as recorder:
@@ -100,14 +105,19 @@ def run_forecast(
         with stages("backtest"), warnings_as_notes(stages):
             backtest = backtest_held_out(forecaster, panel, held, request.levels)
             scores = score(backtest, panel, task.season_length)
+        if request.conformal is not None:
+            calibrate(forecaster, panel, request.conformal, stages)
         if refit and held.rows:
+            tested = copy(forecaster)
             plan(forecaster, panel, stages)
             fit(forecaster, panel, stages)
+            if request.conformal is not None:
+                forecaster.calibrate_as(tested)
         with stages("forecast"):
             forecaster.update(panel)  # what the bundle forecasts from, too
             with warnings_as_notes(stages):
                 forecast = check_finite(forecaster.predict(future=task.future), panel.columns)
-        how = {"n_windows": held.n_windows, "step": held.step, "refit": refit}
+        how = {"n_windows": held.n_windows, "step": held.step, "refit": refit, "conformal": request.conformal}
         reason = _reason(scores, held)
         result = _result(task, forecaster, how, forecast, backtest, scores, reason, stages.seconds)
         with stages("write"):
@@ -167,7 +177,7 @@ def _result(
         seconds=dict(seconds),
         reason=reason,
         rows=task.panel.notes.rows_in,
-        calibration=dict(forecaster.calibration_),
+        calibration={**forecaster.calibration_, **(coverage_shares(forecaster) if how["conformal"] else {})},
     )
 
 

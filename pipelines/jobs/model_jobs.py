@@ -184,7 +184,7 @@ def _as_in(forecaster: Forecaster, request: Request) -> Request:
         "transform": settings.transform,
         "scaling": settings.scaling,
         "multivariate": settings.multivariate,
-        **dict.fromkeys(("preset", "max_steps", "seed")),
+        **dict.fromkeys(("preset", "max_steps", "seed", "conformal")),
     }
     blank = Request(request.source)
     asked = {name: getattr(request, name) for name in fixed if getattr(request, name) != getattr(blank, name)}

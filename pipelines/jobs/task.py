@@ -43,6 +43,7 @@ class Request:
         multivariate: Whether the series see each other.
         target: Kind of the values; by default "auto".
         head: What quantiles are made by; by default "quantile".
+        conformal: How intervals are calibrated: "split" or "adaptive"; None not to.
         id_col: Column of series ids.
         time_col: Column of time stamps.
         target_col: Column of values.
@@ -69,6 +70,7 @@ class Request:
     multivariate: bool = False
     target: str | None = None
     head: str | None = None
+    conformal: str | None = None
     id_col: str = "unique_id"
     time_col: str = "ds"
     target_col: str = "y"
@@ -171,6 +173,7 @@ class Task:
             multivariate=request.multivariate,
             target=request.target or "auto",
             head=request.head or "quantile",
+            conformal=request.conformal,
             id_col=request.id_col,
             time_col=request.time_col,
             target_col=request.target_col,

@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import json
+import math
 import os
 import uuid
 from functools import cache
@@ -29,7 +30,7 @@ from pipelines.report.words import facts, unit
 from pipelines.results import ForecastResult
 from pipelines.skill import REFERENCE
 from pipelines.verdict import verdict
-from pipelines.wording import MISSING, number
+from pipelines.wording import MISSING, number, percent
 
 if TYPE_CHECKING:
     from pipelines.metrics import Scores
@@ -202,10 +203,16 @@ def _worst_table(result: ForecastResult, scores: Scores, ranking: Ranking) -> Ta
 
 def _calibration(result: ForecastResult) -> list[tuple[str, str]]:
     names = {"shrink": "distance of the median from the last value", "widen": "width of the intervals"}
-    return [
-        (names.get(key, key), f"\N{MULTIPLICATION SIGN} {factor:.2f}")
-        for key, factor in result.calibration.items()
-    ]
+    found = {key: value for key, value in result.calibration.items() if not key.startswith("coverage_")}
+    factors = [(names.get(key, key), f"\N{MULTIPLICATION SIGN} {value:.2f}") for key, value in found.items()]
+    held = []
+    for key, before in result.calibration.items():
+        if key.startswith("coverage_") and key.endswith("_before"):
+            level = key.removeprefix("coverage_").removesuffix("_before")
+            after = result.calibration.get(f"coverage_{level}_after", math.nan)
+            shares = f"{percent(before)} before conformal calibration, {percent(after)} after"
+            held.append((f"held-out values in the {level} % interval", shares))
+    return factors + held
 
 
 def _made(result: ForecastResult) -> list[tuple[str, str]]:
