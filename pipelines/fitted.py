@@ -62,7 +62,8 @@ class Fitted:
             panel.
         conformal: What intervals are calibrated by; None if they are those of the network.
         coverage: How often intervals held before and after; None without calibration.
-        dependence: How errors of the steps of a forecast go together; None if nothing tells.
+        dependence: How errors of the steps of a forecast went together in the fit; None if nothing told.
+        dependence_since: The same with what the calibration told; None without one.
     """
 
     settings: Settings
@@ -79,6 +80,7 @@ class Fitted:
     conformal: Conformal | None = None
     coverage: pd.DataFrame | None = None
     dependence: Dependence | None = None
+    dependence_since: Dependence | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Fitted:
         """Return itself: nothing of it changes."""

@@ -19,10 +19,10 @@ def intervals_to_dict(fitted: Fitted) -> dict[str, Any]:
     Args:
         fitted: What was learned.
     """
-    conformal, dependence, coverage = fitted.conformal, fitted.dependence, fitted.coverage
+    parts = {name: getattr(fitted, name) for name in ("conformal", "dependence", "dependence_since")}
+    coverage = fitted.coverage
     return {
-        "conformal": None if conformal is None else conformal.to_dict(),
-        "dependence": None if dependence is None else dependence.to_dict(),
+        **{name: None if part is None else part.to_dict() for name, part in parts.items()},
         "coverage": None if coverage is None else [[name, _plain(coverage[name])] for name in coverage],
     }
 
@@ -41,16 +41,13 @@ def intervals_from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     import pandas as pd
 
-    conformal, dependence, coverage = (values.get(name) for name in ("conformal", "dependence", "coverage"))
-    frame = None
+    coverage, frame = values.get("coverage"), None
     if coverage is not None:
         frame = pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in coverage})
         frame = frame.astype({name: float for name in frame.columns if name != "step"})
-    return {
-        "conformal": None if conformal is None else Conformal.from_dict(conformal),
-        "dependence": None if dependence is None else Dependence.from_dict(dependence),
-        "coverage": frame,
-    }
+    kinds: dict[str, Any] = {"conformal": Conformal, "dependence": Dependence, "dependence_since": Dependence}
+    parts = {name: kind.from_dict(values[name]) for name, kind in kinds.items() if values.get(name)}
+    return {**parts, "coverage": frame}
 
 
 def _plain(column: pd.Series) -> list[Any]:

@@ -63,6 +63,17 @@ class Dependence:
         share = ledoit_wolf_shrinkage(filled, assume_centered=True)
         return cls(_positive_definite((1 - share) * correlation), source)
 
+    def mixed(self, other: Dependence | None, share: float) -> Dependence:
+        """Return the mean of this dependence and another one.
+
+        Args:
+            other: What was known before; None for nothing.
+            share: Weight of this one, from 0 to 1.
+        """
+        if other is None:
+            return self
+        return Dependence(share * self.correlation + (1 - share) * other.correlation, self.source)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON holds."""
         return {"source": self.source, "correlation": self.correlation.tolist()}

@@ -19,6 +19,7 @@ from pipelines.conformal import (
     independent_windows,
     left_out_quantiles,
     origins_of_pass,
+    trust,
     truths,
 )
 from pipelines.errors import ConfigError, PanelError
@@ -89,7 +90,8 @@ def recalibrated(
             "Calibration needs values to compare forecasts with. Received: windows in which nothing was "
             "observed, or nothing but series that do not change; pass other rows."
         )
-    conformal = Conformal(method, fit_curves(known, independent_windows(windows, step, horizon)))
+    independent = independent_windows(windows, step, horizon)
+    conformal = Conformal(method, fit_curves(known, independent))
     probabilities = fitted.network.quantiles
     after = left_out_quantiles(method, quantiles, probabilities, scores, spacing, chosen, step)
     floor = plain.floor(table, series, newest, windows, step)[..., None]
@@ -103,12 +105,10 @@ def recalibrated(
         floor,
     )
     errors = conformal.calibrated(known).reshape(-1, horizon)
-    return replace(
-        fitted,
-        conformal=conformal,
-        coverage=coverage,
-        dependence=Dependence.fit(errors, "windows of the calibration") or fitted.dependence,
-    )
+    dependence = Dependence.fit(errors, "windows of the calibration")
+    if dependence is not None:
+        dependence = dependence.mixed(fitted.dependence, trust(independent))
+    return replace(fitted, conformal=conformal, coverage=coverage, dependence_since=dependence)
 
 
 def calibrated_apart(fit: Callable[[Panel], Fitted], panel: Panel, horizon: int, method: str) -> Fitted:
@@ -141,7 +141,12 @@ def calibrated_apart(fit: Callable[[Panel], Fitted], panel: Panel, horizon: int,
 
 def with_calibration(fitted: Fitted, source: Fitted) -> Fitted:
     """Return what was learned with the calibration of another fit of the same series."""
-    return replace(fitted, conformal=source.conformal, coverage=source.coverage, dependence=source.dependence)
+    return replace(
+        fitted,
+        conformal=source.conformal,
+        coverage=source.coverage,
+        dependence_since=source.dependence_since,
+    )
 
 
 def _step(rows: Ints, horizon: int) -> int:

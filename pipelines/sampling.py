@@ -39,7 +39,7 @@ def sample_frame(fitted: Fitted, panel: Panel, table: SeriesTable, n_paths: int,
         Columns id, time, ``sample_id`` from 0 on, and the value by the name of the forecast; sorted by
         series, sample and time. ``attrs["dependence"]`` says what tells how steps go together.
     """
-    dependence = fitted.dependence or seen_dependence(fitted)
+    dependence = fitted.dependence_since or fitted.dependence or seen_dependence(fitted)
     series, horizon = np.arange(panel.n_series), fitted.plan.horizon
     newest = panel.indptr[1:] - 1
     quantiles = fitted.quantiles(table, series, newest)[:, 0]

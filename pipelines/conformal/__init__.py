@@ -4,7 +4,7 @@ Pure NumPy: forecasts come in as quantiles, and go out as quantiles.
 """
 
 from pipelines.conformal.coverage import coverage_frame, independent_windows, left_out_quantiles
-from pipelines.conformal.curves import fit_curves
+from pipelines.conformal.curves import fit_curves, trust
 from pipelines.conformal.passing import calibrated_quantiles, origins_of_pass, truths
 from pipelines.conformal.scores import at_scores, normal_scores
 from pipelines.conformal.state import METHODS, PROBABILITIES, Conformal
@@ -21,5 +21,6 @@ __all__ = [
     "left_out_quantiles",
     "normal_scores",
     "origins_of_pass",
+    "trust",
     "truths",
 ]

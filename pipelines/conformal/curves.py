@@ -47,8 +47,24 @@ def fit_curves(scores: Floats, windows: float) -> Floats:
     for k in range(horizon):
         some = slice(max(k - near, 0), k + near + 1)
         found.append(_curve(scores[..., some][known[..., some]]))
-    share = windows / (windows + _OWN_WINDOWS)
+    share = trust(windows)
     return share * np.stack(found) + (1 - share) * GRID
+
+
+def trust(windows: float) -> float:
+    """Say how much what so many windows tell counts beside what was known before.
+
+    Args:
+        windows: Windows without overlap.
+
+    Returns:
+        Share from 0 to 1.
+
+    Example:
+        >>> trust(4.0), trust(96.0)
+        (0.5, 0.96)
+    """
+    return windows / (windows + _OWN_WINDOWS)
 
 
 def apply_curves(curves: Floats, scores: Floats) -> Floats:
