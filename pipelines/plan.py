@@ -350,9 +350,11 @@ def _notes(panel: Panel, table: SeriesTable, season: int, steps: int) -> tuple[s
         "have no value and are forecast as 0": empty,
     }
     notes += [f"{int(which.sum())} series {what}" for what, which in counts.items() if which.any()]
+    alive = panel.values
     if table.silent is not None:
         notes.append(f"nothing is learned from {counted(int(table.silent.sum()), 'row')} of long silence")
-    demand = demand_note(panel.values, panel.indptr)
+        alive = np.where(table.silent, np.nan, alive)
+    demand = demand_note(alive, panel.indptr)
     notes += [] if demand is None else [demand]
     if steps == 0:
         notes.append("no training: forecasts repeat the last season around the last value")
