@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jobs_stand_in import make_frame
 
-from pipelines.jobs.holding_out import HeldOut
 from pipelines.backtesting import trained_rows
+from pipelines.jobs.holding_out import HeldOut
 from pipelines.jobs.training_rows import seen_targets
 from pipelines.panel import Panel
 
