@@ -89,7 +89,7 @@ def calibrate(network: Any, table: SeriesTable, plan: Plan, seed: int) -> Calibr
         if len(samples.weight):
             shrink, widen = ensemble_factors(samples, np.asarray(network.quantiles, np.float32))
         dependence = Dependence.fit(scores, "eras that members were kept from learning")
-    _assign(network, shrink, widen)
+    set_factors(network, shrink, widen)
     return Calibration({"shrink": shrink, "widen": widen}, dependence)
 
 
@@ -168,7 +168,7 @@ def _held_out(
     batches = min(-(-_BUDGET // size), -(-_LOOKS * plan.origins // origins))
     sampler = ChunkSampler(table, plan.origins_per_chunk)
     draws = sampler.draw(np.random.default_rng(seed), (batches, plan.chunks))
-    _assign(network, 1.0, 1.0)
+    set_factors(network)
     parts: list[Samples] = []
     scores = [np.empty((0, plan.horizon))]
     for chosen in zip(*draws, strict=True):
@@ -212,6 +212,7 @@ def _scores(
     return normal_scores(own, probabilities, truth, np.array(-np.inf)).reshape(-1, target.shape[-1])
 
 
-def _assign(network: Any, shrink: float, widen: float) -> None:
+def set_factors(network: Any, shrink: float = 1.0, widen: float = 1.0) -> None:
+    """Set the factors of a network; without them, those that training begins with."""
     network.shrink.assign(shrink)
     network.widen.assign(widen)

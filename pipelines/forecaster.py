@@ -15,6 +15,7 @@ from pipelines.config import Settings
 from pipelines.conformal import METHODS
 from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, NotFittedError
+from pipelines.fine_tuning import INITIAL, prepare_tuning
 from pipelines.fitted import Fitted
 from pipelines.frames import FrameKind
 from pipelines.insample import fitted_frame
@@ -250,7 +251,11 @@ class Forecaster:
         return prepare(settings, read_panel(df, settings, settings.freq, static)).plan
 
     def fit(
-        self, df: Any, static: Any = None, callbacks: Iterable[Callable[[dict[str, float]], None]] = ()
+        self,
+        df: Any,
+        static: Any = None,
+        callbacks: Iterable[Callable[[dict[str, float]], None]] = (),
+        initial: str | None = None,
     ) -> Forecaster:
         """Train on every origin of every series.
 
@@ -261,28 +266,35 @@ class Forecaster:
             static: Frame of the static covariates, a row per series, the id column among its columns. Those
                 that are not there must be columns of ``df``, constant in each series.
             callbacks: Each is called with the record of every epoch: step, loss, learning_rate, seconds.
+            initial: "bundle" to go on from the weights that this forecaster was loaded with, or has learned,
+                with few and small steps; None to begin anew.
 
         Returns:
             This forecaster.
 
         Raises:
+            NotFittedError: If there are no weights to go on from.
             PanelError: If the frame cannot be used.
-            ConfigError: If the forecaster was loaded with ``runtime="onnx"``.
+            ConfigError: If the forecaster was loaded with ``runtime="onnx"``, or the weights to go on from
+                are those of other settings.
             ForecastingError: If training fails. What an earlier fit learned stays, then and when it is
                 interrupted.
         """
         self._check_keras("fit")
+        if initial is not None and initial not in INITIAL:
+            raise ConfigError(f"initial must be 'bundle' or None. Received: {initial!r}.")
+        source = None if initial is None else self._learned()
         settings = self._settings()
         panel = read_panel(df, settings, settings.freq, static)
         apart = None
         if settings.conformal is not None:
             apart = calibrated_apart(
-                lambda rows: self._train(settings, rows, callbacks),
+                lambda rows: self._train(settings, rows, callbacks, source),
                 panel,
                 settings.horizon,
                 settings.conformal,
             )
-        fitted = self._train(settings, panel, callbacks)
+        fitted = self._train(settings, panel, callbacks, source)
         if apart is not None:
             fitted = with_calibration(fitted, apart)
         # At once, so that an interruption leaves all of the former state or all of the new one.
@@ -371,29 +383,40 @@ class Forecaster:
 
     @staticmethod
     def _train(
-        settings: Settings, panel: Panel, callbacks: Iterable[Callable[[dict[str, float]], None]]
+        settings: Settings,
+        panel: Panel,
+        callbacks: Iterable[Callable[[dict[str, float]], None]],
+        source: Fitted | None = None,
     ) -> Fitted:
-        """Learn from all rows of a panel."""
-        table, plan, covariates, transform = prepare(settings, panel)
+        """Learn from all rows of a panel, from the beginning or from what was learned before."""
+        start = prepare(settings, panel) if source is None else prepare_tuning(settings, panel, source)
 
-        from pipelines.calibration import calibrate
+        from pipelines.calibration import Calibration, calibrate, set_factors
         from pipelines.network import build_network
         from pipelines.training import train
 
-        network = build_network(plan, settings.seed)
-        history = train(network, table, plan, settings.seed, settings.time_budget, callbacks)
-        calibration = calibrate(network, table, plan, settings.seed)
+        network = build_network(start.plan, settings.seed)
+        if source is not None:
+            network.set_weights(source.network.get_weights())
+            set_factors(network)
+        history = train(network, start.table, start.plan, settings.seed, settings.time_budget, callbacks)
+        if source is None:
+            calibration = calibrate(network, start.table, start.plan, settings.seed)
+        else:
+            # What a member was kept from learning before, it may have learned by now, and vice versa.
+            calibration = Calibration(source.calibration, source.dependence)
+            set_factors(network, **source.calibration)
         return Fitted(
             settings=settings,
             panel=panel,
-            plan=plan,
+            plan=start.plan,
             network=network,
             history=history,
             calibration=calibration.factors,
             dependence=calibration.dependence,
             nonnegative=settings.target != "real" and not (panel.values < 0).any(),
-            covariates=covariates,
-            transform=transform,
+            covariates=start.covariates,
+            transform=start.transform,
         )
 
     def update(self, df: Any, static: Any = None) -> Forecaster:
