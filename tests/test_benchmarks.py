@@ -12,6 +12,12 @@ import pipelines
 ROOT = Path(pipelines.__file__).resolve().parent.parent
 SCRIPTS = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if not path.name.startswith("_"))
 
+NEEDS = {
+    "hierarchies": ["hierarchicalforecast"],
+    "predict_bundle": ["onnx", "tf2onnx", "onnxruntime"],
+    "sktime_checks": ["sktime"],
+}
+
 
 def test_there_is_one_for_each_claim():
     names = {script.stem for script in SCRIPTS}
@@ -20,10 +26,12 @@ def test_there_is_one_for_each_claim():
         "causal_conv1d",
         "convolution_gflops",
         "epf",
+        "hierarchies",
         "long_memory",
         "panel_memory",
         "predict_bundle",
         "recurrent",
+        "sktime_checks",
         "streaming_step",
         "training_origins",
         "transfer",
@@ -33,8 +41,8 @@ def test_there_is_one_for_each_claim():
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_it_prints_ratios(script, monkeypatch, capsys):
-    if script.stem == "predict_bundle" and not all(map(find_spec, ("onnx", "tf2onnx", "onnxruntime"))):
-        pytest.skip("needs the extras onnx and predict")
+    if not all(map(find_spec, NEEDS.get(script.stem, ()))):
+        pytest.skip("needs an extra")
     monkeypatch.syspath_prepend(script.parent)
     monkeypatch.setattr(sys, "argv", [str(script), "--small"])
     runpy.run_path(str(script), run_name="__main__")

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from page_code import run_code_of
 from small_forecasters import HORIZON, fitted, weekly
 
 pytest.importorskip("hierarchicalforecast")
@@ -54,6 +55,10 @@ def test_forecasts_of_all_levels_are_reconciled(kind):
         assert wide.shape == (len(matrix), HORIZON)
         bottom = wide.loc[matrix.columns]
         np.testing.assert_allclose(wide.loc[matrix.index], matrix.to_numpy() @ bottom.to_numpy(), rtol=1e-6)
+
+
+def test_the_page_says_what_is_so(monkeypatch):
+    assert run_code_of("how-to/hierarchies.md", monkeypatch) == 1
 
 
 def test_bottom_up_leaves_the_bottom_as_it_is():

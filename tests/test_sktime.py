@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from page_code import run_code_of
 from small_forecasters import weekly
 
 import pipelines.network
@@ -198,3 +199,8 @@ def test_gaps_are_taken_as_they_are():
 def test_it_can_be_pickled():
     f = untrained().fit(Y, fh=[1, 2])
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(f)).predict(), f.predict())
+
+
+def test_the_page_says_what_is_so(monkeypatch):
+    monkeypatch.setattr(pipelines.network, "build_network", BUILD)
+    assert run_code_of("how-to/interoperation.md", monkeypatch) == 1
