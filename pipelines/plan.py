@@ -235,8 +235,11 @@ def season_of(settings: Settings, panel: Panel) -> int:
 
 
 def scaling_of(settings: Settings) -> Scaling:
-    """How members see a window: as asked for, else each origin in its own units."""
-    return "origin" if settings.scaling == "auto" else settings.scaling
+    """How members see a window: as asked for, else in its own units unless the level to come is known of."""
+    if settings.scaling != "auto":
+        return settings.scaling
+    known_ahead = settings.covariates is not None and settings.covariates.future
+    return "mixed" if known_ahead and settings.head != "hurdle" else "origin"
 
 
 def _global_scale(scaling: Scaling, members: int) -> tuple[bool, ...]:

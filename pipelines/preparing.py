@@ -50,13 +50,15 @@ def prepare(settings: Settings, panel: Panel) -> Prepared:
     asked = settings.covariates
     if settings.multivariate:
         asked = add_channels(asked, panel)
+    notes = () if transform is None else (transform.note,)
     if asked is None:
-        return Prepared(table, make_plan(settings, panel, table), None, transform)
+        plan = make_plan(settings, panel, table)
+        return Prepared(table, replace(plan, notes=(*plan.notes, *notes)), None, transform)
     beside = _with_channels(panel, transform, channels(settings, asked.past))
     state = CovariateState.fit(asked, beside, settings.horizon, seasons[0])
     table = replace(table, covariates=state.table(beside))
     plan = make_plan(settings, panel, table)
-    return Prepared(table, replace(plan, notes=(*plan.notes, *state.notes(beside))), state, transform)
+    return Prepared(table, replace(plan, notes=(*plan.notes, *notes, *state.notes(beside))), state, transform)
 
 
 def prepare_again(
@@ -83,7 +85,7 @@ def prepare_again(
     Raises:
         PanelError: If the panel cannot be used.
     """
-    table = series_table(panel, plan.seasons, transform, any(plan.global_scale))
+    table = series_table(panel, plan.seasons, transform, bool(plan.global_scale))
     if covariates is None:
         return table, ()
     beside = _with_channels(panel, transform, channels(settings, covariates.covariates.past))

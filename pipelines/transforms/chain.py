@@ -68,6 +68,11 @@ class TargetTransform:
         steps = [{**step} for step in values]
         return cls(tuple((kind, _KINDS[kind](step)) for step in steps for kind in [step.pop("kind")]))
 
+    @property
+    def note(self) -> str:
+        """Line for the plan."""
+        return f"target: {', then '.join(step.note for _, step in self.steps)}"
+
     def to_list(self) -> list[dict[str, Any]]:
         """Return the steps as JSON-able values."""
         return [{"kind": name, **step.to_dict()} for name, step in self.steps]

@@ -26,6 +26,11 @@ class Difference:
 
     season_length: int
 
+    @property
+    def note(self) -> str:
+        """The name and the season."""
+        return f"changes over {self.season_length} rows"
+
     def apply(self, panel: Panel) -> Applied:
         """Take differences; see ``Step``."""
         lag, begin = self.season_length, panel.indptr[:-1]

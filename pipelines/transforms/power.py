@@ -19,6 +19,8 @@ _VALUES: Final = 16
 class Log:
     """Natural logarithm, of values above 0."""
 
+    note = "logarithm"
+
     def apply(self, panel: Panel) -> Applied:
         """Take logarithms; see ``Step``."""
         check_positive(panel, "log")
@@ -73,6 +75,11 @@ class BoxCox:
             best = minimize_scalar(lambda x, of=values: -boxcox_llf(x, of), bounds=(0, 1), method="bounded")
             found.append(float(best.x))
         return cls(round(float(np.median(found)), 3) if found else 1.0)
+
+    @property
+    def note(self) -> str:
+        """The name and the exponent."""
+        return f"Box-Cox with exponent {self.exponent:g}"
 
     def apply(self, panel: Panel) -> Applied:
         """Take powers; see ``Step``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -28,6 +28,8 @@ class Standardized:
         usual_spread: Median of the spreads, likewise.
     """
 
+    note: ClassVar[str] = "relative to the median, in units of the spread"
+
     names: tuple[str, ...]
     center: tuple[float, ...]
     spread: tuple[float, ...]
@@ -48,7 +50,8 @@ class Standardized:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Standardized:
         """Make one from what ``to_dict`` gave."""
-        return cls(**{n: tuple(v) if isinstance(v, list) else v for n, v in values.items()})
+        fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+        return cls(**fields)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
@@ -85,6 +88,8 @@ class Asinh:
         Uniejewski, Weron, Ziel (2018), Variance stabilizing transformations for electricity spot price
         forecasting.
     """
+
+    note = "inverse hyperbolic sine"
 
     def apply(self, panel: Panel) -> Applied:
         """Take inverse hyperbolic sines; see ``Step``."""

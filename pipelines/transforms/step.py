@@ -35,6 +35,10 @@ class Applied(NamedTuple):
 class Step(Protocol):
     """One of the steps of a transform."""
 
+    @property
+    def note(self) -> str:
+        """What it is, in a word or two."""
+
     def apply(self, panel: Panel) -> Applied:
         """Transform the values of a panel.
 

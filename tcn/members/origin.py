@@ -99,7 +99,7 @@ class OriginWindow(keras.layers.Layer):
         scale, last = ops.maximum(spread, floor), None
         if self.global_scale is not None:
             is_global = member_mask(self.global_scale, 4)
-            center = location - level
+            center = -offset[..., length - 1 :: stride, None]
             away = ops.where(is_global, (window - center) * known, away)
             scale = ops.where(is_global, ops.ones_like(scale), scale)
             last = ops.where(is_global, level, ops.zeros_like(level))

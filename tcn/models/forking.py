@@ -178,7 +178,7 @@ class ForkingTCN(keras.Model):
         self.fill_gaps = fill_gaps
 
         seeds = iter(np.random.SeedSequence(self.seed).generate_state(16 + len(self.dilations)).tolist())
-        own = {"further_seasons": self.further_seasons, "global_scale": self.global_scale}
+        own: dict[str, Any] = {"further_seasons": self.further_seasons, "global_scale": self.global_scale}
         self.windows = OriginWindow(self.lookback, self.season_length, **own, name="windows")
         self.positions = PositionFeatures(self.season_length, **own, name="positions")
         self.long_kernel = MemberDense(self.width, self.members, seed=next(seeds), name="long_kernel")
