@@ -11,6 +11,7 @@ from .errors import (
 from .forecaster import Forecaster
 from .metrics import Scores, evaluate
 from .panel import Panel
+from .ranking import leaderboard
 
 __version__: str
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "Scores",
     "datasets",
     "evaluate",
+    "leaderboard",
 ]

@@ -7,7 +7,7 @@ ahead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -78,8 +78,23 @@ def add_baselines(
             "backtest was made from."
         )
     columns = _forecast(panel, folds.pair_row, folds.pair, folds.step, season_length, levels)
+    return with_columns(backtest, columns)
+
+
+def with_columns(backtest: pd.DataFrame, columns: Mapping[str, Floats]) -> pd.DataFrame:
+    """Return a backtest with further columns, in the place of those of the same names.
+
+    Args:
+        backtest: Any columns.
+        columns: Name to a value for each row.
+
+    Returns:
+        A new frame with the attributes of the backtest.
+    """
     kept = backtest.drop(columns=[name for name in columns if name in backtest.columns])
-    return pd.concat([kept, pd.DataFrame(columns, index=backtest.index, copy=False)], axis=1)
+    joined = pd.concat([kept, pd.DataFrame(columns, index=backtest.index, copy=False)], axis=1)
+    joined.attrs = dict(backtest.attrs)
+    return joined
 
 
 def forecast_baselines(

@@ -49,6 +49,8 @@ class Scores:
             ``pipelines.shift.shift_diagnostic``.
         counts: ``rows``, ``rows_without_y`` (skipped), ``rows_with_zero_y`` (left out of MAPE), ``series``,
             ``series_without_scale`` (left out of MASE and RMSSE).
+        losses: Errors of each model by series and window, for further comparisons.
+        overlap: How many consecutive windows of a series a target can lie in.
     """
 
     overall: pd.DataFrame
@@ -58,6 +60,8 @@ class Scores:
     skill: pd.DataFrame
     shift: dict[str, Any]
     counts: dict[str, int] = field(default_factory=dict)
+    losses: dict[str, Losses] = field(default_factory=dict)
+    overlap: int = 1
 
 
 def evaluate(
@@ -120,6 +124,23 @@ def evaluate(
         return _scores(backtest, panel, season_length, models)
 
 
+def levels_in(backtest: pd.DataFrame) -> tuple[float, ...]:
+    """Levels of the intervals that a backtest holds, sorted.
+
+    Args:
+        backtest: Columns such as ``TCN-lo-80``.
+
+    Returns:
+        Percent.
+
+    Example:
+        >>> levels_in(pd.DataFrame(columns=["unique_id", "TCN", "TCN-lo-80", "TCN-hi-80"]))
+        (80.0,)
+    """
+    found = [_BOUND.fullmatch(str(name)) for name in backtest.columns]
+    return tuple(sorted({float(match["level"]) for match in found if match}))
+
+
 def _scores(backtest: pd.DataFrame, panel: Panel, season_length: int, models: Sequence[str] | None) -> Scores:
     folds = Folds.from_frame(backtest, panel)
     y = backtest[panel.columns.target_col].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -142,15 +163,18 @@ def _scores(backtest: pd.DataFrame, panel: Panel, season_length: int, models: Se
     (overall, by_series, by_step, by_cutoff), losses = _tables(
         forecasts, y, folds, scales, panel.columns.id_col
     )
+    overlap = _overlap(folds)
     main = next((model for model in forecasts if model not in BASELINES), next(iter(forecasts)))
     return Scores(
         overall,
         by_series,
         by_step,
         by_cutoff,
-        skill=skill_table(losses, _overlap(folds)),
+        skill=skill_table(losses, overlap),
         shift=shift_diagnostic(main, forecasts[main][""], y, folds, panel, season_length),
         counts=counts,
+        losses=losses,
+        overlap=overlap,
     )
 
 

@@ -84,7 +84,7 @@ def _row(model: Losses, reference: Losses | None, overlap: int) -> dict[str, Any
     known = ~np.isnan(model.by_series)
     better = np.sign(reference.by_series[known] - model.by_series[known])
     won = float((better + 1).mean() / 2)
-    return _columns(skill_mae, skill_wql, *_p_value(model, reference, overlap), won)
+    return _columns(skill_mae, skill_wql, *compare(model, reference, overlap), won)
 
 
 def _columns(skill_mae: float, skill_wql: float, p_value: float, test: str, won: float) -> dict[str, Any]:
@@ -104,7 +104,17 @@ def _skill(score: float, reference: float) -> float:
     return 1 - score / reference
 
 
-def _p_value(model: Losses, reference: Losses, overlap: int) -> tuple[float, str]:
+def compare(model: Losses, reference: Losses, overlap: int = 1) -> tuple[float, str]:
+    """Test whether two models err alike, window by window; see ``skill_table``.
+
+    Args:
+        model: Errors of the one.
+        reference: Errors of the other.
+        overlap: How many consecutive windows a target lies in; 1 if windows do not overlap.
+
+    Returns:
+        Two-sided p-value, NaN with too few windows, and the name of the test, "none" then.
+    """
     windows = reference.by_window - model.by_window
     windows = windows[~np.isnan(windows)]
     if len(windows) < max(MIN_WINDOWS, 4 * overlap):

@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from pipelines.backtesting.origins import Origins
 from pipelines.backtesting.perturbing import perturbed
-from pipelines.errors import ForecastingError
+from pipelines.errors import ForecastingError, PanelError
 from pipelines.panel import Panel, show
 
 if TYPE_CHECKING:
@@ -92,12 +93,15 @@ def certify(
     rng = np.random.default_rng(settings.seed)
     compared = moved = bits = 0
     first = ""
+    other = partial(_other, panel, settings, rng)
     for place in tried:
         stamp = origins.stamps[place]
-        other = perturbed(panel, stamp, settings.covariates, settings.horizon, rng)
         with warnings.catch_warnings():  # of values that nobody has seen
             warnings.simplefilter("ignore")
-            again = forecast(other, stamp)
+            try:
+                again = forecast(other(stamp), stamp)
+            except PanelError:  # where they have no meaning, as negative ones have no logarithm
+                again = forecast(other(stamp, alike=True), stamp)
         here = origins.exist & (origins.rank <= place)
         for name, values in found.items():
             differ = _bits(values[here]) ^ _bits(again[name][here])
@@ -141,6 +145,12 @@ def forecast_digest(frame: pd.DataFrame, columns: Sequence[str]) -> str:
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(frame[name].to_numpy(), "<f8").tobytes())
     return digest.hexdigest()
+
+
+def _other(
+    panel: Panel, settings: Settings, rng: np.random.Generator, stamp: Any, alike: bool = False
+) -> Panel:
+    return perturbed(panel, stamp, settings.covariates, settings.horizon, rng, alike)
 
 
 def _spread(n: int) -> list[int]:

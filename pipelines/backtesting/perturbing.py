@@ -37,7 +37,12 @@ def unknown_rows(panel: Panel, stamp: Any, covariates: Covariates | None, horizo
 
 
 def perturbed(
-    panel: Panel, stamp: Any, covariates: Covariates | None, horizon: int, rng: np.random.Generator
+    panel: Panel,
+    stamp: Any,
+    covariates: Covariates | None,
+    horizon: int,
+    rng: np.random.Generator,
+    alike: bool = False,
 ) -> Panel:
     """Replace all that is not known at a cutoff: by usual, huge, tiny and missing values.
 
@@ -47,6 +52,7 @@ def perturbed(
         covariates: Roles and publication lags of the columns.
         horizon: Steps ahead for which future columns are known.
         rng: Source of randomness.
+        alike: Whether new targets are to be positive, or not negative, and whole where all of the panel are.
 
     Returns:
         Another panel.
@@ -59,9 +65,10 @@ def perturbed(
         ([5.0, 6.0], False)
     """
     later = unknown_rows(panel, stamp, covariates, horizon)
+    values = _other_numbers(panel.values, later[panel.columns.target_col], rng)
     return replace(
         panel,
-        values=_other_numbers(panel.values, later[panel.columns.target_col], rng),
+        values=_alike(values, panel.values) if alike else values,
         covariates=tuple(
             _other(column, later[column.name], rng) if column.name in later else column
             for column in panel.covariates
@@ -75,6 +82,15 @@ def _other(column: CovariateColumn, later: Mask, rng: np.random.Generator) -> Co
     codes = column.values.copy()
     codes[later] = rng.integers(-1, len(column.categories) + 1, int(later.sum()), dtype=np.int32)
     return CovariateColumn(column.name, codes, (*column.categories, _UNSEEN))
+
+
+def _alike(values: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Bring values into the range that other values, themselves among these, are in."""
+    known = others[np.isfinite(others)]
+    least = float(known.min()) if len(known) else 0.0
+    if least >= 0:
+        values = np.maximum(np.abs(values), least)
+    return np.ceil(values) if (known == np.ceil(known)).all() else values
 
 
 def _other_numbers(
