@@ -22,7 +22,7 @@ from pipelines.conformal import (
 )
 from pipelines.frames import PANDAS, FrameKind
 from pipelines.learned import learned_until
-from pipelines.panel import CovariateColumn, Panel, to_counts
+from pipelines.panel import CovariateColumn, Panel
 from pipelines.paths import Dependence
 from pipelines.plan import Plan, check_size
 from pipelines.preparing import prepare_again
@@ -204,10 +204,10 @@ class Fitted:
             for name, probability in wanted.items():
                 columns[name][some] = at_probability(quantiles, self.probabilities, probability)
         floor = self.floor(table, series, newest, count, step)
-        for name, values in columns.items():
+        for values in columns.values():
             np.maximum(values, floor[..., None], out=values)
-            if self.settings.target == "count":
-                to_counts(values, wanted[name])
+            if self.settings.target == "count":  # so are the quantiles of counts whole numbers
+                np.rint(values, out=values)
         return columns
 
     def quantiles(

@@ -1,12 +1,12 @@
 """The panel: any frame of series, made sorted, unique, regular and typed; the only reader of raw frames."""
 
 from pipelines.panel.covariate_columns import CovariateColumn
-from pipelines.panel.frame_columns import Columns, show
+from pipelines.panel.frame_columns import Columns, read_ids, show, take_columns
 from pipelines.panel.future_columns import check_known, read_future
 from pipelines.panel.notes import PanelNotes
 from pipelines.panel.panel import Panel
 from pipelines.panel.silence import SilentStretch, find_silence, silent_stretches
-from pipelines.panel.target import check_target, kind_of_target, to_counts
+from pipelines.panel.target import check_target, kind_of_target
 from pipelines.panel.time_column import Stamps, read_stamps
 
 __all__ = [
@@ -21,8 +21,9 @@ __all__ = [
     "find_silence",
     "kind_of_target",
     "read_future",
+    "read_ids",
     "read_stamps",
     "show",
     "silent_stretches",
-    "to_counts",
+    "take_columns",
 ]

@@ -64,27 +64,6 @@ def check_target(panel: Panel, kind: str, asked: str) -> None:
     )
 
 
-def to_counts(quantiles: npt.NDArray[np.float64], probability: float) -> None:
-    """Make whole numbers of quantiles of counts, in place: away from the median, so that intervals hold more.
-
-    The median itself stays as it is: where it is small, a number between two counts says more than either.
-
-    Args:
-        quantiles: Quantiles of any shape.
-        probability: What they are the quantile of.
-
-    Example:
-        >>> bounds = np.array([0.4, 2.0])
-        >>> to_counts(bounds, 0.9)
-        >>> bounds.tolist()
-        [1.0, 2.0]
-    """
-    if probability < 0.5:
-        np.floor(quantiles, out=quantiles)
-    elif probability > 0.5:
-        np.ceil(quantiles, out=quantiles)
-
-
 def _breaks(kind: str, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Which values are not of a kind; those that are missing break no rule."""
     below: npt.NDArray[np.bool_] = values < 0
