@@ -138,7 +138,7 @@ class _Backtest:
         """Train at one cutoff after the other."""
         cutoffs = training_cutoffs(self.panel, self.origins, self.windows.refit)
         for number, (stamp, chosen) in enumerate(cutoffs, 1):
-            place = {"training": float(number), "trainings": float(len(cutoffs))}
+            place = {"training": number, "trainings": len(cutoffs)}
 
             def report(record: dict[str, float], place: Mapping[str, float] = place) -> None:
                 for callback in callbacks:

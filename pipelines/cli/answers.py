@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.jobs.files import scores_record
+from pipelines.jobs.files import plain, scores_record
 from pipelines.wording import counted
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
 
     from pipelines.cli.checkup import Check
@@ -78,6 +79,8 @@ def backtest_record(tested: Tested) -> dict[str, Any]:
         "step": tested.held.step,
         "seen_in_training": tested.seen_in_training,
         "scores": scores,
+        "certificate": tested.backtest.attrs.get("certificate"),
+        "leaderboard": None if tested.leaderboard is None else plain(tested.leaderboard.to_dict("index")),
     }
 
 
@@ -106,6 +109,7 @@ def show_forecast(console: Console, outcome: Outcome, store: str | Path | None) 
     """
     result = outcome.result
     show_scores(console, result, outcome.held.n_windows, result.reason)
+    show_certificate(console, result.backtest)
     files = {path.name: _near(path) for path in outcome.files}
     tables = [path for name, path in files.items() if name.startswith("forecasts.")]
     places = {"Forecasts": ", ".join(tables), "Report": files["report.html"], "Model": files["bundle"]}
@@ -129,6 +133,8 @@ def show_backtest(console: Console, tested: Tested) -> None:
     n_windows = tested.held.n_windows
     if not tested.seen_in_training:
         show_scores(console, tested, n_windows)
+        show_leaderboard(console, tested)
+        show_certificate(console, tested.backtest)
         return
     _show_table(console, tested, n_windows)
     headline = (
@@ -138,6 +144,44 @@ def show_backtest(console: Console, tested: Tested) -> None:
     cure = "For an honest test leave out --bundle, or test a network that was fitted on earlier rows."
     console.print(headline, style=_TONES["bad"], soft_wrap=True, markup=False)
     console.print(cure, soft_wrap=True, markup=False)
+
+
+def show_leaderboard(console: Console, tested: Tested) -> None:
+    """Print the models in their order, if statistical ones were compared with.
+
+    Args:
+        console: Where to.
+        tested: What the job found.
+    """
+    board = tested.leaderboard
+    if board is None:
+        return
+    table = Table("", "Model", title="In order of MASE")
+    shown = {"mase": "MASE", "wql": "WQL", "smape": "sMAPE", "skill": "Skill", "p_first": "p to first"}
+    for heading in shown.values():
+        table.add_column(heading, justify="right")
+    for model, row in board.iterrows():
+        cells = ("" if row[name] != row[name] else f"{row[name]:.3g}" for name in shown)
+        style = "cyan" if model == tested.alias else None
+        table.add_row(str(int(row["rank"])), escape(str(model)), *cells, style=style)
+    console.print(table)
+
+
+def show_certificate(console: Console, backtest: pd.DataFrame) -> None:
+    """Print what a certificate says, if there is one.
+
+    Args:
+        console: Where to.
+        backtest: The backtest frame.
+    """
+    found = backtest.attrs.get("certificate")
+    if found is not None:
+        console.print(
+            f"Certificate: what came after {counted(len(found['cutoffs']), 'cutoff')} was replaced, and none "
+            f"of {found['compared']:,} forecasts at or before them moved by a bit.",
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def show_scores(console: Console, tested: ForecastResult | Tested, n_windows: int, reason: str = "") -> None:

@@ -22,6 +22,8 @@ def forecast(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the results.", rich_help_panel="Output")
     ] = Path("output"),
+    certificate: o.Certificate = False,
+    against: o.Against = None,
     file_format: Annotated[
         o.Format, typer.Option("--format", help="Files to write forecasts to.", rich_help_panel="Output")
     ] = o.Format.both,
@@ -41,14 +43,14 @@ def forecast(
 ) -> None:
     """Fit, test on held-out rows, and forecast: tables, a report and an MLflow run."""
     with session(as_json, quiet, debug) as current:
-        from pipelines.jobs import run_forecast
+        from pipelines.jobs import Backtesting, run_forecast
 
         formats = ("csv", "parquet") if file_format is o.Format.both else (file_format.value,)
         store = (tracking_uri or output) if track else None
         with current.progress() as progress:
             outcome = run_forecast(
                 request(), output, refit=refit, n_windows=n_windows, formats=formats, store=store,
-                progress=progress,
+                how=Backtesting(certificate=certificate, against=o.parse_names(against)), progress=progress,
             )  # fmt: skip
         from pipelines.cli.answers import forecast_record, show_forecast
 

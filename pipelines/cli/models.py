@@ -79,6 +79,27 @@ def backtest(
             min=1, help="Rows between windows. Default: a horizon, or half of it.", rich_help_panel="Network"
         ),
     ] = None,
+    refit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="WINDOWS",
+            help="Train anew before every so many windows, on what was known: 1 for each.",
+            rich_help_panel="Network",
+        ),
+    ] = None,
+    gap: Annotated[
+        int,
+        typer.Option(min=0, help="Rows that data arrive late by.", rich_help_panel="Network"),
+    ] = 0,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Last rows of each series to learn from, with --refit.", rich_help_panel="Network"
+        ),
+    ] = None,
+    certificate: o.Certificate = False,
+    against: o.Against = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File for the forecasts of the past.", rich_help_panel="Output"),
@@ -90,15 +111,18 @@ def backtest(
     """Forecast the last windows of every series and compare with what happened and with the baselines.
 
     The network is fitted on the rows before these windows. A saved one (--bundle) may have been trained on
-    them: its scores then say nothing about new data, and the answer says so instead of a verdict.
+    them: its scores then say nothing about new data, and the answer says so instead of a verdict. With
+    --refit it is trained again and again, each time on what was known by then.
     """
     with session(as_json, quiet, debug) as current:
-        from pipelines.jobs import run_backtest
+        from pipelines.jobs import Backtesting, run_backtest
 
+        how = Backtesting(refit or 0, gap, window, certificate, o.parse_names(against))
         with current.progress() as progress:
             tested = run_backtest(
-                request(), bundle=bundle, output=output, n_windows=n_windows, step=step, progress=progress
-            )
+                request(), bundle=bundle, output=output, n_windows=n_windows, step=step, how=how,
+                progress=progress,
+            )  # fmt: skip
         from pipelines.cli.answers import backtest_record, show_backtest
 
         current.answer(backtest_record(tested))

@@ -241,6 +241,21 @@ NWindows = Annotated[
     int | None,
     typer.Option(min=1, help="Past windows to test on. Default: from the data.", rich_help_panel=_NETWORK),
 ]
+Certificate = Annotated[
+    bool,
+    typer.Option(
+        "--certificate", help="Certify that no forecast of the past reads what came later.",
+        rich_help_panel=_OUTPUT,
+    ),
+]  # fmt: skip
+Against = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODELS",
+        help="Compare with statistical models too: AutoETS,AutoTheta,AutoARIMA (needs the extra stats).",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 Bundle = Annotated[Path, typer.Option(help="Folder of the fitted network.", rich_help_panel=_OUTPUT)]
 Json = Annotated[
     bool, typer.Option("--json", help="One JSON object on standard output.", rich_help_panel=_OUTPUT)
@@ -304,6 +319,22 @@ def parse_seasons(text: str) -> int | tuple[int, ...]:
         )
     seasons = tuple(map(int, parts))
     return seasons if len(seasons) > 1 else seasons[0]
+
+
+def parse_names(text: str | None) -> tuple[str, ...]:
+    """Read names with commas between them.
+
+    Args:
+        text: The names; None for none.
+
+    Returns:
+        The names.
+
+    Example:
+        >>> parse_names("AutoETS, AutoTheta")
+        ('AutoETS', 'AutoTheta')
+    """
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 def parse_lags(texts: list[str]) -> dict[str, int]:

@@ -62,7 +62,8 @@ class _Progress(ABC):
 
     def training(self, record: Mapping[str, Any]) -> str:
         """Words for the record of an epoch."""
-        return f"fit: step {record['step']:,} of {self._steps:,}, loss {record['loss']:.4g}"
+        which = f" {record['training']} of {record['trainings']}" if "training" in record else ""
+        return f"fit{which}: step {record['step']:,} of {self._steps:,}, loss {record['loss']:.4g}"
 
 
 class LogProgress(_Progress):

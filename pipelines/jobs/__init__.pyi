@@ -1,3 +1,4 @@
+from .backtesting import Backtesting
 from .exporting import run_export
 from .main_job import Outcome, run_forecast
 from .model_jobs import Tested, run_backtest, run_fit, run_plan
@@ -6,6 +7,7 @@ from .stages import Progress
 from .task import Request, Task
 
 __all__ = [
+    "Backtesting",
     "Outcome",
     "Progress",
     "Request",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import PanelError
-from pipelines.jobs.backtesting import backtest_held_out, score
+from pipelines.jobs.backtesting import Backtesting, backtest_held_out, score, write_beside
 from pipelines.jobs.files import FORMATS, check_finite, plain, scores_record, write_frame, write_json
 from pipelines.jobs.fitting import calibrate, coverage_shares, fit, plan
 from pipelines.jobs.holding_out import HeldOut, hold_out
@@ -22,6 +22,7 @@ from pipelines.jobs.task import Request, Task
 from pipelines.jobs.versions import versions
 from pipelines.jobs.warned import warnings_as_notes
 from pipelines.results import ForecastResult
+from pipelines.statistical import check_statistical
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,7 @@ def run_forecast(
     n_windows: int | None = None,
     formats: Sequence[str] = FORMATS,
     store: str | Path | None = None,
+    how: Backtesting | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Fit, test on held-out rows, forecast, and publish.
@@ -74,6 +76,7 @@ def run_forecast(
         n_windows: Windows to test on; by default see `hold_out`.
         formats: Of the forecasts: ``csv``, ``parquet`` or both.
         store: Where to keep the MLflow run; None keeps none.
+        how: Whether to certify the backtest, and which statistical models to compare with.
         progress: Where to show the stages.
 
     Returns:
@@ -87,8 +90,9 @@ def run_forecast(
             the training, the forecast is published all the same, and the message says so.
         ForecastingError: A forecast is not finite.
     """
-    stages = Stages(progress)
-    names = (*(f"forecasts.{suffix}" for suffix in formats), BACKTEST, SCORES, REPORT, BUNDLE)
+    stages, how = Stages(progress), how or Backtesting()
+    check_statistical(how.against)
+    names = (*(f"forecasts.{suffix}" for suffix in formats), BACKTEST, SCORES, REPORT, BUNDLE, *how.files)
     refuse_data(request.files, *(Path(output) / name for name in names))
     with stages("read the data"):
         task = Task.load(request)
@@ -103,7 +107,7 @@ def run_forecast(
     with results_folder(output, names) as folder, recorded(store, task.name, stages) as recorder:
         fit(forecaster, panel.before(held.rows), stages, recorder.log_epoch)
         with stages("backtest"), warnings_as_notes(stages):
-            backtest = backtest_held_out(forecaster, panel, held, request.levels)
+            backtest = backtest_held_out(forecaster, panel, held, task.season_length, request.levels, how)
             scores = score(backtest, panel, task.season_length)
         if request.conformal is not None:
             calibrate(forecaster, panel, request.conformal, stages)
@@ -117,13 +121,19 @@ def run_forecast(
             forecaster.update(panel)  # what the bundle forecasts from, too
             with warnings_as_notes(stages):
                 forecast = check_finite(forecaster.predict(future=task.future), panel.columns)
-        how = {"n_windows": held.n_windows, "step": held.step, "refit": refit, "conformal": request.conformal}
+        asked = {
+            "n_windows": held.n_windows,
+            "step": held.step,
+            "refit": refit,
+            "conformal": request.conformal,
+        }
         reason = _reason(scores, held)
-        result = _result(task, forecaster, how, forecast, backtest, scores, reason, stages.seconds)
+        result = _result(task, forecaster, asked, forecast, backtest, scores, reason, stages.seconds)
         with stages("write"):
             _write(folder.draft, result, forecaster, formats)
+            beside = write_beside(backtest, scores, how, folder.draft)
         with stages("track"):
-            recorder.log_result(result, folder.draft / REPORT)
+            recorder.log_result(result, folder.draft / REPORT, beside)
         files = _publish(folder, recorder, result, stages)
     return Outcome(result, held, files, recorder.run_id)
 

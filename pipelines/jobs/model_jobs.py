@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.backtesting import Windows
 from pipelines.bundle import check_replaceable
 from pipelines.errors import ConfigError, PanelError
 from pipelines.frequency import Freq
-from pipelines.jobs.backtesting import backtest_held_out, score
+from pipelines.jobs.backtesting import Backtesting, backtest_held_out, score, write_beside
 from pipelines.jobs.files import write_frame
-from pipelines.jobs.fitting import fit, load_forecaster, plan
+from pipelines.jobs.fitting import fit, load_forecaster, load_tensorflow, plan
 from pipelines.jobs.holding_out import HeldOut, hold_out
 from pipelines.jobs.memory import too_large
-from pipelines.jobs.outputs import output_path, refuse_data
+from pipelines.jobs.outputs import output_path, refuse_data, refuse_listed
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.task import Request, Task
 from pipelines.jobs.training_rows import seen_targets
 from pipelines.jobs.warned import note_gaps, warnings_as_notes
+from pipelines.ranking import ranked
+from pipelines.statistical import check_statistical
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +45,7 @@ class Tested:
         n_series: Number of series that were tested.
         seen_in_training: How many of the values that were forecast the network was trained on; the scores
             then say nothing about how well it forecasts.
+        how: How it was tested.
     """
 
     name: str
@@ -52,6 +56,12 @@ class Tested:
     levels: tuple[float, ...]
     n_series: int
     seen_in_training: int = 0
+    how: Backtesting = field(default_factory=Backtesting)
+
+    @property
+    def leaderboard(self) -> pd.DataFrame | None:
+        """The models in their order; None without models to compare with, or without scores."""
+        return ranked(self.scores) if self.how.against and self.scores is not None else None
 
 
 def run_plan(request: Request) -> tuple[Task, Plan, HeldOut]:
@@ -118,12 +128,13 @@ def run_backtest(
     output: str | Path | None = None,
     n_windows: int | None = None,
     step: int | None = None,
+    how: Backtesting | None = None,
     progress: Progress | None = None,
 ) -> Tested:
     """Test on the last windows of every series: a network fitted on the rows before them, or a saved one.
 
     A saved forecaster may have learned from the rows that it is tested on. Its scores then flatter it, and
-    ``seen_in_training`` of the answer says so.
+    ``seen_in_training`` of the answer says so; not if it is trained anew for the windows.
 
     Args:
         request: Data and settings; with a bundle, none that it has already.
@@ -131,6 +142,9 @@ def run_backtest(
         output: File to write the backtest to, ``.csv`` or ``.parquet``.
         n_windows: Windows to test on; by default see `hold_out`.
         step: Rows between two of them; by default see `hold_out`.
+        how: How they are forecast, and what is compared with; by default with one training. Beside an
+            output ``past.csv`` lie ``past.certificate.json`` and ``past.leaderboard.csv``, where they are
+            asked for.
         progress: Where to show the stages.
 
     Returns:
@@ -141,9 +155,14 @@ def run_backtest(
         ConfigError: A setting is not allowed or not that of the bundle, the fit needs more memory than there
             is, or the output is no such file, cannot be written, or is the data or part of earlier results.
         BundleError: The bundle is missing or damaged.
+        ForecastingError: A certificate is asked for and a forecast reads what comes after its cutoff.
     """
-    stages = Stages(progress)
+    stages, how = Stages(progress), how or Backtesting()
+    check_statistical(how.against)
     path = None if output is None else output_path(output, *request.files)
+    if path is not None:
+        for name in how.files:
+            refuse_data(request.files, refuse_listed(path.with_name(f"{path.stem}.{name}")))
     saved = None if bundle is None else load_forecaster(bundle, stages)
     with stages("read the data"):
         task = Task.load(request if saved is None else _as_in(saved, request))
@@ -154,19 +173,27 @@ def run_backtest(
             cure = "Choose a smaller horizon." if saved is None else "Add the rows that came before."
             raise PanelError(f"{held.reason} {cure}")
     forecaster = saved or task.forecaster()
-    if saved is None:
+    if how.refit:
+        Windows.of(task.horizon, held.n_windows, held.step, how.refit, how.gap, how.window)
+        plan(forecaster, panel.before(task.horizon), stages)
+        load_tensorflow(stages)
+    elif saved is None:
         earlier = panel.before(held.rows)
         plan(forecaster, earlier, stages)
         fit(forecaster, earlier, stages)
     with stages("backtest"), warnings_as_notes(stages):
-        backtest = backtest_held_out(forecaster, panel, held, request.levels)
+        backtest = backtest_held_out(
+            forecaster, panel, held, task.season_length, request.levels, how, stages.progress.epoch
+        )
         scores = score(backtest, panel, task.season_length)
     if path is not None:
         with stages("write"):
             write_frame(backtest, path)
-    tested = held.tested(panel)
-    seen = 0 if saved is None else seen_targets(saved, tested, held)
-    return Tested(task.name, forecaster.alias, backtest, scores, held, request.levels, tested.n_series, seen)
+            write_beside(backtest, scores, how, path.parent, f"{path.stem}.")
+    trained = saved is not None and not how.refit
+    seen = seen_targets(saved, held.tested(panel), held, how.gap) if saved and trained else 0
+    n_series = int(backtest[panel.columns.id_col].nunique())
+    return Tested(task.name, forecaster.alias, backtest, scores, held, request.levels, n_series, seen, how)
 
 
 def _as_in(forecaster: Forecaster, request: Request) -> Request:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,8 +29,8 @@ class Recorder(Protocol):
     def log_epoch(self, record: Mapping[str, Any]) -> None:
         """Take the record of a training epoch."""
 
-    def log_result(self, result: ForecastResult, report: Path) -> None:
-        """Take the finished result and its report; a store that fails now must not cost the forecast."""
+    def log_result(self, result: ForecastResult, report: Path, files: Sequence[Path] = ()) -> None:
+        """Take the result, its report and other files; a store that fails now must not cost the forecast."""
 
     def end(self, place: Path) -> None:
         """End the run of a forecast that is complete in a folder.
@@ -46,7 +46,7 @@ class _NoRecorder:
     def log_epoch(self, record: Mapping[str, Any]) -> None:
         pass
 
-    def log_result(self, result: ForecastResult, report: Path) -> None:
+    def log_result(self, result: ForecastResult, report: Path, files: Sequence[Path] = ()) -> None:
         pass
 
     def end(self, place: Path) -> None:
@@ -61,9 +61,10 @@ class _MlflowRecorder:
         self._open_run = open_run
         self._failure: Exception | None = None
 
-    def log_result(self, result: ForecastResult, report: Path) -> None:
+    def log_result(self, result: ForecastResult, report: Path, files: Sequence[Path] = ()) -> None:
         try:
             self._run.log_result(result, figures_of(result), report)
+            self._run.log_files(files)
         except Exception as error:
             self._failure = error
 

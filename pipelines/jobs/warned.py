@@ -11,8 +11,10 @@ import numpy as np
 from pipelines.jobs.stages import Stages
 from pipelines.panel import Panel
 
-# How warnings of covariates and of bundles begin.
-_NOTED = ("column '", "the bundle has no ")
+# How warnings of covariates, of bundles and of statistical models begin.
+_NOTED = ("column '", "the bundle has no ", "Auto")
+# How one begins that the answer of the job says in its own words.
+_ANSWERED = "the fit has learned from"
 
 
 @contextmanager
@@ -29,6 +31,7 @@ def warnings_as_notes(stages: Stages) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         for beginning in _NOTED:
             warnings.filterwarnings("always", beginning)
+        warnings.filterwarnings("ignore", _ANSWERED)
         yield
     for each in caught:
         if str(each.message).startswith(_NOTED):

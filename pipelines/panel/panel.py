@@ -311,7 +311,8 @@ class Panel:
             where one begins later by more than a step, more than its rows where it ends before.
 
         Example:
-            >>> panel = Panel.from_frame(pd.DataFrame({"unique_id": ["A", "A", "B"], "ds": [3, 4, 9], "y": 1}))
+            >>> frame = pd.DataFrame({"unique_id": ["A", "A", "B"], "ds": [3, 4, 9], "y": 1})
+            >>> panel = Panel.from_frame(frame)
             >>> panel.rows_until(8)
             array([6, 0])
         """

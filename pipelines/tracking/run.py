@@ -8,7 +8,7 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -208,6 +208,16 @@ class TrackedRun:
             if report is not None:
                 self._client.log_artifact(self.run_id, str(report))
         self._tag(result, note_of(result, figures, report.name if report else None))
+
+    def log_files(self, files: Iterable[Path]) -> None:
+        """Log files as they are, beside the report.
+
+        Args:
+            files: The files.
+        """
+        with quiet():
+            for path in files:
+                self._client.log_artifact(self.run_id, str(path))
 
     def _flush(self) -> None:
         if not self._waiting:
