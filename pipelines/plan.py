@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from pipelines.config import Scaling, Settings
 from pipelines.errors import PanelError
 from pipelines.frequency import season_length_of
-from pipelines.panel import Panel, silent_stretches
-from pipelines.windows import CovariateTable, SeriesTable, demand_note
+from pipelines.panel import Panel
+from pipelines.store import PanelStore
+from pipelines.windows import CovariateTable, Facts, SeriesTable, StoredTable, demand_note
 from pipelines.wording import counted
 from tcn.receptive_field import dilations_for, receptive_field
 
@@ -36,6 +37,9 @@ _CODE: Final = 32
 _MEETING: Final = 64
 # Numbers that heads make of each step ahead, where it is not one for each quantile.
 _HEAD_OUTPUTS: Final = {"hurdle": 3, "normal": 2, "laplace": 2}
+# What a part of a store takes while it is read, and what is kept of each of its series.
+_STORED_BYTES: Final = 400 * 2**20
+_SERIES_BYTES: Final = 200
 # Rows are counted in 32 bits, and reach beyond both ends of the panel by a look-back or a horizon.
 MAX_ROWS: Final = 2**31 - 2**20
 
@@ -144,6 +148,21 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
     Returns:
         The plan.
     """
+    return plan_of(settings, panel, table, Facts.of(panel, table, season_of(settings, panel)))
+
+
+def plan_of(settings: Settings, panel: Panel | PanelStore, table: SeriesTable, facts: Facts) -> Plan:
+    """Derive everything that the settings leave open, for series in memory or not.
+
+    Args:
+        settings: What the user asked for.
+        panel: The series.
+        table: The same series as the network reads them.
+        facts: What is to be said of their rows.
+
+    Returns:
+        The plan.
+    """
     horizon, (season, *further) = settings.horizon, seasons_of(settings, panel)
     lookback = (
         settings.lookback if settings.lookback != "auto" else _lookback(horizon, season, further, panel)
@@ -158,7 +177,7 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
     members, origins_per_chunk = _ensemble(settings, panel, lookback)
     chunks = _ORIGINS_PER_STEP // origins_per_chunk
     outputs = _HEAD_OUTPUTS.get(settings.head, len(QUANTILES))
-    observations = int(np.isfinite(panel.values).sum())
+    observations = facts.observations
     origins = int(table.origins.sum())
     covariates = _Covariates.of(table.covariates)
     few = _STEPS_FOR_FEW_AHEAD if covariates.ahead else _STEPS_FOR_FEW
@@ -172,6 +191,8 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
     stack = (field + origins_per_chunk) * len(dilations) * 7 * filters**2
     products = origins_per_chunk * weights + stack + covariates.products(horizon, origins_per_chunk)
     flops = 6 * members * chunks * products
+    is_stored = isinstance(table, StoredTable)
+    held = _STORED_BYTES + panel.n_series * _SERIES_BYTES if is_stored else panel.n_rows * 14
     return Plan(
         freq=panel.freq.text,
         horizon=horizon,
@@ -192,9 +213,9 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
         chunks=chunks,
         origins_per_chunk=origins_per_chunk,
         learning_rate=2e-3,
-        memory_mb=round((panel.n_rows * 14 + covariates.bytes + step_bytes + 16 * members * weights) / 2**20),
+        memory_mb=round((held + covariates.bytes + step_bytes + 16 * members * weights) / 2**20),
         seconds=round(steps * flops / 60e9) + 6,
-        notes=_notes(panel, table, season, steps),
+        notes=_notes(table, facts, steps),
         past_channels=covariates.past,
         ahead_features=covariates.ahead,
         static_features=covariates.static,
@@ -207,7 +228,7 @@ def make_plan(settings: Settings, panel: Panel, table: SeriesTable) -> Plan:
     )
 
 
-def check_size(panel: Panel) -> None:
+def check_size(panel: Panel | PanelStore) -> None:
     """Check that rows can be counted in 32 bits, as the compiled steps do.
 
     Args:
@@ -223,13 +244,13 @@ def check_size(panel: Panel) -> None:
         )
 
 
-def seasons_of(settings: Settings, panel: Panel) -> tuple[int, ...]:
+def seasons_of(settings: Settings, panel: Panel | PanelStore) -> tuple[int, ...]:
     """Season lengths that were asked for, the main one first, or the natural one of the frequency."""
     asked = season_length_of(panel.freq) if settings.season_length == "auto" else settings.season_length
     return asked if isinstance(asked, tuple) else (asked,)
 
 
-def season_of(settings: Settings, panel: Panel) -> int:
+def season_of(settings: Settings, panel: Panel | PanelStore) -> int:
     """Steps in the main season."""
     return seasons_of(settings, panel)[0]
 
@@ -249,7 +270,7 @@ def _global_scale(scaling: Scaling, members: int) -> tuple[bool, ...]:
     return tuple(scaling == "global" or member % 2 == 1 for member in range(members))
 
 
-def _ensemble(settings: Settings, panel: Panel, lookback: int) -> tuple[int, int]:
+def _ensemble(settings: Settings, panel: Panel | PanelStore, lookback: int) -> tuple[int, int]:
     """Members, and origins in a chunk."""
     members, origins_per_chunk = _PRESETS[settings.preset][0], 16
     if panel.n_series >= _MANY_SERIES and lookback >= _LONG_LOOKBACK:
@@ -272,7 +293,7 @@ def _steps(settings: Settings, series: int, observations: int, origins: int, few
     return round(_PRESETS[settings.preset][1] * float(np.clip(min(wished, looks), 100, 2000)))
 
 
-def _lookback(horizon: int, season: int, further: Sequence[int], panel: Panel) -> int:
+def _lookback(horizon: int, season: int, further: Sequence[int], panel: Panel | PanelStore) -> int:
     """Two weeks of hours or half-hours, else three seasons; at most half a series, or a season and a bit.
 
     Of a further season it holds two, where that much is allowed. A window that holds most of its series tells
@@ -342,9 +363,9 @@ def _parameters(
     return head + stack + embed + (6 + 1) * width + (2 * lookback + 1) * width + lookback * horizon
 
 
-def _notes(panel: Panel, table: SeriesTable, season: int, steps: int) -> tuple[str, ...]:
+def _notes(table: SeriesTable, facts: Facts, steps: int) -> tuple[str, ...]:
     """What the user should know of the data before training."""
-    notes = str(replace(panel.notes, silent=silent_stretches(panel, season))).splitlines()
+    notes = str(facts.notes).splitlines()
     ends = table.indptr[1:]
     still, empty = table.moved == ends, table.seen == ends
     counts = {
@@ -353,11 +374,9 @@ def _notes(panel: Panel, table: SeriesTable, season: int, steps: int) -> tuple[s
         "have no value and are forecast as 0": empty,
     }
     notes += [f"{int(which.sum())} series {what}" for what, which in counts.items() if which.any()]
-    alive = panel.values
-    if table.silent is not None:
-        notes.append(f"nothing is learned from {counted(int(table.silent.sum()), 'row')} of long silence")
-        alive = np.where(table.silent, np.nan, alive)
-    demand = demand_note(alive, panel.indptr)
+    if facts.silent:
+        notes.append(f"nothing is learned from {counted(facts.silent, 'row')} of long silence")
+    demand = demand_note(facts.demand)
     notes += [] if demand is None else [demand]
     if steps == 0:
         notes.append("no training: forecasts repeat the last season around the last value")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from small_forecasters import SMALL, frame_of, weekly
 
 from pipelines import Forecaster
-from pipelines.windows.demand import CLASSES, demand_classes, demand_note
+from pipelines.windows.demand import CLASSES, demand_classes, demand_counts, demand_note
 
 series_lists = st.lists(
     st.lists(st.sampled_from([0.0, 0.0, 1.0, 2.0, 9.0, 1e200, np.nan]), min_size=1, max_size=20),
@@ -50,4 +50,4 @@ def test_a_plan_names_them():
 
 @pytest.mark.parametrize("y", [[0.0, 0.0, 5.0, -1.0], [1.0, 2.0, 3.0], [0.0, np.nan], [np.nan]])
 def test_there_is_nothing_to_say_of_other_series(y):
-    assert demand_note(np.array(y), np.array([0, len(y)])) is None
+    assert demand_note(demand_counts(np.array(y), np.array([0, len(y)]))) is None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, fields
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,22 @@ class PanelNotes:
             all_nan=tuple(ids[observed == 0].tolist()),
             short=tuple(ids[observed < 2 * season_length_of(freq)].tolist()),
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[PanelNotes]) -> PanelNotes:
+        """Take together the notes of parts of a panel, in the order of their series.
+
+        Args:
+            parts: One at least.
+
+        Returns:
+            The notes.
+        """
+        joined: dict[str, Any] = {}
+        for name in (field.name for field in fields(cls)):
+            values = [getattr(part, name) for part in parts]
+            joined[name] = sum(values) if isinstance(values[0], int) else tuple(chain.from_iterable(values))
+        return cls(**joined)
 
     def __str__(self) -> str:
         """Return one line per fact."""

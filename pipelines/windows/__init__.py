@@ -7,10 +7,12 @@ step gathers each chunk from the one array of all rows.
 from pipelines.windows.calendar import calendar_phase
 from pipelines.windows.covariates import CovariateState, CovariateTable, add_channels, with_channels
 from pipelines.windows.demand import demand_note
-from pipelines.windows.eras import eras, held_out_eras
+from pipelines.windows.eras import TimeCoverage, eras, held_out_eras
+from pipelines.windows.facts import Facts
 from pipelines.windows.original_units import in_original_units
 from pipelines.windows.sampler import ChunkSampler
 from pipelines.windows.scales import loss_weights, usual_change
+from pipelines.windows.stored import StoredTable
 from pipelines.windows.table import LARGEST, SeriesTable
 
 __all__ = [
@@ -18,7 +20,10 @@ __all__ = [
     "ChunkSampler",
     "CovariateState",
     "CovariateTable",
+    "Facts",
     "SeriesTable",
+    "StoredTable",
+    "TimeCoverage",
     "add_channels",
     "calendar_phase",
     "demand_note",

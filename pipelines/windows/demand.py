@@ -51,24 +51,37 @@ def demand_classes(values: npt.NDArray[np.float64], indptr: npt.NDArray[np.int64
     return np.where(some, varies + 2 * rare, -1)
 
 
-def demand_note(values: npt.NDArray[np.float64], indptr: npt.NDArray[np.int64]) -> str | None:
-    """Say of which classes the series of a panel are, if zeros are many in some of them.
+def demand_counts(
+    values: npt.NDArray[np.float64], indptr: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64] | None:
+    """Count the series of each class.
 
     Args:
         values: ``(rows,)`` values, NaN where nothing was observed.
         indptr: ``(series + 1,)`` row pointers.
 
     Returns:
-        Text; None if a value is below zero, or no series is intermittent or lumpy.
-
-    Example:
-        >>> demand_note(np.array([0.0, 0.0, 5.0, 0.0, 0.0, 5.0]), np.array([0, 6]))
-        'demand: 1 intermittent series'
+        ``(classes,)``; None if a value is below zero, which no demand is.
     """
     if (values < 0).any():
         return None
-    counts = np.bincount(demand_classes(values, indptr) + 1, minlength=len(CLASSES) + 1)[1:]
-    if not counts[2:].any():
+    return np.bincount(demand_classes(values, indptr) + 1, minlength=len(CLASSES) + 1)[1:]
+
+
+def demand_note(counts: npt.NDArray[np.int64] | None) -> str | None:
+    """Say of which classes the series of a panel are, if zeros are many in some of them.
+
+    Args:
+        counts: ``(classes,)`` number of series of each; see ``demand_counts``.
+
+    Returns:
+        Text; None if values are no demand, or no series is intermittent or lumpy.
+
+    Example:
+        >>> demand_note(demand_counts(np.array([0.0, 0.0, 5.0, 0.0, 0.0, 5.0]), np.array([0, 6])))
+        'demand: 1 intermittent series'
+    """
+    if counts is None or not counts[2:].any():
         return None
     parts = [f"{count:,} {name}" for name, count in zip(CLASSES, counts.tolist(), strict=True) if count]
     return f"demand: {', '.join(parts)} series"

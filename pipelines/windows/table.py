@@ -128,15 +128,19 @@ class SeriesTable:
             little learns from everything: panels of short series have all that can be learned in one era.
         """
         bounds = held_out_eras(members)
+        before = np.concatenate([[0], np.cumsum(self.targets_of_eras())])
+        bounds[before[bounds[:, 1]] - before[bounds[:, 0]] > _MOST_HELD_OUT * before[-1]] = 0
+        return bounds
+
+    def targets_of_eras(self) -> npt.NDArray[np.int64]:
+        """``(256,)`` observed values of each era that follow a first origin."""
         targets = np.zeros(256, np.int64)
         for some in blocks_of_series(self.indptr):
             begin, end = self.indptr[some.start], self.indptr[some.stop]
             first = (self.indptr[:-1] + self.first_origin)[some]
             learned = np.arange(begin, end) > np.repeat(first, np.diff(self.indptr)[some])
             targets += np.bincount(self.era[begin:end][learned & self.observed[begin:end]], minlength=256)
-        before = np.concatenate([[0], np.cumsum(targets)])
-        bounds[before[bounds[:, 1]] - before[bounds[:, 0]] > _MOST_HELD_OUT * before[-1]] = 0
-        return bounds
+        return targets
 
     @property
     def offset(self) -> Floats:
