@@ -67,12 +67,12 @@ class Forecaster:
         transform: What to do to the values before the network reads them, and to undo after: "log",
             "box-cox", "asinh" or "difference"; None for nothing.
         scaling: What members see a window relative to: "origin" for its last value, in units of its changes;
-            "global" for the series' center, in units of its spread; "mixed" for both in turns; "auto" for
-            the one that does best with such covariates.
+            "global" for the center of the series in the fit, in units of its spread; "mixed" for both in
+            turns; "auto" for that with one series and future covariates, else "origin".
         multivariate: Whether the series see each other; a forecaster then forecasts those of its fit.
         target: What kind of numbers the values are: "real", any; "nonnegative", none below 0, nor a forecast;
-            "count", whole numbers from 0 on, and so are the bounds of intervals; "auto" forecasts nothing
-            below 0 where the data hold no such value.
+            "count", whole numbers from 0 on, and so are forecasts; "auto" forecasts nothing below 0 where the
+            data hold no such value.
         conformal: How ``fit`` calibrates intervals: "split" or "adaptive", see ``calibrate``. The newest rows
             of each series are kept back from a first training and forecast by it; the weights that forecast
             come from a second training, on all rows, which doubles the time. None not to.

@@ -222,7 +222,7 @@ def plan_of(settings: Settings, panel: Panel | PanelStore, table: SeriesTable, f
         known_steps=covariates.known_steps,
         further_seasons=tuple(further),
         difference=season if settings.transform == "difference" else 0,
-        global_scale=_global_scale(scaling_of(settings), members),
+        global_scale=_global_scale(scaling_of(settings, panel), members),
         head=settings.head,
         fill_gaps=table.has_gaps,
     )
@@ -255,12 +255,16 @@ def season_of(settings: Settings, panel: Panel | PanelStore) -> int:
     return seasons_of(settings, panel)[0]
 
 
-def scaling_of(settings: Settings) -> Scaling:
-    """How members see a window: as asked for, else in its own units unless the level to come is known of."""
+def scaling_of(settings: Settings, panel: Panel) -> Scaling:
+    """How members see a window: as asked for, else in its own units.
+
+    Half of them see levels where something is known of the level to come, and the fit has one series: among
+    many, forecasts would depend on which of them a series is.
+    """
     if settings.scaling != "auto":
         return settings.scaling
     known_ahead = settings.covariates is not None and settings.covariates.future
-    return "mixed" if known_ahead and settings.head != "hurdle" else "origin"
+    return "mixed" if known_ahead and panel.n_series == 1 and settings.head != "hurdle" else "origin"
 
 
 def _global_scale(scaling: Scaling, members: int) -> tuple[bool, ...]:

@@ -44,7 +44,7 @@ def prepare(settings: Settings, panel: Panel) -> Prepared:
         ConfigError: If the settings do not fit it.
     """
     check_size(panel)
-    seasons, one_scale = seasons_of(settings, panel), scaling_of(settings) != "origin"
+    seasons, one_scale = seasons_of(settings, panel), scaling_of(settings, panel) != "origin"
     transform = TargetTransform.fit(settings.transform, panel, seasons[0], one_scale)
     table = series_table(panel, seasons, transform, one_scale)
     asked = settings.covariates

@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -253,6 +254,16 @@ def test_a_bundle_keeps_all_of_it(transformed, tmp_path):
     pd.testing.assert_frame_equal(again.predict(frame), forecaster.predict(frame), check_exact=True)
 
 
+@pytest.mark.skipif(
+    not all(map(find_spec, ("onnx", "tf2onnx", "onnxruntime"))), reason="needs the extras onnx and predict"
+)
+def test_forecasts_on_onnx_runtime_are_those_of_keras(transformed, tmp_path):
+    forecaster, frame = transformed
+    forecaster.save(tmp_path / "bundle", onnx=True)
+    onnx = Forecaster.load(tmp_path / "bundle", runtime="onnx")
+    pd.testing.assert_frame_equal(onnx.predict(frame), forecaster.predict(frame), rtol=1e-4)
+
+
 def test_channels_are_those_of_the_fit(transformed):
     forecaster, frame = transformed
     with pytest.raises(PanelError, match=r"series that it was fitted to\. Received: 'z'"):
@@ -262,8 +273,21 @@ def test_channels_are_those_of_the_fit(transformed):
     assert np.isfinite(without["TCN"]).all()
 
 
+def test_levels_are_seen_where_something_is_known_of_them_and_the_fit_has_one_series():
+    frame = frame_of({"a": weekly(40), "b": weekly(40, 1)}).assign(x=1.0, z=2.0)
+    for covariates, ids, seen in (
+        ({"future": ["x"]}, ["a"], (False, True)),
+        ({"future": ["x"]}, ["a", "b"], ()),
+        ({"past": ["z"], "calendar": "auto"}, ["a"], ()),
+    ):
+        forecaster = Forecaster(horizon=4, ensemble=2, covariates=covariates)
+        assert forecaster.plan(frame[frame["unique_id"].isin(ids)]).global_scale == seen
+
+
 def test_settings_that_do_not_go_together_are_refused():
     with pytest.raises(ConfigError, match="season_length"):
         Forecaster(horizon=4, season_length=[7, 7])
     with pytest.raises(ConfigError, match="transform"):
         Forecaster(horizon=4, transform="sqrt")
+    with pytest.raises(ConfigError, match=r"head='hurdle'.*transform='asinh'"):
+        Forecaster(horizon=4, head="hurdle", transform="asinh")
