@@ -1,0 +1,90 @@
+"""Sample paths: marginals of the forecast, dependence of the errors."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import ndtri
+
+from pipelines.paths import Dependence
+
+KNOWN = (0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95)
+
+
+def autoregressive(n, horizon, phi, seed=0):
+    """Standard normal paths of a process of order 1, and the correlation of its steps."""
+    rng = np.random.default_rng(seed)
+    paths = rng.normal(size=(n, horizon))
+    for k in range(1, horizon):
+        paths[:, k] = phi * paths[:, k - 1] + np.sqrt(1 - phi**2) * paths[:, k]
+    lag = np.abs(np.subtract.outer(np.arange(horizon), np.arange(horizon)))
+    return paths, phi**lag
+
+
+@pytest.mark.parametrize("phi", [-0.5, 0.0, 0.8])
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_a_known_correlation_is_found(phi, missing):
+    scores, truth = autoregressive(4000, 8, phi)
+    scores[np.random.default_rng(1).random(scores.shape) < missing] = np.nan
+    found = Dependence.fit(scores * np.linspace(0.5, 2, 8), "test")
+    np.testing.assert_allclose(found.correlation, truth, atol=0.08)
+
+
+@given(st.integers(0, 99), st.integers(2, 12), st.integers(2, 30), st.floats(0, 0.9))
+@settings(max_examples=40, deadline=None)
+def test_correlations_are_ones_of_something(seed, n, horizon, missing):
+    """Also of fewer forecasts than steps, and where much is missing."""
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(n, 1)) + 0.01 * rng.normal(size=(n, horizon))
+    scores[rng.random(scores.shape) < missing] = np.nan
+    found = Dependence.fit(scores, "test")
+    if found is None:
+        assert (np.isfinite(scores).any(axis=1)).sum() < 2
+        return
+    assert np.isfinite(found.correlation).all()
+    np.testing.assert_allclose(np.diag(found.correlation), 1.0)
+    assert np.linalg.eigvalsh(found.correlation).min() > 0
+    assert np.abs(found.correlation).max() < 1 + 1e-9
+
+
+def test_paths_have_the_quantiles_of_the_forecast():
+    _, correlation = autoregressive(2, 5, 0.9)
+    quantiles = np.cumsum(np.random.default_rng(2).exponential(size=(2, 5, len(KNOWN))), axis=-1)
+    paths = Dependence(correlation, "test").paths(quantiles, KNOWN, ["a", "b"], 4000, seed=3)
+    assert paths.shape == (2, 4000, 5)
+    for i, probability in enumerate(KNOWN):
+        below = (paths <= quantiles[:, None, :, i]).mean(axis=1)
+        assert np.abs(below - probability).max() < 4.5 * np.sqrt(probability * (1 - probability) / 4000)
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.8])
+def test_sums_spread_as_those_of_the_process(phi):
+    """Normal marginals with a known correlation: the variance of the sum is the sum of the covariances."""
+    _, correlation = autoregressive(2, 6, phi)
+    quantiles = np.broadcast_to(ndtri(KNOWN), (1, 6, len(KNOWN)))
+    sums = Dependence(correlation, "test").paths(quantiles, KNOWN, ["a"], 20_000, seed=0)[0].sum(axis=1)
+    assert np.var(sums) == pytest.approx(correlation.sum(), rel=0.05)
+
+
+def test_paths_of_a_series_do_not_depend_on_others():
+    _, correlation = autoregressive(2, 4, 0.5)
+    quantiles = np.cumsum(np.random.default_rng(4).exponential(size=(3, 4, len(KNOWN))), axis=-1)
+    dependence = Dependence(correlation, "test")
+    paths = dependence.paths(quantiles, KNOWN, ["a", "b", "c"], 10, seed=1)
+    np.testing.assert_array_equal(
+        dependence.paths(quantiles[[2, 0]], KNOWN, ["c", "a"], 10, seed=1), paths[[2, 0]]
+    )
+    assert (dependence.paths(quantiles, KNOWN, ["a", "b", "c"], 10, seed=2) != paths).any()
+    scores = [dependence.scores(name, 10, seed=1) for name in "ab"]
+    assert (scores[0] != scores[1]).any()
+
+
+def test_what_few_windows_tell_is_mixed_with_what_was_known():
+    one, other = (Dependence(autoregressive(2, 3, phi)[1], "test") for phi in (0.9, 0.1))
+    mixed = one.mixed(other, 0.25)
+    np.testing.assert_allclose(mixed.correlation, 0.25 * one.correlation + 0.75 * other.correlation)
+    assert one.mixed(None, 0.25) is one
+    again = Dependence.from_dict(mixed.to_dict())
+    np.testing.assert_array_equal(again.correlation, mixed.correlation)
+    with pytest.raises(ValueError, match="dependence"):
+        Dependence.from_dict({"correlation": [[1.0, 0.0]], "source": "test"})
