@@ -26,6 +26,8 @@ def test_there_is_one_for_each_claim():
         "causal_conv1d",
         "convolution_gflops",
         "epf",
+        "fine_tuning",
+        "gaps",
         "hierarchies",
         "long_memory",
         "panel_memory",
