@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.backtesting import Windows
 from pipelines.baselines import add_baselines
 from pipelines.jobs.files import plain, write_frame, write_json
 from pipelines.metrics import Scores, evaluate
@@ -45,6 +46,19 @@ class Backtesting:
         """Arguments of ``Forecaster.backtest`` that differ from its defaults."""
         asked = {name: getattr(self, name) for name in ("refit", "gap", "window", "certificate")}
         return {name: value for name, value in asked.items() if value}
+
+    def windows(self, horizon: int, held: HeldOut) -> Windows:
+        """Return the windows of held-out rows.
+
+        Args:
+            horizon: Steps ahead.
+            held: Which rows.
+
+        Raises:
+            ConfigError: If a number is not allowed.
+        """
+        refit = self.refit or False
+        return Windows.of(horizon, held.n_windows, held.step, refit, self.gap, self.window)
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.backtesting import Windows
 from pipelines.bundle import check_replaceable
 from pipelines.errors import ConfigError, PanelError
 from pipelines.frequency import Freq
@@ -172,9 +171,9 @@ def run_backtest(
         if held.reason:
             cure = "Choose a smaller horizon." if saved is None else "Add the rows that came before."
             raise PanelError(f"{held.reason} {cure}")
+        how.windows(task.horizon, held)
     forecaster = saved or task.forecaster()
     if how.refit:
-        Windows.of(task.horizon, held.n_windows, held.step, how.refit, how.gap, how.window)
         plan(forecaster, panel.before(task.horizon), stages)
         load_tensorflow(stages)
     elif saved is None:
