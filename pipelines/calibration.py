@@ -11,7 +11,7 @@ import tensorflow as tf
 from scipy.optimize import minimize
 
 from pipelines.conformal import normal_scores
-from pipelines.network import ChunkGatherer
+from pipelines.network import feed_of
 from pipelines.paths import Dependence
 from pipelines.plan import Plan
 from pipelines.windows import ChunkSampler, SeriesTable
@@ -152,12 +152,14 @@ def _held_out(
     Returns:
         Forecasts of single values, and the normal scores of whole horizons, ``(forecasts, horizon)``.
     """
-    gatherer = ChunkGatherer.of(table, plan, network.context)
+    feed = feed_of(table, plan, network.context)
     members = plan.members
 
     @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
-    def forecast(series: Any, newest: Any) -> tuple[Any, ...]:
-        chunk = gatherer.gather(*(tf.repeat(chosen[None], members, axis=0) for chosen in (series, newest)))
+    def forecast(rows: dict[str, Any], series: Any, newest: Any) -> tuple[Any, ...]:
+        chunk = feed.gatherer(rows).gather(
+            *(tf.repeat(chosen[None], members, axis=0) for chosen in (series, newest))
+        )
         weight = tf.where(chunk.known, chunk.weight[..., None, None], 0.0)[0]
         location = tf.broadcast_to(chunk.inputs[0, :, network.context :, :1], tf.shape(weight))
         quantiles = network.forecast_members(chunk.inputs, **chunk.features)
@@ -172,7 +174,9 @@ def _held_out(
     parts: list[Samples] = []
     scores = [np.empty((0, plan.horizon))]
     for chosen in zip(*draws, strict=True):
-        quantiles, held_out, location, target, weight = (part.numpy() for part in forecast(*chosen))
+        quantiles, held_out, location, target, weight = (
+            part.numpy() for part in forecast(*feed.block(*chosen))
+        )
         scores.append(_scores(network.quantiles, quantiles, held_out, np.where(weight > 0, target, np.nan)))
         some = held_out.any(axis=0) & (weight > 0)
         quantiles, held_out = quantiles[:, some], held_out[:, some]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipelines.errors import ForecastingError
-from pipelines.network import ChunkGatherer, FlatWeights
+from pipelines.network import Feed, FlatWeights, feed_of
 from pipelines.plan import Plan
 from pipelines.windows import ChunkSampler, SeriesTable
 from tcn.losses import pinball
@@ -61,14 +61,16 @@ def train(
     )
     weights = FlatWeights(network)
     optimizer.build([weights.variable])
-    run_block = _compile(weights, optimizer, table, plan)
+    feed = feed_of(table, plan, network.context)
+    run_block = _compile(weights, optimizer, feed)
     sampler = ChunkSampler(table, plan.origins_per_chunk)
     rng = np.random.default_rng(seed)
     history: list[Record] = []
     per_epoch = -(-plan.steps // _EPOCHS)
+    per_block = feed.steps(per_epoch, plan.members * plan.chunks)
     # A block without steps compiles and no more, so that the speed below is that of training alone.
-    nothing = np.zeros((per_epoch, plan.members, plan.chunks), np.int32)
-    run_block(nothing, nothing, np.full(per_epoch, -1.0, np.float32))
+    nothing = np.zeros((per_block, plan.members, plan.chunks), np.int32)
+    run_block(*feed.block(nothing, nothing), np.full(per_block, -1.0, np.float32), np.float32(0))
     compiled = time.perf_counter() - began
     steps, done = plan.steps, 0
     while done < steps:
@@ -78,7 +80,10 @@ def train(
         padded = np.full(per_epoch, -1.0, np.float32)
         padded[:size] = rates
         series, newest = sampler.draw(rng, (per_epoch, plan.members, plan.chunks))
-        loss = float(run_block(series, newest, padded)) / size
+        total: Any = np.float32(0)
+        for some in (slice(i, i + per_block) for i in range(0, size, per_block)):
+            total = run_block(*feed.block(series[some], newest[some]), padded[some], total)
+        loss = float(total) / size
         done += size
         _check_finite(loss, done)
         seconds = time.perf_counter() - began
@@ -130,31 +135,31 @@ def _check_finite(number: float, step: int) -> None:
         )
 
 
-def _compile(weights: FlatWeights, optimizer: Any, table: SeriesTable, plan: Plan) -> Any:
-    """Return a function that runs a block of steps and returns the sum of their losses."""
+def _compile(weights: FlatWeights, optimizer: Any, feed: Feed) -> Any:
+    """Return a function that runs a block of steps and adds their losses to a sum."""
     network = weights.network
-    gatherer = ChunkGatherer.of(table, plan, network.context)
     quantiles = tf.constant(network.quantiles, tf.float32)
 
-    def loss_of(series: Any, newest: Any) -> Any:
-        chunk = gatherer.gather(series, newest)
+    def loss_of(chunk: Any) -> Any:
         forecast = network.forecast_members(chunk.inputs, **chunk.features, training=True)
         counts = tf.cast(chunk.known & ~chunk.held_out, tf.float32)
         error = pinball(chunk.target, forecast, quantiles) * counts * chunk.weight[..., None, None]
         return tf.reduce_sum(error) / tf.maximum(tf.reduce_sum(counts), 1.0)
 
     @tf.function(jit_compile=True, autograph=False)
-    def run_block(series: Any, newest: Any, rates: Any) -> Any:
+    def run_block(rows: dict[str, Any], series: Any, newest: Any, rates: Any, before: Any) -> Any:
+        gatherer = feed.gatherer(rows)
+
         def body(i: Any, total: Any) -> tuple[Any, Any]:
             optimizer.learning_rate.assign(rates[i])
             values = tf.convert_to_tensor(weights.variable.value)
             with tf.GradientTape() as tape:
                 tape.watch(values)
-                loss = weights.compute(lambda: loss_of(series[i], newest[i]), values)
+                loss = weights.compute(lambda: loss_of(gatherer.gather(series[i], newest[i])), values)
             optimizer.apply([tape.gradient(loss, values)], [weights.variable])
             return i + 1, total + loss
 
         steps = tf.reduce_sum(tf.cast(rates >= 0, tf.int32))
-        return tf.while_loop(lambda i, _: i < steps, body, (0, 0.0))[1]
+        return tf.while_loop(lambda i, _: i < steps, body, (0, before))[1]
 
     return run_block

@@ -3,6 +3,7 @@
 from pipelines.network.build import build_network, load_network, save_network
 from pipelines.network.chunks import ChunkGatherer
 from pipelines.network.export import can_export_onnx, export_network, forecast_last
+from pipelines.network.feeding import Feed, feed_of
 from pipelines.network.flat_weights import FlatWeights
 from pipelines.network.gather import DeviceTable
 from pipelines.network.onepass import forecast_origins
@@ -10,10 +11,12 @@ from pipelines.network.onepass import forecast_origins
 __all__ = [
     "ChunkGatherer",
     "DeviceTable",
+    "Feed",
     "FlatWeights",
     "build_network",
     "can_export_onnx",
     "export_network",
+    "feed_of",
     "forecast_last",
     "forecast_origins",
     "load_network",

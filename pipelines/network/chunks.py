@@ -123,4 +123,4 @@ class ChunkGatherer:
 
     def _of_row(self, values: Any, row: Any) -> Any:
         """What rows have; those outside the panel, which hold no targets, have that of its ends."""
-        return tf.gather(values, tf.clip_by_value(row, 0, len(values) - 1))
+        return tf.gather(values, tf.clip_by_value(row, 0, values.shape[0] - 1))

@@ -59,7 +59,8 @@ class StoredTable(SeriesTable):
         for table in tables:
             shift = pointers[-1][-1]
             for name in _OF_SERIES:
-                of_series[name].append(getattr(table, name) + shift * (name in _ROWS_OF_SERIES))
+                own = getattr(table, name)
+                of_series[name].append(own + shift if name in _ROWS_OF_SERIES else own)
             pointers.append(table.indptr[1:] + shift)
             targets, phases = targets + table.targets_of_eras(), table.phases
             any_gaps |= table.has_gaps
