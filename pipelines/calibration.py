@@ -12,12 +12,13 @@ from scipy.optimize import minimize
 
 from pipelines.conformal import normal_scores
 from pipelines.network import feed_of
-from pipelines.paths import Dependence
+from pipelines.paths import Dependence, interval_widths
 from pipelines.plan import Plan
 from pipelines.windows import ChunkSampler, SeriesTable
 
 Floats = npt.NDArray[np.float32]
 Factors = tuple[float, float]
+Scores = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 # Numbers that the forecasts of all members to calibrate on may hold.
 _BUDGET: Final = 6_000_000
@@ -88,7 +89,7 @@ def calibrate(network: Any, table: SeriesTable, plan: Plan, seed: int) -> Calibr
         samples, scores = _held_out(network, table, plan, seed)
         if len(samples.weight):
             shrink, widen = ensemble_factors(samples, np.asarray(network.quantiles, np.float32))
-        dependence = Dependence.fit(scores, "eras that members were kept from learning")
+        dependence = Dependence.fit(*scores, "eras that members were kept from learning")
     set_factors(network, shrink, widen)
     return Calibration({"shrink": shrink, "widen": widen}, dependence)
 
@@ -144,13 +145,12 @@ def best_factors(
     return shrink, widen
 
 
-def _held_out(
-    network: Any, table: SeriesTable, plan: Plan, seed: int
-) -> tuple[Samples, npt.NDArray[np.float64]]:
+def _held_out(network: Any, table: SeriesTable, plan: Plan, seed: int) -> tuple[Samples, Scores]:
     """Let all members forecast the same chunks, and sort out which of them had learned what.
 
     Returns:
-        Forecasts of single values, and the normal scores of whole horizons, ``(forecasts, horizon)``.
+        Forecasts of single values, and for whole horizons the normal scores and the widths of the forecasts,
+        each ``(forecasts, horizon)``.
     """
     feed = feed_of(table, plan, network.context)
     members = plan.members
@@ -172,7 +172,7 @@ def _held_out(
     draws = sampler.draw(np.random.default_rng(seed), (batches, plan.chunks))
     set_factors(network)
     parts: list[Samples] = []
-    scores = [np.empty((0, plan.horizon))]
+    scores: list[Scores] = []
     for chosen in zip(*draws, strict=True):
         quantiles, held_out, location, target, weight = (
             part.numpy() for part in forecast(*feed.block(*chosen))
@@ -192,13 +192,18 @@ def _held_out(
                 weight[some],
             )
         )
-    return Samples(*(np.concatenate(part) for part in zip(*parts, strict=True))), np.concatenate(scores)
+    return Samples(*(np.concatenate(part) for part in zip(*parts, strict=True))), _joined(scores)
+
+
+def _joined(parts: list[Scores]) -> Scores:
+    scores, widths = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return scores, widths
 
 
 def _scores(
     probabilities: Sequence[float], quantiles: Floats, held_out: npt.NDArray[np.bool_], target: Floats
-) -> npt.NDArray[np.float64]:
-    """Normal scores of horizons in the forecast of the member that has learned least of them.
+) -> Scores:
+    """Normal scores and widths of horizons in the forecast of the member that has learned least of them.
 
     Args:
         probabilities: What quantiles are for.
@@ -207,13 +212,14 @@ def _scores(
         target: ``(chunks, origins, horizon)``, NaN where unknown.
 
     Returns:
-        ``(forecasts, horizon)``, NaN where the truth is not known or was learned.
+        ``(forecasts, horizon)`` each; no score where the truth is not known or was learned.
     """
     stranger = held_out.sum(axis=-1).argmax(axis=0)[None, ..., None]
     kept = np.take_along_axis(held_out, stranger, axis=0)[0]
     own = np.take_along_axis(quantiles, stranger[..., None], axis=0)[0].astype(np.float64)
     truth = np.where(kept, target, np.nan).astype(np.float64)
-    return normal_scores(own, probabilities, truth, np.array(-np.inf)).reshape(-1, target.shape[-1])
+    scores = normal_scores(own, probabilities, truth, np.array(-np.inf))
+    return scores.reshape(-1, target.shape[-1]), interval_widths(own).reshape(-1, target.shape[-1])
 
 
 def set_factors(network: Any, shrink: float = 1.0, widen: float = 1.0) -> None:

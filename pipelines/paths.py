@@ -34,11 +34,15 @@ class Dependence:
     source: str
 
     @classmethod
-    def fit(cls, scores: Floats, source: str) -> Dependence | None:
+    def fit(cls, scores: Floats, widths: Floats, source: str) -> Dependence | None:
         """Estimate the correlation of normal scores, shrunk to what so many horizons can tell.
+
+        A pair of steps counts by how wide the forecast is at both: what matters to sums is how the errors of
+        busy hours go together, whichever steps ahead these are, and not those of quiet nights.
 
         Args:
             scores: ``(forecasts, horizon)`` normal scores of what happened, NaN where that is not known.
+            widths: ``(forecasts, horizon)`` widths of an interval of each forecast, in any unit.
             source: What they are errors on.
 
         Returns:
@@ -49,17 +53,18 @@ class Dependence:
         """
         from sklearn.covariance import ledoit_wolf_shrinkage
 
-        scores = scores[np.isfinite(scores).any(axis=1)]
-        scores = scores[:: -(-len(scores) // _ENOUGH) or 1]
-        if len(scores) < 2:
+        some = np.flatnonzero(np.isfinite(scores).any(axis=1))
+        some = some[:: -(-len(some) // _ENOUGH) or 1]
+        if len(some) < 2:
             return None
-        known = np.isfinite(scores)
-        filled = np.clip(np.where(known, scores, 0.0), -_LARGEST, _LARGEST)
+        scores, widths = scores[some], widths[some] / widths[some].max(axis=1, keepdims=True)
+        widths = widths / widths.mean(axis=1, keepdims=True)
+        weight = np.where(np.isfinite(scores), widths, 0.0)
+        filled = weight * np.clip(np.where(np.isfinite(scores), scores, 0.0), -_LARGEST, _LARGEST)
         # Not centered: a forecast that is too low at all steps is wrong at all of them together.
-        spread = np.sqrt((filled**2).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
-        filled /= np.where(spread > 0, spread, 1.0)
-        both = known.T.astype(float) @ known
-        correlation = (filled.T @ filled) / np.maximum(both, 1.0)
+        spread = np.sqrt(_ratio((filled**2).sum(axis=0), (weight**2).sum(axis=0)))
+        filled = _ratio(filled, spread)
+        correlation = _ratio(filled.T @ filled, weight.T @ weight)
         share = ledoit_wolf_shrinkage(filled, assume_centered=True)
         return cls(_positive_definite((1 - share) * correlation), source)
 
@@ -126,6 +131,29 @@ class Dependence:
         for i, name in enumerate(names):
             paths[i] = at_scores(quantiles[i], probabilities, self.scores(name, n_paths, seed))
         return paths
+
+
+def interval_widths(quantiles: Floats) -> Floats:
+    """Widths of the intervals that the third quantile from either end bounds.
+
+    Args:
+        quantiles: ``(..., probabilities)``.
+
+    Returns:
+        ``(...)``; a tiny number where there is no width, far below the largest float.
+
+    Example:
+        >>> interval_widths(np.array([[0.0, 1.0, 2.0, 3.0, 5.0, 6.0, 7.0]])).tolist()
+        [3.0]
+    """
+    with np.errstate(over="ignore"):
+        return np.clip(quantiles[..., -3] - quantiles[..., 2], 1e-300, 1e300)
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """Divide, with 0 where there is nothing to divide by."""
+    found: Floats = np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), 0.0)
+    return found
 
 
 def _positive_definite(correlation: Floats) -> Floats:

@@ -26,7 +26,7 @@ from pipelines.errors import ConfigError, PanelError
 from pipelines.fitted import Fitted
 from pipelines.learned import learned_until
 from pipelines.panel import Panel
-from pipelines.paths import Dependence
+from pipelines.paths import Dependence, interval_widths
 from pipelines.transforms import TransformedTable
 from pipelines.windows import SeriesTable
 from pipelines.wording import counted
@@ -105,7 +105,8 @@ def recalibrated(
         floor,
     )
     errors = conformal.calibrated(known).reshape(-1, horizon)
-    dependence = Dependence.fit(errors, "windows of the calibration")
+    widths = interval_widths(quantiles[:, chosen]).reshape(-1, horizon)
+    dependence = Dependence.fit(errors, widths, "windows of the calibration")
     if dependence is not None:
         dependence = dependence.mixed(fitted.dependence, trust(independent))
     return replace(fitted, conformal=conformal, coverage=coverage, dependence_since=dependence)

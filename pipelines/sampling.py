@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pipelines.fitted import Fitted
 from pipelines.panel import Panel
-from pipelines.paths import Dependence
+from pipelines.paths import Dependence, interval_widths
 from pipelines.windows import SeriesTable
 
 if TYPE_CHECKING:
@@ -73,8 +73,11 @@ def seen_dependence(fitted: Fitted) -> Dependence:
         some = long[:: -(-len(long) * count * horizon * len(plain.probabilities) // _BUDGET)]
         table, newest = plain.table(panel), panel.indptr[some + 1] - 1 - horizon
         quantiles = plain.of_network(table, some, newest, count, step)
-        scores = plain.scores(quantiles, table, some, newest, step).reshape(-1, horizon)
-        if (found := Dependence.fit(scores, "rows that were learned")) is not None:
+        scores, widths = (
+            part.reshape(-1, horizon)
+            for part in (plain.scores(quantiles, table, some, newest, step), interval_widths(quantiles))
+        )
+        if (found := Dependence.fit(scores, widths, "rows that were learned")) is not None:
             return found
     together = np.full((horizon, horizon), _TOGETHER) + (1 - _TOGETHER) * np.eye(horizon)
     return Dependence(together, "nothing: all steps err together")

@@ -26,8 +26,24 @@ def autoregressive(n, horizon, phi, seed=0):
 def test_a_known_correlation_is_found(phi, missing):
     scores, truth = autoregressive(4000, 8, phi)
     scores[np.random.default_rng(1).random(scores.shape) < missing] = np.nan
-    found = Dependence.fit(scores * np.linspace(0.5, 2, 8), "test")
+    found = Dependence.fit(scores * np.linspace(0.5, 2, 8), np.ones_like(scores), "test")
     np.testing.assert_allclose(found.correlation, truth, atol=0.08)
+
+
+def test_steps_go_together_as_they_do_where_forecasts_are_wide():
+    """By day errors are one, by night they are noise; windows begin at all hours."""
+    rng, n = np.random.default_rng(5), 6000
+    day = (rng.integers(0, 24, size=(n, 1)) + np.arange(24)) % 24 < 12
+    scores = np.where(day, rng.normal(size=(n, 1)), rng.normal(size=(n, 24)))
+    widths = np.where(day, 10.0, 0.1)
+    truth = np.std((widths * scores).sum(axis=1))
+    drawn = {}
+    for name, each in {"by width": widths, "alike": np.ones_like(widths)}.items():
+        found = Dependence.fit(scores, each, "test").correlation
+        paths = rng.normal(size=(n, 24)) @ np.linalg.cholesky(found).T
+        drawn[name] = np.std((widths * paths).sum(axis=1)) / truth
+    assert 0.8 < drawn["by width"] < 1.05
+    assert drawn["alike"] < drawn["by width"] - 0.05
 
 
 @given(st.integers(0, 99), st.integers(2, 12), st.integers(2, 30), st.floats(0, 0.9))
@@ -37,7 +53,7 @@ def test_correlations_are_ones_of_something(seed, n, horizon, missing):
     rng = np.random.default_rng(seed)
     scores = rng.normal(size=(n, 1)) + 0.01 * rng.normal(size=(n, horizon))
     scores[rng.random(scores.shape) < missing] = np.nan
-    found = Dependence.fit(scores, "test")
+    found = Dependence.fit(scores, rng.exponential(size=scores.shape), "test")
     if found is None:
         assert (np.isfinite(scores).any(axis=1)).sum() < 2
         return
