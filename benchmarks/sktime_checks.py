@@ -1,7 +1,7 @@
 """All checks of sktime's `check_estimator`, on networks that are trained and on networks that are not.
 
 The tests run those that do not multiply with one another; here all run, on every set of
-`TCNForecaster.get_test_params`. They fit about 1,500 networks that live for a moment: computed without
+`TCNForecaster.get_test_params`. They fit hundreds of networks that live for a moment: computed without
 compiling, which would take hours and says nothing of sktime. It needs the extra sktime, and pytest.
 """
 
