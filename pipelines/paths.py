@@ -79,6 +79,16 @@ class Dependence:
             return self
         return Dependence(share * self.correlation + (1 - share) * other.correlation, self.source)
 
+    def pulled(self, share: float) -> Dependence:
+        """Return a dependence in which all steps go together more, or less.
+
+        Args:
+            share: Weight of steps that all err together, from 0 to below 1; below 0, of steps that err apart.
+        """
+        size = len(self.correlation)
+        other = np.ones((size, size)) if share > 0 else np.eye(size)
+        return Dependence((1 - abs(share)) * self.correlation + abs(share) * other, self.source)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON holds."""
         return {"source": self.source, "correlation": self.correlation.tolist()}

@@ -27,6 +27,7 @@ from pipelines.fitted import Fitted
 from pipelines.learned import learned_until
 from pipelines.panel import Panel
 from pipelines.paths import Dependence, interval_widths
+from pipelines.totals import matched
 from pipelines.transforms import TransformedTable
 from pipelines.windows import SeriesTable
 from pipelines.wording import counted
@@ -37,8 +38,9 @@ Ints = npt.NDArray[np.int64]
 # What is kept back from a first training: at most this share of a typical series, and so many horizons.
 _SHARE: Final = 5
 _MOST_WINDOWS: Final = 28
-# Steps ahead of all windows together that are forecast where the number of windows is left open.
-_BUDGET: Final = 2**22
+# Steps ahead of all windows together that are forecast where the number of windows is left open: recent
+# scores of each must be sorted if forecasts follow them.
+_BUDGETS: Final = {"split": 2**22, "adaptive": 2**18}
 
 
 def recalibrated(
@@ -72,7 +74,7 @@ def recalibrated(
             f"Calibration needs horizon={horizon} rows after those of the fit. Received: {rows.max()} at "
             "most; pass newer rows, fit on fewer, or fit with conformal=..., which keeps some back."
         )
-    step = _step(rows, horizon) if step is None else int(step)
+    step = _step(rows, horizon, _BUDGETS[method]) if step is None else int(step)
     asked = 1 + (int(rows.max()) - horizon) // step if n_windows is None else int(n_windows)
     series, newest, windows = origin_runs(panel, horizon, asked, step)
     if fitted.covariates is not None:
@@ -97,9 +99,10 @@ def recalibrated(
     floor = plain.floor(table, series, newest, windows, step)[..., None]
     if isinstance(table, TransformedTable):
         floor = np.full_like(floor, -np.inf)
+    truth = truths(table, series, newest, horizon, windows, step)
     coverage = coverage_frame(
         fitted.settings.levels,
-        truths(table, series, newest, horizon, windows, step),
+        truth,
         (quantiles[:, chosen], probabilities),
         (after, PROBABILITIES),
         floor,
@@ -109,6 +112,13 @@ def recalibrated(
     dependence = Dependence.fit(errors, widths, "windows of the calibration")
     if dependence is not None:
         dependence = dependence.mixed(fitted.dependence, trust(independent))
+        dependence = matched(
+            dependence,
+            np.maximum(after, floor[..., None]).reshape(-1, horizon, len(PROBABILITIES)),
+            PROBABILITIES,
+            truth.reshape(-1, horizon),
+            trust(independent),
+        )
     return replace(fitted, conformal=conformal, coverage=coverage, dependence_since=dependence)
 
 
@@ -150,9 +160,9 @@ def with_calibration(fitted: Fitted, source: Fitted) -> Fitted:
     )
 
 
-def _step(rows: Ints, horizon: int) -> int:
+def _step(rows: Ints, horizon: int, budget: int) -> int:
     """Rows between windows that keep their forecasts within memory: half a horizon is a multiple of them."""
-    least = -(-int(np.maximum(rows - horizon + 1, 0).sum()) * horizon // _BUDGET)
+    least = -(-int(np.maximum(rows - horizon + 1, 0).sum()) * horizon // budget)
     half = max(horizon // 2, 1)
     parts = [part for part in range(1, half + 1) if half % part == 0 and part >= least]
     return parts[0] if parts else -(-least // half) * half

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtri
 
 from pipelines.paths import Dependence
+from pipelines.totals import matched
 
 KNOWN = (0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95)
 
@@ -104,3 +105,18 @@ def test_what_few_windows_tell_is_mixed_with_what_was_known():
     np.testing.assert_array_equal(again.correlation, mixed.correlation)
     with pytest.raises(ValueError, match="dependence"):
         Dependence.from_dict({"correlation": [[1.0, 0.0]], "source": "test"})
+
+
+@pytest.mark.parametrize(("told", "phi"), [(0.0, 0.6), (0.9, 0.0)])
+def test_totals_are_matched(told, phi):
+    """What correlation says is wrong; the totals of the windows show it."""
+    truth, _ = autoregressive(400, 6, phi, seed=3)
+    quantiles = np.broadcast_to(ndtri(KNOWN), (400, 6, len(KNOWN)))
+    wrong = Dependence(autoregressive(2, 6, told)[1], "test")
+    assert (
+        matched(wrong, quantiles, KNOWN, truth, trust=0.0).correlation.tolist() == wrong.correlation.tolist()
+    )
+    right = matched(wrong, quantiles, KNOWN, truth, trust=1.0)
+    target = np.var(truth.sum(axis=1))
+    assert abs(right.correlation.sum() - target) < abs(wrong.correlation.sum() - target) / 2
+    assert matched(wrong, quantiles, KNOWN, np.full_like(truth, np.nan), trust=1.0) is wrong
