@@ -1,6 +1,6 @@
 """Long stretches of one value: found, told of, and not learned from."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -144,17 +144,6 @@ def test_without_silence_nothing_is_marked():
     panel = Panel.from_frame(frame_of({"a": weekly(90, 1), "b": weekly(60, 2)}))
     table = SeriesTable.from_panel(panel, 7)
     assert table.silent is None
-    assert {field.name for field in fields(table)} >= {"silent"}
     plan = make_plan(Settings.of(SMALL), panel, table)
     assert ChunkGatherer.of(table, plan, 10).silent is None
-
-
-def test_forecasts_do_not_depend_on_silence_to_come():
-    frame = silent_frame()
-    forecaster = Forecaster(**{**SMALL, "max_steps": 0}).fit(frame)
-    before = frame[frame["ds"] < "2024-03-26"]  # five silent days, which may be an ordinary pause
-    alone = forecaster.predict(before[before["unique_id"] == "dead"])
-    cut = forecaster.backtest(frame[frame["unique_id"] == "dead"], n_windows=29)
-    together = cut[cut["cutoff"] == pd.Timestamp("2024-03-25")]
-    if len(together):
-        np.testing.assert_allclose(alone["TCN"], together["TCN"], rtol=1e-5)
+    assert (plan.fill_gaps, plan.head) == (False, "quantile")

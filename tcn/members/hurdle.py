@@ -49,7 +49,7 @@ class MemberHurdleHead(MemberHead):
         scale: where a quantile is zero, that is minus the level.
 
     Raises:
-        ValueError: If the quantiles are not as described.
+        ValueError: If the quantiles are not as described, or there is no view.
 
     Reference:
         Cragg (1971), Some Statistical Models for Limited Dependent Variables; Croston (1972), Forecasting and
@@ -68,6 +68,8 @@ class MemberHurdleHead(MemberHead):
 
     def make_quantiles(self, out: Any, baseline: Any, view: OriginView | None, level: Any) -> Any:
         """Quantiles of the two parts together."""
+        if view is None:
+            raise ValueError("A hurdle must be given the 'view' of the window. Received: view=None")
         zero, size, shape = (out[..., i] for i in range(3))
         odds, usual = self._window(view, level)
         zero = ops.sigmoid(odds + ops.clip(zero, -FARTHEST, FARTHEST))[..., None]
