@@ -1,6 +1,7 @@
 """Backtests that train anew, gaps and certificates: against plain loops, with a forecaster of one line."""
 
 import hashlib
+import logging
 import warnings
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -174,6 +175,20 @@ def test_a_scale_does_not_depend_on_what_is_published_later():
     one, two = (CovariateState.fit(asked, panel, HORIZON, 7) for panel in panels)
     assert one == two
     assert not one.scales[0].has_missing
+
+
+def test_what_is_logged_of_many_compilations_is_left_out(caplog):
+    logger, asked = logging.getLogger("tensorflow"), asked_for()
+
+    def fit(rows, report):
+        logger.warning("5 calls triggered tf.function retracing")
+        logger.warning("something else")
+        return Simple(rows, asked)
+
+    panel = Panel.from_frame(frame_of({"a": weekly(30)}))
+    backtest_refitted(fit, asked, panel, Windows.of(HORIZON, 1, 1, refit=True), Asked())
+    logger.warning("retracing")
+    assert [record.getMessage() for record in caplog.records] == ["something else", "retracing"]
 
 
 def test_errors_of_a_training_name_its_cutoff():

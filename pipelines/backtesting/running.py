@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -126,6 +128,21 @@ def backtest_refitted(
     return backtest.frame(tuple(trained) if certificate else trained, certificate)
 
 
+@contextmanager
+def _compilations_unremarked() -> Iterator[None]:
+    """Every training compiles functions of its own, which TensorFlow takes for a mistake and logs."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
+
+
 @dataclass(frozen=True)
 class _Backtest:
     settings: Settings
@@ -145,7 +162,8 @@ class _Backtest:
                     callback({**record, **place})
 
             try:
-                fitted = fit(self._learnable(self.panel, stamp), report)
+                with _compilations_unremarked():
+                    fitted = fit(self._learnable(self.panel, stamp), report)
             except ForecastingError as error:
                 cutoff = self.panel.frame_time(np.array([stamp]))[0]
                 raise type(error)(f"At cutoff {cutoff} of the backtest: {error}") from error
@@ -177,16 +195,12 @@ class _Backtest:
 
     def _forecast(self, trained: Trained, panel: Panel, columns: dict[str, Floats]) -> None:
         """Fill in the forecasts of a training's origins, in one pass."""
-        fitted, step = trained.fitted, self.windows.step
+        fitted = trained.fitted
         some, newest, count = self.origins.run(trained.origins)
-        values = fitted.forecast(
-            fitted.table(panel),
-            self.origins.series[some],
-            self.origins.rows[some, newest],
-            fitted.columns(*self.asked),
-            count,
-            step,
-        )
+        series, rows = self.origins.series[some], self.origins.rows[some, newest]
+        wanted = fitted.columns(*self.asked)
+        with _compilations_unremarked():
+            values = fitted.forecast(fitted.table(panel), series, rows, wanted, count, self.windows.step)
         window = newest[:, None] + np.arange(1 - count, 1)
         run, place = np.nonzero((window >= 0) & trained.origins[some[:, None], np.maximum(window, 0)])
         for name, found in values.items():
