@@ -12,6 +12,7 @@ from .forecaster import Forecaster
 from .metrics import Scores, evaluate
 from .panel import Panel
 from .ranking import leaderboard
+from .store import PanelStore
 
 __version__: str
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "NotFittedError",
     "Panel",
     "PanelError",
+    "PanelStore",
     "Scores",
     "datasets",
     "evaluate",

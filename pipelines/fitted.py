@@ -20,6 +20,7 @@ from pipelines.conformal import (
     origins_of_pass,
     truths,
 )
+from pipelines.errors import PanelError
 from pipelines.frames import PANDAS, FrameKind
 from pipelines.learned import learned_until
 from pipelines.panel import CovariateColumn, Panel
@@ -64,6 +65,7 @@ class Fitted:
         coverage: How often intervals held before and after; None without calibration.
         dependence: How errors of the steps of a forecast went together in the fit; None if nothing told.
         dependence_since: The same with what the calibration told; None without one.
+        is_sample: Whether the panel holds a few series only, as the data of the fit are too large to keep.
     """
 
     settings: Settings
@@ -81,6 +83,7 @@ class Fitted:
     coverage: pd.DataFrame | None = None
     dependence: Dependence | None = None
     dependence_since: Dependence | None = None
+    is_sample: bool = False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Fitted:
         """Return itself: nothing of it changes."""
@@ -129,6 +132,11 @@ class Fitted:
         Raises:
             PanelError: If the frame cannot be used.
         """
+        if df is None and self.is_sample:
+            raise PanelError(
+                "A forecaster that learned from a store keeps no history, and must be given one. Received: "
+                "none; pass data, or forecast the store with predict_parts."
+            )
         panel = read_panel(self.panel if df is None else df, self.settings, self.plan.freq, static)
         check_size(panel)
         asked = self.settings.covariates

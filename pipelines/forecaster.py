@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +19,16 @@ from pipelines.fine_tuning import INITIAL, prepare_tuning
 from pipelines.fitted import Fitted
 from pipelines.frames import FrameKind
 from pipelines.insample import fitted_frame
+from pipelines.keeping import kept_of
 from pipelines.panel import Panel
 from pipelines.plan import Plan
-from pipelines.preparing import prepare
-from pipelines.reading import read_panel
+from pipelines.preparing_parts import prepare_rows
+from pipelines.reading import read_panel, read_rows
 from pipelines.recalibration import calibrated_apart, recalibrated, with_calibration
 from pipelines.runtime import OnnxNetwork
 from pipelines.sampling import sample_frame
 from pipelines.saving import read_fitted, write_fitted
+from pipelines.store import PanelStore
 from pipelines.windows import CovariateState
 
 if TYPE_CHECKING:
@@ -248,7 +250,7 @@ class Forecaster:
             PanelError: If the frame cannot be used.
         """
         settings = self._settings()
-        return prepare(settings, read_panel(df, settings, settings.freq, static)).plan
+        return prepare_rows(settings, read_rows(df, settings, settings.freq, static)).plan
 
     def fit(
         self,
@@ -262,7 +264,8 @@ class Forecaster:
         Args:
             df: Long frame, a row per series and stamp: pandas, polars or pyarrow. It is not changed.
                 Past and future covariates are columns of it. Each series is forecast after its last row, even
-                if that row has covariates only.
+                if that row has covariates only. A ``PanelStore`` is learned from in bounded memory, without
+                covariates; its rows are not kept to forecast from.
             static: Frame of the static covariates, a row per series, the id column among its columns. Those
                 that are not there must be columns of ``df``, constant in each series.
             callbacks: Each is called with the record of every epoch: step, loss, learning_rate, seconds.
@@ -276,7 +279,7 @@ class Forecaster:
             NotFittedError: If there are no weights to go on from.
             PanelError: If the frame cannot be used.
             ConfigError: If the forecaster was loaded with ``runtime="onnx"``, or the weights to go on from
-                are those of other settings.
+                are those of other settings, or a store cannot be learned from with such settings.
             ForecastingError: If training fails. What an earlier fit learned stays, then and when it is
                 interrupted.
         """
@@ -285,16 +288,16 @@ class Forecaster:
             raise ConfigError(f"initial must be 'bundle' or None. Received: {initial!r}.")
         source = None if initial is None else self._learned()
         settings = self._settings()
-        panel = read_panel(df, settings, settings.freq, static)
+        rows = read_rows(df, settings, settings.freq, static)
         apart = None
-        if settings.conformal is not None:
+        if settings.conformal is not None and isinstance(rows, Panel):
             apart = calibrated_apart(
-                lambda rows: self._train(settings, rows, callbacks, source),
-                panel,
+                lambda panel: self._train(settings, panel, callbacks, source),
+                rows,
                 settings.horizon,
                 settings.conformal,
             )
-        fitted = self._train(settings, panel, callbacks, source)
+        fitted = self._train(settings, rows, callbacks, source)
         if apart is not None:
             fitted = with_calibration(fitted, apart)
         # At once, so that an interruption leaves all of the former state or all of the new one.
@@ -384,12 +387,17 @@ class Forecaster:
     @staticmethod
     def _train(
         settings: Settings,
-        panel: Panel,
+        rows: Panel | PanelStore,
         callbacks: Iterable[Callable[[dict[str, float]], None]],
         source: Fitted | None = None,
     ) -> Fitted:
-        """Learn from all rows of a panel, from the beginning or from what was learned before."""
-        start = prepare(settings, panel) if source is None else prepare_tuning(settings, panel, source)
+        """Learn from all rows of a panel or a store, from the beginning or from what was learned before."""
+        if source is None:
+            start = prepare_rows(settings, rows)
+        elif isinstance(rows, Panel):
+            start = prepare_tuning(settings, rows, source)
+        else:
+            raise ConfigError("A fit from a store begins anew. Received: initial='bundle'; leave it out.")
 
         from pipelines.calibration import Calibration, calibrate, set_factors
         from pipelines.network import build_network
@@ -408,15 +416,15 @@ class Forecaster:
             set_factors(network, **source.calibration)
         return Fitted(
             settings=settings,
-            panel=panel,
             plan=start.plan,
             network=network,
             history=history,
             calibration=calibration.factors,
             dependence=calibration.dependence,
-            nonnegative=settings.target != "real" and not (panel.values < 0).any(),
+            nonnegative=settings.target != "real" and start.table.nonnegative,
             covariates=start.covariates,
             transform=start.transform,
+            **kept_of(rows),
         )
 
     def update(self, df: Any, static: Any = None) -> Forecaster:
@@ -436,7 +444,7 @@ class Forecaster:
         fitted = self._learned()
         panel, asked = fitted.read(df, static), fitted.settings
         frames = FrameKind.of(df, asked.id_col, asked.time_col)
-        self._fitted = replace(fitted, panel=panel, frames=frames, learned=fitted.ends)
+        self._fitted = replace(fitted, panel=panel, frames=frames, learned=fitted.ends, is_sample=False)
         return self
 
     def predict(
@@ -477,6 +485,31 @@ class Forecaster:
         for name, values in columns.items():
             frame[name] = values.ravel()
         return fitted.like(df, frame)
+
+    def predict_parts(
+        self,
+        store: PanelStore,
+        levels: Sequence[float] | None = None,
+        quantiles: Sequence[float] | None = None,
+    ) -> Iterator[pd.DataFrame]:
+        """Forecast the steps after each series' last row, of a panel larger than memory.
+
+        Args:
+            store: The histories.
+            levels: Interval levels in percent; None for those of the constructor.
+            quantiles: As for ``predict``.
+
+        Yields:
+            What ``predict`` gives for each part of the store, sorted by series all together.
+
+        Raises:
+            NotFittedError: Before ``fit``.
+            PanelError: If a part is damaged, or of another frequency than the fit.
+            ConfigError: If a level or probability is not allowed.
+        """
+        self._learned().columns(levels, quantiles)
+        for panel in store.parts():
+            yield self.predict(panel, levels=levels, quantiles=quantiles)
 
     def sample_paths(
         self,

@@ -255,7 +255,7 @@ def season_of(settings: Settings, panel: Panel | PanelStore) -> int:
     return seasons_of(settings, panel)[0]
 
 
-def scaling_of(settings: Settings, panel: Panel) -> Scaling:
+def scaling_of(settings: Settings, panel: Panel | PanelStore) -> Scaling:
     """How members see a window: as asked for, else in its own units.
 
     Half of them see levels where something is known of the level to come, and the fit has one series: among

@@ -9,6 +9,7 @@ from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, PanelError
 from pipelines.frequency import Freq
 from pipelines.panel import Panel, check_target, show
+from pipelines.store import PanelStore
 
 
 def read_panel(df: Any, settings: Settings, freq: Any, static: Any = None) -> Panel:
@@ -29,11 +30,50 @@ def read_panel(df: Any, settings: Settings, freq: Any, static: Any = None) -> Pa
         ConfigError: If there is a static frame, but no static covariate.
     """
     panel = _panel(df, settings, freq, static)
-    if settings.target == "count" or settings.head != "hurdle":
-        check_target(panel, settings.target, f"target={settings.target!r}")
-    else:
-        check_target(panel, "nonnegative", "head='hurdle'")
+    check_target(panel, *_declared(settings))
     return panel
+
+
+def read_rows(df: Any, settings: Settings, freq: Any, static: Any = None) -> Panel | PanelStore:
+    """Read what to learn from: a frame or panel, see ``read_panel``; a store as it is.
+
+    Args:
+        df: Any long frame, a panel, or a store.
+        settings: As for ``read_panel``.
+        freq: As for ``read_panel``.
+        static: As for ``read_panel``.
+
+    Returns:
+        The rows, in memory or on disk.
+
+    Raises:
+        PanelError: As for ``read_panel``.
+        ConfigError: As for ``read_panel``, and if a setting needs all rows of a store in memory.
+    """
+    if not isinstance(df, PanelStore):
+        return read_panel(df, settings, freq, static)
+    if static is not None:
+        raise not_asked_for("static")
+    needs = {"covariates": None, "multivariate": False, "conformal": None}
+    if asked := [name for name, none in needs.items() if getattr(settings, name) != none]:
+        raise ConfigError(
+            f"A fit from a store must do without {', '.join(needs)}. Received: "
+            f"{', '.join(f'{name}={getattr(settings, name)!r}' for name in asked)}; leave that out, or fit "
+            "to a panel in memory. Intervals can be calibrated after the fit: calibrate(store.part(0))."
+        )
+    _check_freq(df, freq, "store")
+    declared = _declared(settings)
+    if declared[0] in ("nonnegative", "count"):
+        for panel in df.parts():
+            check_target(panel, *declared)
+    return df
+
+
+def _declared(settings: Settings) -> tuple[str, str]:
+    """Kind of values that was declared, and the setting that did."""
+    if settings.target == "count" or settings.head != "hurdle":
+        return settings.target, f"target={settings.target!r}"
+    return "nonnegative", "head='hurdle'"
 
 
 def _panel(df: Any, settings: Settings, freq: Any, static: Any) -> Panel:
@@ -41,6 +81,11 @@ def _panel(df: Any, settings: Settings, freq: Any, static: Any) -> Panel:
     asked = settings.covariates
     if static is not None and (asked is None or not asked.static):
         raise not_asked_for("static")
+    if isinstance(df, PanelStore):
+        raise ConfigError(
+            "Rows must be in memory for this. Received: a store; take it part by part: predict_parts(store), "
+            "or for each panel of store.parts()."
+        )
     if not isinstance(df, Panel):
         import pyarrow as pa
 
@@ -49,12 +94,16 @@ def _panel(df: Any, settings: Settings, freq: Any, static: Any) -> Panel:
         # Arrow holds on to what reading and filtering a frame needed: for a large one, more than the frame.
         pa.default_memory_pool().release_unused()
         return panel
-    if freq is not None and df.freq != Freq.parse(freq):
-        raise PanelError(
-            f"The panel must have the forecaster's freq={Freq.parse(freq).text!r}. "
-            f"Received: freq={df.freq.text!r}; make the panel, or the forecaster, with the other one."
-        )
+    _check_freq(df, freq, "panel")
     return df if static is None or asked is None else df.with_static(static, asked)
+
+
+def _check_freq(rows: Panel | PanelStore, freq: Any, name: str) -> None:
+    if freq is not None and rows.freq != Freq.parse(freq):
+        raise PanelError(
+            f"The {name} must have the forecaster's freq={Freq.parse(freq).text!r}. "
+            f"Received: freq={rows.freq.text!r}; make the {name}, or the forecaster, with the other one."
+        )
 
 
 def with_known_static(panel: Panel, known: Panel, asked: Covariates) -> Panel:

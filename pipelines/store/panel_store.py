@@ -192,6 +192,11 @@ class PanelStore:
         """``(series,)`` rows of each series."""
         return np.diff(self.indptr)
 
+    @property
+    def last_stamps(self) -> npt.NDArray[Any]:
+        """``(series,)`` stamp of each last row."""
+        return self.freq.advance(self.starts, self.lengths - 1)
+
     def part(self, i: int) -> Panel:
         """Read a part.
 

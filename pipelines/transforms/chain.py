@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import numpy as np
+
 from pipelines.panel import Panel
+from pipelines.store import PanelStore
 from pipelines.transforms.difference import Difference
 from pipelines.transforms.power import BoxCox, Log
 from pipelines.transforms.scaled import Asinh, Standardized
@@ -61,6 +64,36 @@ class TargetTransform:
         if name == "difference":
             steps.append((name, Difference(season_length)))
         return cls(tuple(steps)) if steps else None
+
+    @classmethod
+    def fit_parts(
+        cls, name: str | None, store: PanelStore, season_length: int, one_scale: bool
+    ) -> TargetTransform | None:
+        """Learn from the rows of a fit that lie on disk; the same as ``fit`` learns from them in memory.
+
+        Args:
+            name: As for ``fit``.
+            store: The rows.
+            season_length: Steps in a season.
+            one_scale: As for ``fit``.
+
+        Returns:
+            What was learned; None if nothing is asked for.
+
+        Raises:
+            PanelError: If the transform has no meaning for a value.
+        """
+        if name is None and not one_scale:
+            return None
+        # No step but Box and Cox's learns from several series at once.
+        some = BoxCox.chosen(store.n_series) if name == "box-cox" else np.zeros(1, np.int64)
+        learned = cls.fit(name, store.select(some), season_length, one_scale)
+        steps = [*(() if learned is None else learned.steps)]
+        for i, (kind, _) in enumerate(steps):
+            if kind == "standardized":
+                parts = [Standardized.fit(_through(steps[:i], panel)[0]) for panel in store.parts()]
+                steps[i] = kind, Standardized.joined(parts)
+        return cls(tuple(steps))
 
     @classmethod
     def from_list(cls, values: Sequence[Mapping[str, Any]]) -> TargetTransform:

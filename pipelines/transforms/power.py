@@ -66,7 +66,7 @@ class BoxCox:
 
         check_positive(panel, "box-cox")
         found = []
-        for i in np.unique(np.linspace(0, panel.n_series - 1, _SERIES).astype(int)).tolist():
+        for i in cls.chosen(panel.n_series).tolist():
             values = panel.series(i)[np.isfinite(panel.series(i))]
             if len(values) < _VALUES or np.ptp(values) == 0:
                 continue
@@ -75,6 +75,11 @@ class BoxCox:
             best = minimize_scalar(lambda x, of=values: -boxcox_llf(x, of), bounds=(0, 1), method="bounded")
             found.append(float(best.x))
         return cls(round(float(np.median(found)), 3) if found else 1.0)
+
+    @staticmethod
+    def chosen(n_series: int) -> Ints:
+        """Positions of the series that the exponent is learned from."""
+        return np.unique(np.linspace(0, n_series - 1, _SERIES).astype(np.int64))
 
     @property
     def note(self) -> str:

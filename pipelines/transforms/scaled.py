@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -45,7 +46,20 @@ class Standardized:
             if len(values):
                 found[str(name)] = center_and_spread(values)
         center, spread = (tuple(pair[k] for pair in found.values()) for k in (0, 1))
-        return cls(tuple(found), center, spread, _median(center, 0.0), _median(spread, 1.0))
+        return cls._of_series(tuple(found), center, spread)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Standardized]) -> Standardized:
+        """Take together what was learned from parts of a panel, in the order of their series."""
+        names = tuple(chain.from_iterable(part.names for part in parts))
+        center = tuple(chain.from_iterable(part.center for part in parts))
+        return cls._of_series(names, center, tuple(chain.from_iterable(part.spread for part in parts)))
+
+    @classmethod
+    def _of_series(
+        cls, names: tuple[str, ...], center: tuple[float, ...], spread: tuple[float, ...]
+    ) -> Standardized:
+        return cls(names, center, spread, _median(center, 0.0), _median(spread, 1.0))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Standardized:

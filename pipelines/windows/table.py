@@ -113,6 +113,11 @@ class SeriesTable:
         return np.maximum(np.diff(self.indptr) - 1 - self.first_origin, 0)
 
     @property
+    def nonnegative(self) -> bool:
+        """Whether no value is below 0."""
+        return bool((self.negative == self.indptr[1:]).all())
+
+    @property
     def has_gaps(self) -> bool:
         """Whether a value is missing after the first one of its series."""
         return int(self.observed.sum()) < int((self.indptr[1:] - self.seen).sum())
