@@ -3,7 +3,8 @@
 from pipelines.backtesting.certificate import Certificate, forecast_digest
 from pipelines.backtesting.learned import learned_targets, trained_rows
 from pipelines.backtesting.origins import Origins
-from pipelines.backtesting.running import Asked, backtest_fitted, backtest_refitted
+from pipelines.backtesting.passes import Asked
+from pipelines.backtesting.running import backtest_fitted, backtest_refitted
 from pipelines.backtesting.windows import Windows
 
 __all__ = [
