@@ -4,9 +4,10 @@ For each data set, a network learns from the first 60 % of the rows of every ser
 20 %, and tested on the last 20 %, with the weights as they are. Sums over the whole horizon are those of 500
 sample paths. The bars: intervals of 80 % hold in 76 to 84 %, those of 95 % in 92 to 97 %.
 
-The data are not shipped. `--data` is a folder of Parquet files with `unique_id`, `ds`, `y`, named by the sets.
-Those have at least a hundred windows without overlap: etth1 (github.com/zhouhaoyi/ETDataset), pedestrian (R
-package tsibble), beijing_pm25 (UCI repository), epf_pjm (Zenodo, epftoolbox), m5_store_dept (Kaggle, M5, summed).
+The data are not shipped. `--data` is a folder of Parquet files with `unique_id`, `ds`, `y`, named by the
+sets. Those have at least a hundred windows without overlap: etth1 (github.com/zhouhaoyi/ETDataset),
+pedestrian (R package tsibble), beijing_pm25 (UCI repository), epf_pjm (Zenodo, epftoolbox), m5_store_dept
+(Kaggle, M5, sales summed by store and department).
 """
 
 from __future__ import annotations
