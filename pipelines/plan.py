@@ -224,7 +224,7 @@ def plan_of(settings: Settings, panel: Panel | PanelStore, table: SeriesTable, f
         difference=season if settings.transform == "difference" else 0,
         global_scale=_global_scale(scaling_of(settings, panel), members),
         head=settings.head,
-        fill_gaps=table.has_gaps,
+        fill_gaps=season > 1 and table.has_gaps,  # a value that goes on and on is no sign of stillness
     )
 
 

@@ -36,41 +36,20 @@ def usual_change(
         >>> usual_change(np.array([1.0, 3.0, np.nan, 3.0]), np.array([0, 4]), season_length=1).round(2)
         array([0.  , 2.  ,  nan, 0.99])
     """
+    keep = 0.5 ** (1 / max(4 * season_length, 32))
     rows = np.flatnonzero(np.isfinite(values))
     begin = np.searchsorted(rows, indptr)
     change = np.abs(np.diff(values[rows], prepend=0.0))
-    change[begin[:-1][begin[:-1] < begin[1:]]] = 0.0
-    result = np.full(len(values), np.nan)
-    result[rows] = decaying_means(change, begin, season_length, count_first=False)
-    return result
-
-
-def decaying_means(
-    sizes: npt.NDArray[np.float64],
-    begin: npt.NDArray[np.int64],
-    season_length: int,
-    count_first: bool = True,
-) -> npt.NDArray[np.float64]:
-    """Exponentially weighted mean of each series' numbers up to each of them, with weights that fade slowly.
-
-    Args:
-        sizes: ``(numbers,)`` numbers of all series.
-        begin: ``(series + 1,)`` where those of each series begin.
-        season_length: Steps in a season; a weight halves every four of them, and every 32 numbers at least.
-        count_first: Whether the first number of a series has a weight; it must be 0 otherwise.
-
-    Returns:
-        ``(numbers,)``.
-    """
-    keep = 0.5 ** (1 / max(4 * season_length, 32))
-    sums = _decaying_sums_of_many if len(sizes) > _MANY_ROWS else _decaying_sums
-    means = sizes.copy()
+    sums = _decaying_sums_of_many if len(rows) > _MANY_ROWS else _decaying_sums
     for first, end in pairwise(begin):
         if end > first:
-            means[first:end] = sums(means[first:end], keep)
-    age = np.arange(len(sizes)) - np.repeat(begin[:-1], np.diff(begin)) + count_first
-    means /= np.maximum((1 - keep**age) / (1 - keep), 1.0)
-    return means
+            change[first] = 0.0
+            change[first:end] = sums(change[first:end], keep)
+    age = np.arange(len(rows)) - np.repeat(begin[:-1], np.diff(begin))
+    change /= np.maximum((1 - keep**age) / (1 - keep), 1.0)
+    result = np.full(len(values), np.nan)
+    result[rows] = change
+    return result
 
 
 def _decaying_sums(values: npt.NDArray[np.float64], keep: float) -> list[float]:

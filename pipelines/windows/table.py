@@ -33,8 +33,8 @@ class SeriesTable:
     forecast by a bit. Before its first change a series is forecast without the network.
 
     Attributes:
-        values: ``(rows,)`` conditioned values; where nothing was observed, what ``gaps.filled`` expects of
-            those before, or 0.
+        values: ``(rows,)`` conditioned values; where nothing was observed, the last one of the same phase, else
+            the last of all, or 0.
         observed: ``(rows,)`` whether a value was observed.
         change: ``(rows,)`` usual size of a change between observed values so far, recent ones counting more;
             where nothing was observed, it grows with the root of the rows since the last value.
@@ -175,7 +175,7 @@ def _condition(panel: Panel, season_length: int) -> tuple[dict[str, Any], int]:
     since = np.arange(panel.n_rows) - last
     fields = {
         "begin": panel.indptr[:-1],
-        "values": filled(away, panel.indptr, season_length, last, change).astype(np.float32),
+        "values": filled(away, panel.indptr, season_length, last).astype(np.float32),
         "observed": observed,
         "change": np.where(last >= 0, change[last] * np.sqrt(1 + since), 0.0).astype(np.float32),
         "phase": phase,
