@@ -33,8 +33,8 @@ class SeriesTable:
     forecast by a bit. Before its first change a series is forecast without the network.
 
     Attributes:
-        values: ``(rows,)`` conditioned values; where nothing was observed, the last one of the same phase, else
-            the last of all, or 0.
+        values: ``(rows,)`` conditioned values; where nothing was observed, the last one of the same phase,
+            else the last of all, or 0.
         observed: ``(rows,)`` whether a value was observed.
         change: ``(rows,)`` usual size of a change between observed values so far, recent ones counting more;
             where nothing was observed, it grows with the root of the rows since the last value.
