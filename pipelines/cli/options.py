@@ -73,7 +73,7 @@ class Target(StrEnum):
 
     real = "real"
     nonnegative = "nonnegative"
-    count = "count"
+    count_ = "count"
 
 
 class Head(StrEnum):
