@@ -15,16 +15,31 @@ from pipelines.cli.session import session
 def fit(
     request: o.Ask,
     bundle: o.Bundle,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="New folder to keep a folder of data in, ready to be read again.", rich_help_panel="Data"
+        ),
+    ] = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
-    """Train on all rows and save the network as a bundle."""
-    with session(as_json, quiet, debug) as current:
-        from pipelines.jobs import run_fit
+    """Train on all rows and save the network as a bundle.
 
+    A folder of Parquet files may be larger than memory. The bundle then holds no history to forecast from.
+    """
+    with session(as_json, quiet, debug) as current:
+        from pipelines.jobs import is_folder, run_fit, run_fit_folder
+
+        asked = request()
         with current.progress() as progress:
-            forecaster = run_fit(request(), bundle, progress)
+            if is_folder(asked.source):
+                forecaster = run_fit_folder(asked, bundle, store, progress)
+            elif store is not None:
+                raise typer.BadParameter("only a folder of data is kept in a store", param_hint="--store")
+            else:
+                forecaster = run_fit(asked, bundle, progress)
         plan = forecaster.plan_.to_dict()
         current.answer({"command": "fit", "bundle": str(bundle.absolute()), "plan": plan})
         if current.talks:
@@ -35,11 +50,19 @@ def predict(
     bundle: o.Bundle,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="File to write, .csv or .parquet.", rich_help_panel="Output"),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write, .csv or .parquet; of a folder of data, a new folder.",
+            rich_help_panel="Output",
+        ),
     ],
     data: Annotated[
         str | None,
-        typer.Option(help="New history, a file or data set. Default: the bundle's.", rich_help_panel="Data"),
+        typer.Option(
+            help="New history: a file, data set, or folder of Parquet files. Default: the bundle's.",
+            rich_help_panel="Data",
+        ),
     ] = None,
     future: o.Future = None,
     static: o.Static = None,
@@ -50,14 +73,27 @@ def predict(
 ) -> None:
     """Forecast with a saved network, without training."""
     with session(as_json, quiet, debug) as current:
-        from pipelines.jobs import run_predict
+        from pipelines.jobs import is_folder, run_predict, run_predict_folder
 
         wanted = None if levels is None else o.parse_levels(levels)
         with current.progress() as progress:
-            rows = run_predict(
-                bundle, output, source=data, future=future, static=static, levels=wanted, progress=progress
-            )
-        current.answer({"command": "predict", "output": str(output.absolute()), "rows": len(rows)})
+            if data is not None and is_folder(data):
+                if future is not None or static is not None:
+                    raise typer.BadParameter("a folder of data is forecast without --future and --static")
+                rows = run_predict_folder(bundle, output, data, levels=wanted, progress=progress)
+            else:
+                rows = len(
+                    run_predict(
+                        bundle,
+                        output,
+                        source=data,
+                        future=future,
+                        static=static,
+                        levels=wanted,
+                        progress=progress,
+                    )
+                )
+        current.answer({"command": "predict", "output": str(output.absolute()), "rows": rows})
         if current.talks:
             current.console().print(f"Forecasts: {output}", soft_wrap=True, markup=False)
 

@@ -1,5 +1,6 @@
 from .backtesting import Backtesting
 from .exporting import run_export
+from .folders import is_folder, run_fit_folder, run_predict_folder
 from .main_job import Outcome, run_forecast
 from .model_jobs import Tested, run_backtest, run_fit, run_plan
 from .predicting import run_predict
@@ -13,10 +14,13 @@ __all__ = [
     "Request",
     "Task",
     "Tested",
+    "is_folder",
     "run_backtest",
     "run_export",
     "run_fit",
+    "run_fit_folder",
     "run_forecast",
     "run_plan",
     "run_predict",
+    "run_predict_folder",
 ]

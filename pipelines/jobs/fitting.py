@@ -17,33 +17,37 @@ from pipelines.wording import percent
 if TYPE_CHECKING:
     from pipelines.jobs.stages import Stages
     from pipelines.panel import Panel
+    from pipelines.store import PanelStore
 
 
-def plan(forecaster: Forecaster, panel: Panel, stages: Stages) -> None:
+def plan(forecaster: Forecaster, rows: Panel | PanelStore, stages: Stages) -> None:
     """Plan a fit, tell of the plan, and see that the machine can hold it.
 
     Args:
         forecaster: What will be fitted.
-        panel: Rows to learn from.
+        rows: Rows to learn from.
         stages: Where to show and measure the stage.
 
     Raises:
         ConfigError: If the fit takes more memory than there is.
     """
     with stages("plan"):
-        planned = forecaster.plan(panel)
+        planned = forecaster.plan(rows)
         stages.progress.planned(planned)
         check_memory(planned)
 
 
 def fit(
-    forecaster: Forecaster, panel: Panel, stages: Stages, *callbacks: Callable[[dict[str, Any]], None]
+    forecaster: Forecaster,
+    rows: Panel | PanelStore,
+    stages: Stages,
+    *callbacks: Callable[[dict[str, Any]], None],
 ) -> Forecaster:
     """Fit, the import of TensorFlow as a stage of its own.
 
     Args:
         forecaster: What to fit.
-        panel: Rows to learn from.
+        rows: Rows to learn from.
         stages: Where to show and measure the stages.
         *callbacks: Each takes the record of every epoch.
 
@@ -52,7 +56,7 @@ def fit(
     """
     load_tensorflow(stages)
     with stages("fit"):
-        return forecaster.fit(panel, callbacks=(stages.progress.epoch, *callbacks))
+        return forecaster.fit(rows, callbacks=(stages.progress.epoch, *callbacks))
 
 
 def calibrate(forecaster: Forecaster, panel: Panel, method: str, stages: Stages) -> None:

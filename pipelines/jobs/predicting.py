@@ -56,7 +56,7 @@ def run_predict(
         ForecastingError: A forecast is not finite.
     """
     stages, path = Stages(progress), output_path(output, source, future, static)
-    forecaster = _load(bundle, stages)
+    forecaster = load_for_prediction(bundle, stages)
     history = None
     if source is not None:
         with stages("read the data"):
@@ -77,7 +77,20 @@ def run_predict(
     return forecast
 
 
-def _load(bundle: str | Path, stages: Stages) -> Forecaster:
+def load_for_prediction(bundle: str | Path, stages: Stages) -> Forecaster:
+    """Load a saved forecaster with ONNX Runtime, or with Keras where that is not to be had.
+
+    Args:
+        bundle: Folder of the bundle.
+        stages: Where to show and measure the stages.
+
+    Returns:
+        The forecaster.
+
+    Raises:
+        BundleError: The bundle is missing or damaged.
+        ConfigError: Neither is installed.
+    """
     if ONNX not in names_in(Path(bundle)) or not has_onnx_runtime():
         return load_forecaster(bundle, stages)
     with stages("read the bundle"):

@@ -131,8 +131,32 @@ class Task:
             for path in (request.static, request.future)
         )
         columns = (request.id_col, request.time_col, request.target_col)
-        _check_asked_for(request)
+        check_asked_for(request)
         panel = Panel.from_frame(frame, freq, *columns, covariates=request.covariates, static=static)
+        return cls.of(request, panel, info, future)
+
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        panel: Panel,
+        info: datasets.DatasetInfo | None = None,
+        future: pd.DataFrame | None = None,
+    ) -> Task:
+        """Fill in the blanks of a request whose data have been read.
+
+        Args:
+            request: What is asked for.
+            panel: The data.
+            info: What is known of them if they are a data set.
+            future: Future covariates of the steps ahead.
+
+        Returns:
+            The task.
+
+        Raises:
+            ConfigError: A setting does not fit the data.
+        """
         known = info if info and panel.freq.text == info.freq else None
         season = request.season_length or (known.season_length if known else season_length_of(panel.freq))
         seasons = season if isinstance(season, tuple) else (season,)
@@ -259,8 +283,15 @@ def read_source(source: str, id_col: str = "unique_id") -> tuple[pd.DataFrame, d
     )
 
 
-def _check_asked_for(request: Request) -> None:
-    """Check that files of covariates go with covariates."""
+def check_asked_for(request: Request) -> None:
+    """Check that files of covariates go with covariates.
+
+    Args:
+        request: What is asked for.
+
+    Raises:
+        ConfigError: If not.
+    """
     asked = request.covariates
     for role in ("static", "future"):
         path = getattr(request, role)

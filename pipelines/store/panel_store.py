@@ -154,7 +154,7 @@ class PanelStore:
             sums = {name: entry["sha256"] for name, entry in manifest["files"].items()}
             frame = _read_series(_checked(path / _SERIES, sums[_SERIES]))
             ends = np.array(manifest["ends"], np.int64)
-            integer = (freq := Freq.parse(_freq_of(manifest["freq"]))).is_integer
+            integer = (freq := Freq.parse(manifest["freq"])).is_integer
             return cls(
                 path=path,
                 freq=freq,
@@ -321,10 +321,6 @@ def _checked(file: Path, expected: str) -> bytes:
     if _sum(content) != expected:
         raise _damaged(file, "content that differs from its checksum")
     return content
-
-
-def _freq_of(text: str) -> str | int:
-    return int(text) if text.isdecimal() else text
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
