@@ -27,12 +27,14 @@ class Source:
 
     Attributes:
         name: What messages call it.
-        dataset: A ``pyarrow.dataset.Dataset``.
+        pieces: Name, scannable and its schema: of each file, or of a data set that was given.
+        types: Arrow type of each column, one that holds the values of all files.
         columns: Names of its columns.
     """
 
     name: str
-    dataset: Any
+    pieces: tuple[tuple[str, Any, Any], ...]
+    types: dict[str, Any]
     columns: Columns
 
     @classmethod
@@ -51,22 +53,23 @@ class Source:
             PanelError: If there are no such files, one cannot be read, or a column is not there.
             ConfigError: If two of the names are equal.
         """
+        import pyarrow as pa
         import pyarrow.dataset as ds
 
         if isinstance(source, ds.Dataset):
-            found = cls("the data set", source, columns)
+            name, pieces = "the data set", [("the data set", source, source.schema)]
         else:
-            path = Path(source)
-            if not path.exists():
-                raise PanelError(f"The data must exist. Received: {str(path)!r}, no such file or folder.")
-            with _explained(str(path)):
-                found = cls(str(path), ds.dataset(path, format="parquet", partitioning="hive"), columns)
-        with _explained(found.name):
-            found = cls(found.name, _of_one_schema(found.dataset), columns)
-            if not found.dataset.schema.names:
-                raise PanelError(f"The data must be Parquet files. Received: {found.name}, without any.")
-            take_columns(found.dataset.head(1), columns._asdict())
-        return found
+            name = str(Path(source))
+            if not Path(source).exists():
+                raise PanelError(f"The data must exist. Received: {name!r}, no such file or folder.")
+            pieces = [*_files(name)]
+        with _explained(name):
+            plain = [pa.schema([(f.name, _value_type(f.type)) for f in schema]) for *_, schema in pieces]
+            schema = pa.unify_schemas(plain, promote_options="permissive") if plain else pa.schema([])
+        if not schema.names:
+            raise PanelError(f"The data must be Parquet files. Received: {name}, without any.")
+        take_columns(pa.table({f.name: pa.nulls(1, f.type) for f in schema}), columns._asdict())
+        return cls(name, tuple(pieces), {each: schema.field(each).type for each in columns}, columns)
 
     def count(self) -> tuple[Any, npt.NDArray[Any], Ints]:
         """Read the ids of all rows.
@@ -87,6 +90,10 @@ class Source:
             tables.append(pa.table({"id": found.field("values"), "rows": found.field("counts")}))
             if sum(map(len, tables)) > _MANY_IDS:
                 tables = [_summed(tables)]
+        if not tables:
+            raise PanelError(
+                f"A panel must have at least one row. Received: none in {self.name}; check how it was made."
+            )
         table = _summed(tables)
         if table["id"].null_count:
             missing = table["rows"].filter(pc.is_null(table["id"]))[0].as_py()
@@ -123,13 +130,15 @@ class Source:
         """Read some columns, none of them with a dictionary."""
         import pyarrow as pa
 
-        with _explained(self.name):
-            scanner = self.dataset.scanner(
-                columns=list(columns), batch_size=_BATCH, batch_readahead=2, fragment_readahead=1
-            )
-            for batch in scanner.to_batches():
-                if len(batch):
-                    yield pa.record_batch([_plain(column) for column in batch.columns], names=list(columns))
+        names = [*columns]
+        for name, piece, schema in self.pieces:
+            with _explained(name):
+                own = {} if name == self.name else {"schema": schema}
+                scanner = piece.scanner(columns=names, batch_size=_BATCH, batch_readahead=1, **own)
+                for batch in scanner.to_batches():
+                    if len(batch):
+                        plain = [_plain(batch[each]).cast(self.types[each]) for each in names]
+                        yield pa.record_batch(plain, names=names)
 
 
 @contextmanager
@@ -146,19 +155,20 @@ def _explained(name: str) -> Iterator[None]:
         ) from error
 
 
-def _of_one_schema(dataset: Any) -> Any:
-    """Let a column have the type that holds the values of all files."""
+def _files(name: str) -> Iterator[tuple[str, Any, Any]]:
+    """Path, fragment and schema of each Parquet file; the names of its folders may hold columns."""
     import pyarrow as pa
+    import pyarrow.dataset as ds
 
-    schemas = [fragment.physical_schema for fragment in dataset.get_fragments()]
-    if not schemas:
-        return dataset
-    named = {*(name for schema in schemas for name in schema.names)}
-    beside = pa.schema([field for field in dataset.schema if field.name not in named])
-    plain = [
-        pa.schema([pa.field(field.name, _value_type(field.type)) for field in schema]) for schema in schemas
-    ]
-    return dataset.replace_schema(pa.unify_schemas([*plain, beside], promote_options="permissive"))
+    with _explained(name):
+        dataset = ds.dataset(name, format="parquet", partitioning="hive")
+    known = {*()} if dataset.partitioning is None else {*dataset.partitioning.schema.names}
+    for fragment in dataset.get_fragments():
+        with _explained(fragment.path):
+            fields = [*fragment.physical_schema]
+        named = {field.name for field in fields}
+        fields += [field for field in dataset.schema if field.name in known - named]
+        yield fragment.path, fragment, pa.schema(fields)
 
 
 def _value_type(kind: Any) -> Any:

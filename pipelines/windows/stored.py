@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.windows.row_file import RowFile
 from pipelines.windows.table import SeriesTable
 
 Rows = dict[str, npt.NDArray[Any]]
@@ -26,10 +26,9 @@ _ROWS_OF_SERIES: Final = ("seen", "moved", "negative")
 
 @dataclass(frozen=True, kw_only=True)
 class StoredTable(SeriesTable):
-    """A table with what is known of each series in memory and its rows in a file without a name.
+    """A table with what is known of each series in memory and its rows in a file.
 
-    The arrays of rows are empty; ``around`` reads some of their rows. The file is gone with the table, even
-    if the process is killed.
+    The arrays of rows are empty; ``around`` reads some of their rows.
 
     Attributes:
         file: Holds the rows.
@@ -37,7 +36,7 @@ class StoredTable(SeriesTable):
         any_gaps: See ``has_gaps``.
     """
 
-    file: Any
+    file: RowFile
     targets: Ints
     any_gaps: bool
 
@@ -52,7 +51,7 @@ class StoredTable(SeriesTable):
         Returns:
             The table.
         """
-        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # it stays open as long as the table
+        file = RowFile(folder, _ROW)
         of_series: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in _OF_SERIES}
         pointers, targets, phases = [np.zeros(1, np.int64)], np.zeros(256, np.int64), 1
         any_gaps = any_silent = False
@@ -65,7 +64,7 @@ class StoredTable(SeriesTable):
             targets, phases = targets + table.targets_of_eras(), table.phases
             any_gaps |= table.has_gaps
             any_silent |= table.silent is not None
-            file.write(_records(table).data.cast("B"))
+            file.append(_records(table))
         arrays: dict[str, Any] = {name: np.empty(0, _ROW[name]) for name in _ROW.names or ()}
         arrays |= {name: np.concatenate(parts) for name, parts in of_series.items()}
         if not any_silent:
@@ -102,8 +101,7 @@ class StoredTable(SeriesTable):
         end = int(self.indptr[-1])
         for run, row in zip(found, first.tolist(), strict=True):
             inside = slice(min(max(-row, 0), count), max(min(end - row, count), 0))
-            self.file.seek(max(row, 0) * _ROW.itemsize)
-            self.file.readinto(run[inside].data.cast("B"))
+            self.file.read(max(row, 0), run[inside])
             run[: inside.start], run[inside.stop :] = run[inside.start], run[inside.stop - 1]
         names = [name for name in _ROW.names or () if name != "silent" or self.silent is not None]
         return {name: np.ascontiguousarray(found[name]).reshape(-1) for name in names}
