@@ -22,6 +22,7 @@ from pipelines.insample import fitted_frame
 from pipelines.keeping import kept_of
 from pipelines.panel import Panel
 from pipelines.plan import Plan
+from pipelines.preparing import Prepared
 from pipelines.preparing_parts import prepare_rows
 from pipelines.reading import read_panel, read_rows
 from pipelines.recalibration import calibrated_apart, recalibrated, with_calibration
@@ -236,21 +237,24 @@ class Forecaster:
         }
         return f"Forecaster({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
 
-    def plan(self, df: Any, static: Any = None) -> Plan:
+    def plan(self, df: Any, static: Any = None, initial: str | None = None) -> Plan:
         """Say what ``fit`` would do, without training.
 
         Args:
             df: Long frame, as for ``fit``.
             static: As for ``fit``.
+            initial: As for ``fit``.
 
         Returns:
             Sizes, estimates of memory and time, and what is special about the data.
 
         Raises:
             PanelError: If the frame cannot be used.
+            NotFittedError, ConfigError: As for ``fit``, of ``initial``.
         """
-        settings = self._settings()
-        return prepare_rows(settings, read_rows(df, settings, settings.freq, static)).plan
+        settings, source = self._settings(), self._initial(initial)
+        rows = read_rows(df, settings, settings.freq, static)
+        return _prepared(settings, rows, source).plan
 
     def fit(
         self,
@@ -284,9 +288,7 @@ class Forecaster:
                 interrupted.
         """
         self._check_keras("fit")
-        if initial is not None and initial not in INITIAL:
-            raise ConfigError(f"initial must be 'bundle' or None. Received: {initial!r}.")
-        source = None if initial is None else self._learned()
+        source = self._initial(initial)
         settings = self._settings()
         rows = read_rows(df, settings, settings.freq, static)
         apart = None
@@ -392,12 +394,7 @@ class Forecaster:
         source: Fitted | None = None,
     ) -> Fitted:
         """Learn from all rows of a panel or a store, from the beginning or from what was learned before."""
-        if source is None:
-            start = prepare_rows(settings, rows)
-        elif isinstance(rows, Panel):
-            start = prepare_tuning(settings, rows, source)
-        else:
-            raise ConfigError("A fit from a store begins anew. Received: initial='bundle'; leave it out.")
+        start = _prepared(settings, rows, source)
 
         from pipelines.calibration import Calibration, calibrate, set_factors
         from pipelines.network import build_network
@@ -707,6 +704,12 @@ class Forecaster:
     def _settings(self) -> Settings:
         return Settings.of(self.get_params())
 
+    def _initial(self, initial: str | None) -> Fitted | None:
+        """What a fit goes on from; None if it begins anew."""
+        if initial is not None and initial not in INITIAL:
+            raise ConfigError(f"initial must be 'bundle' or None. Received: {initial!r}.")
+        return None if initial is None else self._learned()
+
     def _learned(self) -> Fitted:
         if not hasattr(self, "_fitted"):
             raise NotFittedError("A forecaster must be fitted first; call fit(df).")
@@ -718,3 +721,12 @@ class Forecaster:
                 f"A forecaster must have been loaded with Keras to {wanted}. Received: one loaded with "
                 "runtime='onnx', which predicts only; use Forecaster.load(path)."
             )
+
+
+def _prepared(settings: Settings, rows: Panel | PanelStore, source: Fitted | None) -> Prepared:
+    """What a fit begins with, anew or from what was learned before."""
+    if source is None:
+        return prepare_rows(settings, rows)
+    if isinstance(rows, PanelStore):
+        raise ConfigError("A fit from a store begins anew. Received: initial='bundle'; leave it out.")
+    return prepare_tuning(settings, rows, source)

@@ -36,8 +36,8 @@ class StandIn(Forecaster):
     pause = 0.0
     fitted_on: Panel | None = None
 
-    def fit(self, df, static=None, callbacks=()):
-        panel = df
+    def fit(self, df, static=None, callbacks=(), initial=None):
+        panel, self.began_with = df, initial
         table = SeriesTable.from_panel(panel, self.season_length)
         type(self).fitted_on = panel
         settings = Settings.of(self.get_params())

@@ -139,7 +139,7 @@ def test_a_folder_in_use_is_a_reason_to_try_later():
 
 @pytest.mark.parametrize("debug", [False, True])
 def test_an_unexpected_error_is_70_and_shows_where_on_request(monkeypatch, debug):
-    def fail(self, df, callbacks=()):
+    def fail(self, df, **how):
         raise ZeroDivisionError("by zero")
 
     monkeypatch.setattr(StandIn, "fit", fail)

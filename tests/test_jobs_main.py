@@ -172,7 +172,7 @@ def test_the_run_in_mlflow_is_that_of_the_result(tmp_path, request_for):
 def test_a_fit_that_fails_is_a_failed_run_and_publishes_nothing(tmp_path, request_for, monkeypatch):
     from mlflow import MlflowClient
 
-    def fail(self, df, callbacks=()):
+    def fail(self, df, **how):
         raise MemoryError("too large")
 
     monkeypatch.setattr(StandIn, "fit", fail)
@@ -338,6 +338,17 @@ def test_a_fit_for_a_bundle_sees_all_rows(tmp_path, request_for):
     run_fit(request_for(make_frame()), tmp_path / "bundle")
     assert StandIn.fitted_on.n_rows == 180
     assert (tmp_path / "bundle" / "manifest.json").exists()
+
+
+def test_a_fit_goes_on_from_a_bundle_with_its_settings(tmp_path, request_for):
+    run_fit(request_for(make_frame()), tmp_path / "before")
+    more = request_for(make_frame((90, 80)), horizon=None, season_length=None, max_steps=3)
+    tuned = run_fit(more, tmp_path / "after", initial=tmp_path / "before")
+    assert (tuned.began_with, tuned.horizon, tuned.max_steps) == ("bundle", HORIZON, 3)
+    assert StandIn.fitted_on.n_rows == 170 and (tmp_path / "after" / "manifest.json").exists()
+    with pytest.raises(ConfigError, match=r"--horizon 7 \(the bundle has 6\)"):
+        run_fit(request_for(make_frame(), horizon=7), tmp_path / "other", initial=tmp_path / "before")
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_backtest_alone_is_that_of_the_main_job(tmp_path, request_for):

@@ -21,6 +21,13 @@ def fit(
             help="New folder to keep a folder of data in, ready to be read again.", rich_help_panel="Data"
         ),
     ] = None,
+    initial: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bundle whose weights to go on from, with its settings, in a quarter of the steps.",
+            rich_help_panel="Network",
+        ),
+    ] = None,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
     debug: o.Debug = False,
@@ -34,12 +41,14 @@ def fit(
 
         asked = request()
         with current.progress() as progress:
-            if is_folder(asked.source):
+            if is_folder(asked.source) and initial is not None:
+                raise typer.BadParameter("a folder of data is learned from anew", param_hint="--initial")
+            elif is_folder(asked.source):
                 forecaster = run_fit_folder(asked, bundle, store, progress)
             elif store is not None:
                 raise typer.BadParameter("only a folder of data is kept in a store", param_hint="--store")
             else:
-                forecaster = run_fit(asked, bundle, progress)
+                forecaster = run_fit(asked, bundle, progress, initial=initial)
         plan = forecaster.plan_.to_dict()
         current.answer({"command": "fit", "bundle": str(bundle.absolute()), "plan": plan})
         if current.talks:

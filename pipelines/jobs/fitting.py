@@ -20,19 +20,22 @@ if TYPE_CHECKING:
     from pipelines.store import PanelStore
 
 
-def plan(forecaster: Forecaster, rows: Panel | PanelStore, stages: Stages) -> None:
+def plan(
+    forecaster: Forecaster, rows: Panel | PanelStore, stages: Stages, initial: str | None = None
+) -> None:
     """Plan a fit, tell of the plan, and see that the machine can hold it.
 
     Args:
         forecaster: What will be fitted.
         rows: Rows to learn from.
         stages: Where to show and measure the stage.
+        initial: What training begins with; see ``Forecaster.fit``.
 
     Raises:
-        ConfigError: If the fit takes more memory than there is.
+        ConfigError: If the fit takes more memory than there is, or the weights are those of other settings.
     """
     with stages("plan"):
-        planned = forecaster.plan(rows)
+        planned = forecaster.plan(rows, initial=initial)
         stages.progress.planned(planned)
         check_memory(planned)
 
@@ -42,6 +45,7 @@ def fit(
     rows: Panel | PanelStore,
     stages: Stages,
     *callbacks: Callable[[dict[str, Any]], None],
+    initial: str | None = None,
 ) -> Forecaster:
     """Fit, the import of TensorFlow as a stage of its own.
 
@@ -50,13 +54,14 @@ def fit(
         rows: Rows to learn from.
         stages: Where to show and measure the stages.
         *callbacks: Each takes the record of every epoch.
+        initial: What training begins with; see ``Forecaster.fit``.
 
     Returns:
         The forecaster.
     """
     load_tensorflow(stages)
     with stages("fit"):
-        return forecaster.fit(rows, callbacks=(stages.progress.epoch, *callbacks))
+        return forecaster.fit(rows, callbacks=(stages.progress.epoch, *callbacks), initial=initial)
 
 
 def calibrate(forecaster: Forecaster, panel: Panel, method: str, stages: Stages) -> None:

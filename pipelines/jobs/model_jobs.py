@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.bundle import check_replaceable
 from pipelines.errors import ConfigError, PanelError
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from pipelines.forecaster import Forecaster
     from pipelines.metrics import Scores
     from pipelines.plan import Plan
+
+# Settings of a training, which its weights do not depend on.
+_OF_TRAINING: Final = ("preset", "max_steps", "seed")
 
 
 @dataclass(frozen=True)
@@ -90,31 +94,40 @@ def run_plan(request: Request) -> tuple[Task, Plan, HeldOut]:
     return task, planned, held
 
 
-def run_fit(request: Request, bundle: str | Path, progress: Progress | None = None) -> Forecaster:
+def run_fit(
+    request: Request,
+    bundle: str | Path,
+    progress: Progress | None = None,
+    *,
+    initial: str | Path | None = None,
+) -> Forecaster:
     """Fit on all rows and save the forecaster.
 
     Args:
-        request: Data and settings.
+        request: Data and settings; with weights to go on from, none that these have already.
         bundle: Folder of the bundle; a bundle that is there is replaced.
         progress: Where to show the stages.
+        initial: Folder of a bundle whose weights training goes on from; None to begin anew.
 
     Returns:
         The fitted forecaster.
 
     Raises:
         PanelError: The data are missing or cannot be used.
-        ConfigError: A setting is not allowed, the fit needs more memory than there is, or the data lie in the
-            bundle.
-        BundleError: The folder holds something else.
+        ConfigError: A setting is not allowed or not that of the weights, the fit needs more memory than there
+            is, or the data lie in the bundle.
+        BundleError: The folder holds something else, or there are no weights to go on from.
     """
     stages = Stages(progress)
     refuse_data(request.files, Path(bundle))
     check_replaceable(Path(bundle))
+    saved = None if initial is None else load_forecaster(initial, stages)
     with stages("read the data"):
-        task = Task.load(request)
-        forecaster = task.forecaster()
-    plan(forecaster, task.panel, stages)
-    fit(forecaster, task.panel, stages)
+        task = Task.load(request if saved is None else _as_in(saved, request, _OF_TRAINING))
+        forecaster = task.forecaster() if saved is None else _asked_anew(saved, request)
+    how = None if saved is None else "bundle"
+    plan(forecaster, task.panel, stages, how)
+    fit(forecaster, task.panel, stages, initial=how)
     with stages("write"), warnings_as_notes(stages):
         forecaster.save(bundle)
     return forecaster
@@ -195,13 +208,12 @@ def run_backtest(
     return Tested(task.name, forecaster.alias, backtest, scores, held, request.levels, n_series, seen, how)
 
 
-def _as_in(forecaster: Forecaster, request: Request) -> Request:
+def _as_in(forecaster: Forecaster, request: Request, may_change: Sequence[str] = ()) -> Request:
     """The request with the settings that a fitted forecaster has for good, if it does not ask for others."""
     known, settings = forecaster.plan_, forecaster.settings_
-    seasons = known.seasons if len(known.seasons) > 1 else known.season_length
-    fixed = {
+    own: dict[str, Any] = {
         "horizon": known.horizon,
-        "season_length": seasons,
+        "season_length": known.seasons if len(known.seasons) > 1 else known.season_length,
         "freq": known.freq,
         "id_col": forecaster.id_col,
         "time_col": forecaster.time_col,
@@ -210,8 +222,10 @@ def _as_in(forecaster: Forecaster, request: Request) -> Request:
         "transform": settings.transform,
         "scaling": settings.scaling,
         "multivariate": settings.multivariate,
-        **dict.fromkeys(("preset", "max_steps", "seed", "conformal")),
+        "target": settings.target,
+        "head": settings.head,
     }
+    fixed = {**own, **dict.fromkeys(name for name in (*_OF_TRAINING, "conformal") if name not in may_change)}
     blank = Request(request.source)
     asked = {name: getattr(request, name) for name in fixed if getattr(request, name) != getattr(blank, name)}
     if "freq" in asked and Freq.parse(asked["freq"]) == Freq.parse(known.freq):
@@ -225,18 +239,13 @@ def _as_in(forecaster: Forecaster, request: Request) -> Request:
     if wrong:
         raise ConfigError(
             "A saved network keeps the settings that it was trained with. Received: "
-            f"{', '.join(wrong)}; leave that out, or leave out --bundle to train another network."
+            f"{', '.join(wrong)}; leave that out, or leave the bundle out to train another network."
         )
-    return replace(
-        request,
-        horizon=known.horizon,
-        freq=known.freq,
-        season_length=seasons,
-        id_col=forecaster.id_col,
-        time_col=forecaster.time_col,
-        target_col=forecaster.target_col,
-        covariates=settings.covariates,
-        transform=settings.transform,
-        scaling=settings.scaling,
-        multivariate=settings.multivariate,
-    )
+    return replace(request, **own)
+
+
+def _asked_anew(saved: Forecaster, request: Request) -> Forecaster:
+    """A saved forecaster with what a request asks of its next training."""
+    asked = {name: getattr(request, name) for name in _OF_TRAINING}
+    levels = {"levels": request.levels}
+    return saved.set_params(**{name: value for name, value in asked.items() if value is not None}, **levels)
