@@ -153,13 +153,18 @@ class Forecaster:
         self._settings()
 
     @property
+    def fitted_(self) -> Fitted:
+        """All that the last fit learned, as one object that never changes."""
+        return self._learned()
+
+    @property
     def settings_(self) -> Settings:
         """What the last fit was asked for."""
         return self._learned().settings
 
     @property
     def panel_(self) -> Panel:
-        """What is forecast from where no other data are given."""
+        """What is forecast from where no other data are given; of a fit from a store, a few series."""
         return self._learned().panel
 
     @property

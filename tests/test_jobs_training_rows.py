@@ -18,7 +18,8 @@ def panel_of(lengths, start=0):
 
 
 def fitted(panel, rows):
-    return SimpleNamespace(panel_=panel, plan_=SimpleNamespace(rows=rows, horizon=HORIZON))
+    plan = SimpleNamespace(rows=rows, horizon=HORIZON)
+    return SimpleNamespace(fitted_=SimpleNamespace(panel=panel, plan=plan, is_sample=False))
 
 
 lengths = st.lists(st.integers(1, 60), min_size=1, max_size=5)

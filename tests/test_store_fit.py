@@ -1,5 +1,6 @@
 """A fit from a store is that of the same rows in memory, bit for bit, and reads what a block needs."""
 
+import warnings
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -180,6 +181,18 @@ def test_without_history_a_forecaster_asks_for_data_and_its_bundle_does_so_too(f
     pd.testing.assert_frame_equal(loaded.predict(frame), from_store.predict(frame), check_exact=True)
     assert loaded.panel_.ids.tolist() == ["a", "c", "e"]
     pd.testing.assert_frame_equal(loaded.update(frame).predict(), loaded.predict(frame))
+
+
+def test_a_backtest_tells_how_many_values_a_fit_from_a_store_has_learned(from_store):
+    longer = frame_of({"b": 10 * weekly(72, 2), "new": weekly(72)})
+    with pytest.warns(UserWarning, match="learned from 2 values"):
+        from_store.backtest(longer)
+    # Every row of the fit counts, but those of no other series.
+    with pytest.warns(UserWarning, match="learned from 4 values"):
+        from_store.backtest(longer.groupby("unique_id").head(60))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        from_store.backtest(longer[longer.unique_id == "new"])
 
 
 def test_the_ends_of_what_was_learned_are_kept(from_store):

@@ -1,7 +1,7 @@
 """Backtests that equal what would have happened, and certificates that they do."""
 
 from pipelines.backtesting.certificate import Certificate, forecast_digest
-from pipelines.backtesting.learned import learned_targets, trained_rows
+from pipelines.backtesting.learned import learned_targets, rows_of_fit, trained_rows
 from pipelines.backtesting.origins import Origins
 from pipelines.backtesting.passes import Asked
 from pipelines.backtesting.running import backtest_fitted, backtest_refitted
@@ -16,5 +16,6 @@ __all__ = [
     "backtest_refitted",
     "forecast_digest",
     "learned_targets",
+    "rows_of_fit",
     "trained_rows",
 ]

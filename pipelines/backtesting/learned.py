@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from pipelines.backtesting.origins import Origins
 from pipelines.backtesting.windows import Windows
+from pipelines.fitted import Fitted
+from pipelines.learned import learned_until
 from pipelines.panel import Panel
 
 
@@ -32,6 +35,25 @@ def trained_rows(panel: Panel, rows: int) -> Panel:
 
     left_out = bisect_left(range(int(lengths.max())), -rows, key=lambda count: -kept(count))
     return panel.before(left_out) if kept(left_out) == rows else panel
+
+
+def rows_of_fit(fitted: Fitted, tested: Panel) -> Panel:
+    """Find the rows that a forecaster was trained on, of the series of a test at least.
+
+    Args:
+        fitted: What was learned.
+        tested: The series of the test.
+
+    Returns:
+        The rows. Of a fit from a store only the ends are kept: rows before a series began there count as
+        learned, and series may be left without any.
+    """
+    if not fitted.is_sample:
+        return trained_rows(fitted.panel, fitted.plan.rows)
+    until = learned_until(fitted.ends, tested)
+    was_learned = np.arange(tested.n_rows) < np.repeat(until, tested.lengths)
+    indptr = np.concatenate([[0], np.cumsum(until - tested.indptr[:-1])])
+    return replace(tested, values=tested.values[was_learned], indptr=indptr, covariates=(), static=())
 
 
 def learned_targets(trained: Panel, tested: Panel, origins: Origins, windows: Windows) -> int:

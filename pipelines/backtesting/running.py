@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.backtesting.learned import learned_targets, trained_rows
+from pipelines.backtesting.learned import learned_targets, rows_of_fit
 from pipelines.backtesting.origins import Origins
 from pipelines.backtesting.passes import Asked, Backtest, Fit, Report, Trained
 from pipelines.backtesting.windows import Windows
@@ -43,8 +43,7 @@ def backtest_fitted(
         ForecastingError: If a certificate is asked for and a forecast reads what comes after its cutoff.
     """
     origins = Origins.of(panel, windows)
-    trained = trained_rows(fitted.panel, fitted.plan.rows)
-    if seen := learned_targets(trained, panel, origins, windows):
+    if seen := learned_targets(rows_of_fit(fitted, panel), panel, origins, windows):
         warnings.warn(
             f"the fit has learned from {counted(seen, 'value')} of this backtest, so that its scores flatter "
             "the forecaster; fit on the rows before the first cutoff, or pass refit=True",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.backtesting import Origins, Windows, learned_targets, trained_rows
+from pipelines.backtesting import Origins, Windows, learned_targets, rows_of_fit
 
 if TYPE_CHECKING:
     from pipelines.forecaster import Forecaster
@@ -27,7 +27,6 @@ def seen_targets(forecaster: Forecaster, tested: Panel, held: HeldOut, gap: int 
     Returns:
         Number of observed values; 0 if the test is an honest one.
     """
-    plan = forecaster.plan_
-    windows = Windows.of(plan.horizon, held.n_windows, held.step, gap=gap)
-    trained = trained_rows(forecaster.panel_, plan.rows)
-    return learned_targets(trained, tested, Origins.of(tested, windows), windows)
+    fitted = forecaster.fitted_
+    windows = Windows.of(fitted.plan.horizon, held.n_windows, held.step, gap=gap)
+    return learned_targets(rows_of_fit(fitted, tested), tested, Origins.of(tested, windows), windows)
