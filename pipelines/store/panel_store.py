@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,19 +9,25 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from pipelines.errors import ConfigError, PanelError
 from pipelines.frequency import Freq, FreqLike, Ints, season_length_of
 from pipelines.panel import Columns, Panel, PanelNotes, read_ids, silent_stretches
+from pipelines.store.files import (
+    SERIES,
+    damaged,
+    read_manifest,
+    read_series,
+    read_values,
+    values_name,
+    write_manifest,
+    write_series,
+    write_values,
+)
 from pipelines.store.folder import check_free, fresh_folder
 from pipelines.store.parts import Sorter, ends_of_parts
 from pipelines.store.source import Source
 
-_FORMAT: Final = 1
-_KIND: Final = "panel store"
-_MANIFEST: Final = "manifest.json"
-_SERIES: Final = "series.parquet"
 _PART_ROWS: Final = 2**20
 
 
@@ -48,6 +51,7 @@ class PanelStore:
         sums: ``(parts,)`` SHA-256 of the values of each.
 
     Example:
+        >>> import pandas as pd
         >>> from tempfile import TemporaryDirectory
         >>> frame = pd.DataFrame({"unique_id": ["B", "A", "A"], "ds": [1, 2, 1], "y": [1.0, 3.0, 2.0]})
         >>> with TemporaryDirectory() as folder:
@@ -111,28 +115,23 @@ class PanelStore:
         with fresh_folder(path) as folder:
             sorter = Sorter(found, arrow_ids, ids, ends, folder)
             sorter.sort()
-            starts, lengths, sums, step, tz = [], [], [], None, None
+            starts, lengths, sums, step, tz = [], [], {}, None, None
             for part, panel in enumerate(sorter.panels(freq)):
                 starts.append(panel.starts)
                 lengths.append(panel.lengths)
-                sums.append(_write(folder / _name(part), panel.values))
+                sums[values_name(part)] = write_values(folder / values_name(part), panel.values)
                 step, tz = panel.freq, panel.tz
-            _write_series(folder / _SERIES, arrow_ids, np.concatenate(starts), np.concatenate(lengths), given)
-            manifest = {
-                "kind": _KIND,
-                "format": _FORMAT,
+            series = {"start": np.concatenate(starts), "length": np.concatenate(lengths), "given": given}
+            sums[SERIES] = write_series(folder / SERIES, {"id": arrow_ids, **series})
+            content = {
                 "freq": str(step),
                 "columns": [*found.columns],
                 "tz": tz,
                 "series": len(ids),
-                "rows": int(sum(map(sum, lengths))),
+                "rows": int(series["length"].sum()),
                 "ends": ends.tolist(),
-                "files": {
-                    _SERIES: {"sha256": _sum((folder / _SERIES).read_bytes())},
-                    **{_name(part): {"sha256": value} for part, value in enumerate(sums)},
-                },
             }
-            (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+            write_manifest(folder, content, sums)
         return cls.open(path)
 
     @classmethod
@@ -149,12 +148,12 @@ class PanelStore:
             PanelError: If it is none, of another format, or damaged.
         """
         path = Path(path)
-        manifest = _read_manifest(path)
+        manifest = read_manifest(path)
         try:
             sums = {name: entry["sha256"] for name, entry in manifest["files"].items()}
-            frame = _read_series(_checked(path / _SERIES, sums[_SERIES]))
+            frame = read_series(path / SERIES, sums[SERIES])
             ends = np.array(manifest["ends"], np.int64)
-            integer = (freq := Freq.parse(manifest["freq"])).is_integer
+            freq = Freq.parse(manifest["freq"])
             return cls(
                 path=path,
                 freq=freq,
@@ -162,15 +161,15 @@ class PanelStore:
                 tz=manifest["tz"],
                 ids=read_ids(frame["id"])[0],
                 indptr=np.concatenate([[0], np.cumsum(frame["length"].to_numpy(np.int64))]),
-                starts=frame["start"].to_numpy(np.int64 if integer else "M8[ns]"),
+                starts=frame["start"].to_numpy(np.int64 if freq.is_integer else "M8[ns]"),
                 given=frame["given"].to_numpy(np.int64),
                 ends=ends,
-                sums=tuple(sums[_name(part)] for part in range(len(ends))),
+                sums=tuple(sums[values_name(part)] for part in range(len(ends))),
             )
+        except PanelError:
+            raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, PanelError):
-                raise
-            raise _damaged(path / _MANIFEST, repr(error)) from error
+            raise damaged(path, f"a manifest that does not fit ({error})") from error
 
     @property
     def n_series(self) -> int:
@@ -211,18 +210,11 @@ class PanelStore:
         """
         if not 0 <= i < self.n_parts:
             raise IndexError(f"i must be from 0 to {self.n_parts - 1}. Received: {i}.")
-        file = self.path / _name(i)
-        values = np.load(io.BytesIO(_checked(file, self.sums[i])), allow_pickle=False)
-        begin, end = (0 if i == 0 else int(self.ends[i - 1])), int(self.ends[i])
-        indptr = self.indptr[begin : end + 1] - self.indptr[begin]
-        if len(values) != indptr[-1]:
-            raise _damaged(file, f"{len(values):,} rows instead of {indptr[-1]:,}")
-        ids, inserted = self.ids[begin:end].copy(), (self.lengths - self.given)[begin:end]
-        notes = PanelNotes.of(ids, values, indptr, inserted, self.freq)
-        starts = self.starts[begin:end].copy()
-        panel = Panel(ids, values, indptr, starts, self.freq, self.columns, self.tz, notes)
-        silent = silent_stretches(panel, season_length_of(self.freq))
-        return replace(panel, notes=replace(notes, silent=silent))
+        file, series = self.path / values_name(i), self._series_of(i)
+        values = read_values(file, self.sums[i])
+        if len(values) != (rows := int(self.lengths[series].sum())):
+            raise damaged(file, f"{len(values):,} rows instead of {rows:,}")
+        return self._panel(series, values)
 
     def parts(self) -> Iterator[Panel]:
         """Read one part after the other.
@@ -250,93 +242,26 @@ class PanelStore:
         """
         which = np.unique(which)
         home = np.searchsorted(self.ends, which, side="right")
-        begin = np.concatenate([[0], self.ends])
-        parts = [self.part(i).select(which[home == i] - begin[i]) for i in np.unique(home).tolist()]
-        lengths = np.concatenate([part.lengths for part in parts])
-        return replace(
-            parts[0],
-            ids=np.concatenate([part.ids for part in parts]),
-            values=np.concatenate([part.values for part in parts]),
-            indptr=np.concatenate([[0], np.cumsum(lengths)]),
-            starts=np.concatenate([part.starts for part in parts]),
-        )
+        parts = [
+            self.part(i).select(which[home == i] - self._series_of(i)[0]).values
+            for i in np.unique(home).tolist()
+        ]
+        return self._panel(which, np.concatenate(parts))
+
+    def _series_of(self, i: int) -> Ints:
+        """Positions of the series of a part."""
+        return np.arange(0 if i == 0 else self.ends[i - 1], self.ends[i])
+
+    def _panel(self, which: Ints, values: npt.NDArray[np.float64]) -> Panel:
+        """Some series as a panel."""
+        ids, starts, lengths = self.ids[which], self.starts[which], self.lengths[which]
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        notes = PanelNotes.of(ids, values, indptr, lengths - self.given[which], self.freq)
+        panel = Panel(ids, values, indptr, starts, self.freq, self.columns, self.tz, notes)
+        silent = silent_stretches(panel, season_length_of(self.freq))
+        return replace(panel, notes=replace(notes, silent=silent))
 
     def __repr__(self) -> str:
         """Return the size of the store in a line."""
         parts = f"{self.n_parts:,} part{'s' * (self.n_parts != 1)}"
         return f"PanelStore({self.n_series:,} series, {self.n_rows:,} rows, {parts}, freq={self.freq.text!r})"
-
-
-def is_store(path: str | Path) -> bool:
-    """Whether a folder is a store, of whatever format.
-
-    Args:
-        path: Any path.
-
-    Returns:
-        Whether its manifest says so.
-    """
-    try:
-        manifest = json.loads((Path(path) / _MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("kind") == _KIND
-
-
-def _name(part: int) -> str:
-    return f"values-{part:05d}.npy"
-
-
-def _sum(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _write(file: Path, values: npt.NDArray[np.float64]) -> str:
-    """Write values; return the checksum of the file."""
-    content = io.BytesIO()
-    np.save(content, values, allow_pickle=False)
-    file.write_bytes(content.getbuffer())
-    return _sum(content.getvalue())
-
-
-def _write_series(file: Path, ids: Any, starts: npt.NDArray[Any], lengths: Ints, given: Ints) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    pq.write_table(pa.table({"id": ids, "start": starts, "length": lengths, "given": given}), file)
-
-
-def _read_series(content: bytes) -> pd.DataFrame:
-    import pyarrow.parquet as pq
-
-    frame: pd.DataFrame = pq.read_table(io.BytesIO(content)).to_pandas(date_as_object=False)
-    return frame
-
-
-def _checked(file: Path, expected: str) -> bytes:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise _damaged(file, error.strerror or str(error)) from None
-    if _sum(content) != expected:
-        raise _damaged(file, "content that differs from its checksum")
-    return content
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    if not is_store(path):
-        raise PanelError(
-            f"A store must be a folder that PanelStore.create made. Received: {str(path)!r}, which has no "
-            f"{_MANIFEST} of one; create it first."
-        )
-    manifest: dict[str, Any] = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
-    if manifest.get("format") != _FORMAT:
-        raise PanelError(
-            f"A store must have format {_FORMAT}. Received: format {manifest.get('format')!r} in {path}; "
-            "create it again with this version."
-        )
-    return manifest
-
-
-def _damaged(file: Path, why: str) -> PanelError:
-    return PanelError(f"A store must be as it was made. Received: {file} with {why}; create it again.")

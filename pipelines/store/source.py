@@ -133,9 +133,7 @@ class Source:
         names = [*columns]
         for name, piece, schema in self.pieces:
             with _explained(name):
-                own = {} if name == self.name else {"schema": schema}
-                scanner = piece.scanner(columns=names, batch_size=_BATCH, batch_readahead=1, **own)
-                for batch in scanner.to_batches():
+                for batch in _scanned(piece, schema, names):
                     if len(batch):
                         plain = [_plain(batch[each]).cast(self.types[each]) for each in names]
                         yield pa.record_batch(plain, names=names)
@@ -153,6 +151,18 @@ def _explained(name: str) -> Iterator[None]:
             "All files of the data must be Parquet files, and a column must have one type in all of them. "
             f"Received: {name} ({str(error).splitlines()[0]}); correct that file, or move it away."
         ) from error
+
+
+def _scanned(piece: Any, schema: Any, names: list[str]) -> Iterator[Any]:
+    """Read columns of a file, one group of its rows after the other, or of a data set."""
+    import pyarrow.dataset as ds
+
+    options = {"columns": names, "batch_size": _BATCH, "batch_readahead": 1}
+    if isinstance(piece, ds.Dataset):
+        yield from piece.scanner(**options, fragment_readahead=1).to_batches()
+        return
+    for group in piece.split_by_row_group():
+        yield from group.scanner(schema=schema, **options).to_batches()
 
 
 def _files(name: str) -> Iterator[tuple[str, Any, Any]]:
