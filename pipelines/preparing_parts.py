@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pipelines.config import Settings
+from pipelines.errors import ConfigError
 from pipelines.panel import Panel
 from pipelines.plan import check_size, plan_of, scaling_of, seasons_of
 from pipelines.preparing import Prepared, prepare
@@ -43,6 +44,7 @@ def prepare_parts(settings: Settings, store: PanelStore) -> Prepared:
 
     Raises:
         PanelError: If the store cannot be used.
+        ConfigError: If nothing can be written to its folder.
     """
     check_size(store)
     seasons, one_scale = seasons_of(settings, store), scaling_of(settings, store) != "origin"
@@ -56,7 +58,13 @@ def prepare_parts(settings: Settings, store: PanelStore) -> Prepared:
             facts.append(Facts.of(panel, table, seasons[0]))
             yield replace(table, era=coverage.eras(panel))
 
-    table = StoredTable.write(tables(), store.path)
+    try:
+        table = StoredTable.write(tables(), store.path)
+    except OSError as error:
+        raise ConfigError(
+            "To learn from a store, its folder must have permission and space for 16 bytes a row. "
+            f"Received: {error.strerror or error} for {str(store.path)!r}; move it, or make room."
+        ) from error
     plan = plan_of(settings, store, table, Facts.joined(facts))
     notes = () if transform is None else (transform.note,)
     return Prepared(table, replace(plan, notes=(*plan.notes, *notes)), None, transform)

@@ -1,5 +1,6 @@
 """A fit from a store is that of the same rows in memory, bit for bit, and reads what a block needs."""
 
+import errno
 import warnings
 from dataclasses import replace
 from functools import cache
@@ -19,6 +20,7 @@ from pipelines.network import ChunkGatherer, feed_of, feeding
 from pipelines.preparing import prepare
 from pipelines.preparing_parts import prepare_rows
 from pipelines.windows import ChunkSampler, StoredTable
+from pipelines.windows.row_file import RowFile
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +236,15 @@ def fitted_like(forecaster):
     other = Forecaster(**forecaster.get_params())
     other._fitted = forecaster._fitted
     return other
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(store, monkeypatch):
+    def full(self, records):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(RowFile, "append", full)
+    with pytest.raises(ConfigError, match="No space left on device"):
+        prepare_rows(Settings.of(Forecaster(**SMALL).get_params()), store)
 
 
 def test_the_file_of_a_table_has_no_name(store):
