@@ -30,6 +30,7 @@ def test_there_is_one_for_each_claim():
         "gaps",
         "hierarchies",
         "long_memory",
+        "out_of_core",
         "panel_memory",
         "predict_bundle",
         "recurrent",
