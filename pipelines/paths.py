@@ -62,9 +62,9 @@ class Dependence:
         weight = np.where(np.isfinite(scores), widths, 0.0)
         filled = weight * np.clip(np.where(np.isfinite(scores), scores, 0.0), -_LARGEST, _LARGEST)
         # Not centered: a forecast that is too low at all steps is wrong at all of them together.
-        spread = np.sqrt(_ratio((filled**2).sum(axis=0), (weight**2).sum(axis=0)))
-        filled = _ratio(filled, spread)
-        correlation = _ratio(filled.T @ filled, weight.T @ weight)
+        spread = np.sqrt(ratio((filled**2).sum(axis=0), (weight**2).sum(axis=0)))
+        filled = ratio(filled, spread)
+        correlation = ratio(filled.T @ filled, weight.T @ weight)
         share = ledoit_wolf_shrinkage(filled, assume_centered=True)
         return cls(_positive_definite((1 - share) * correlation), source)
 
@@ -123,7 +123,13 @@ class Dependence:
         return drawn
 
     def paths(
-        self, quantiles: Floats, probabilities: Sequence[float], names: Sequence[Any], n_paths: int, seed: int
+        self,
+        quantiles: Floats,
+        probabilities: Sequence[float],
+        names: Sequence[Any],
+        n_paths: int,
+        seed: int,
+        pulls: Floats | None = None,
     ) -> Floats:
         """Draw paths whose steps have the quantiles of a forecast.
 
@@ -133,13 +139,15 @@ class Dependence:
             names: Ids of the series.
             n_paths: Paths per series.
             seed: Fixes them.
+            pulls: ``(series,)`` shares for ``pulled``; None for none.
 
         Returns:
             ``(series, n_paths, horizon)``.
         """
         paths = np.empty((len(quantiles), n_paths, quantiles.shape[1]))
         for i, name in enumerate(names):
-            paths[i] = at_scores(quantiles[i], probabilities, self.scores(name, n_paths, seed))
+            own = self if pulls is None else self.pulled(float(pulls[i]))
+            paths[i] = at_scores(quantiles[i], probabilities, own.scores(name, n_paths, seed))
         return paths
 
 
@@ -160,8 +168,8 @@ def interval_widths(quantiles: Floats) -> Floats:
         return np.clip(quantiles[..., -3] - quantiles[..., 2], 1e-300, 1e300)
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    """Divide, with 0 where there is nothing to divide by."""
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """Divide, with 0 where there is nothing above 0 to divide by."""
     found: Floats = np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), 0.0)
     return found
 

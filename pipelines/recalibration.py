@@ -41,6 +41,8 @@ _MOST_WINDOWS: Final = 28
 # Steps ahead of all windows together that are forecast where the number of windows is left open: recent
 # scores of each must be sorted if forecasts follow them.
 _BUDGETS: Final = {"split": 2**22, "adaptive": 2**18}
+# Steps ahead of all windows together that calibration is judged on.
+_JUDGED: Final = {"split": 2**22, "adaptive": 2**16}
 
 
 def recalibrated(
@@ -95,15 +97,18 @@ def recalibrated(
     independent = independent_windows(windows, step, horizon)
     conformal = Conformal(method, fit_curves(known, independent))
     probabilities = fitted.network.quantiles
-    after = left_out_quantiles(method, quantiles, probabilities, scores, spacing, chosen, step)
-    floor = plain.floor(table, series, newest, windows, step)[..., None]
+    # Half a horizon apart at most, and an odd number of windows, so that they begin at all hours of the day.
+    apart = max(min(known.size // _JUDGED[method], horizon // 2 // step) - 1, 0) | 1
+    judged, between = chosen[::-apart][::-1], apart * step
+    after = left_out_quantiles(method, quantiles, probabilities, scores, spacing, judged, between)
+    floor = plain.floor(table, series, newest, len(judged), between)[..., None]
     if isinstance(table, TransformedTable):
         floor = np.full_like(floor, -np.inf)
-    truth = truths(table, series, newest, horizon, windows, step)
+    truth = truths(table, series, newest, horizon, len(judged), between)
     coverage = coverage_frame(
         fitted.settings.levels,
         truth,
-        (quantiles[:, chosen], probabilities),
+        (quantiles[:, judged], probabilities),
         (after, PROBABILITIES),
         floor,
     )

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.conformal import PROBABILITIES, origins_of_pass, truths
 from pipelines.fitted import Fitted
 from pipelines.panel import Panel
 from pipelines.paths import Dependence, interval_widths
+from pipelines.totals import recent_pulls
+from pipelines.transforms import TransformedTable
 from pipelines.windows import SeriesTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 # Numbers of forecasts of past windows that the dependence of errors is read off, where no others are known.
@@ -43,7 +47,8 @@ def sample_frame(fitted: Fitted, panel: Panel, table: SeriesTable, n_paths: int,
     series, horizon = np.arange(panel.n_series), fitted.plan.horizon
     newest = panel.indptr[1:] - 1
     quantiles = fitted.quantiles(table, series, newest)[:, 0]
-    paths = dependence.paths(quantiles, fitted.probabilities, panel.ids.tolist(), n_paths, seed)
+    pulls = _recent_pulls(fitted, table, newest, quantiles, dependence)
+    paths = dependence.paths(quantiles, fitted.probabilities, panel.ids.tolist(), n_paths, seed, pulls)
     paths = np.maximum(paths, fitted.floor(table, series, newest)[..., None])
     stamps = np.broadcast_to(panel.future_stamps(horizon)[:, None], paths.shape)
     frame = panel.key_frame(np.repeat(series, n_paths * horizon), stamps.ravel())
@@ -51,6 +56,32 @@ def sample_frame(fitted: Fitted, panel: Panel, table: SeriesTable, n_paths: int,
     frame[fitted.settings.alias] = paths.ravel()
     frame.attrs["dependence"] = dependence.source
     return frame
+
+
+def _recent_pulls(
+    fitted: Fitted, table: SeriesTable, newest: Ints, quantiles: Floats, dependence: Dependence
+) -> Floats | None:
+    """How far recent totals draw the steps of each series together, or apart; None if they do not count."""
+    conformal, horizon = fitted.conformal, fitted.plan.horizon
+    if conformal is None or not conformal.adapts:
+        return None
+    of_all = replace(fitted, conformal=replace(conformal, method="split"))
+    count, step = origins_of_pass(True, horizon, 1, 1)
+    columns = [PROBABILITIES.index(probability) for probability in (0.1, 0.5, 0.9)]
+    size = max(1, _BUDGET // (count * horizon))
+    pulls = np.empty(len(newest))
+    for i in range(0, len(newest), size):
+        some = slice(i, i + size)
+        series, origin = np.arange(len(newest))[some], newest[some]
+        past = of_all.quantiles(table, series, origin, count, step)[..., columns]
+        truth = truths(table, series, origin, horizon, count, step)
+        if isinstance(table, TransformedTable):
+            origins = origin[:, None] - step * np.arange(count - 1, -1, -1)
+            truth = table.invert(truth[..., None], series, origins)[..., 0]
+        floor = fitted.floor(table, series, origin, count, step)[..., None, None]
+        past, now = np.maximum(past, floor), np.maximum(quantiles[some][..., columns], floor[:, -1])
+        pulls[some] = recent_pulls(dependence, past[:, ::-1], truth[:, ::-1], now)
+    return pulls
 
 
 def seen_dependence(fitted: Fitted) -> Dependence:

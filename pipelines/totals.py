@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
-from pipelines.conformal import at_scores
-from pipelines.paths import Dependence
+from pipelines.conformal import at_scores, past_step, recency
+from pipelines.paths import Dependence, ratio
 
 Floats = npt.NDArray[np.float64]
 
@@ -18,6 +19,11 @@ _WINDOWS: Final = 200
 _PATHS: Final = 200
 _PULLS: Final = (-0.8, -0.6, -0.4, -0.2, 0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8)
 _LEVELS: Final = (80.0, 95.0)
+# Past totals, without overlap, that what the calibration found counts as; normal scores further out count as
+# this far; and the most that recent totals draw steps together or apart.
+_PRIOR: Final = 3.0
+_LARGEST: Final = 2.6
+_MOST: Final = 0.95
 
 
 def matched(
@@ -54,3 +60,54 @@ def matched(
         )
     best = min(range(len(_PULLS)), key=lambda i: (misses[i], abs(_PULLS[i])))
     return dependence.pulled(trust * _PULLS[best])
+
+
+def recent_pulls(dependence: Dependence, past: Floats, truth: Floats, now: Floats) -> Floats:
+    """Find how far recent totals of each series say that its steps be drawn together, or apart.
+
+    Totals of the past origins are seen in the light of the present intervals: were their forecasts as much
+    wider, or narrower, as those are, how many standard deviations from its median did each total lie? Each
+    side of the median has its own. Origins lie half a horizon apart, so that each total counts half, and
+    less the older it is.
+
+    Args:
+        dependence: What the calibration found.
+        past: ``(series, past + 1, horizon, 3)`` quantiles for 0.1, 0.5, and 0.9, without what recent errors
+            say: of the present origin, then of past ones, the newest first.
+        truth: ``(series, past + 1, horizon)`` what happened, NaN where that is not known.
+        now: ``(series, horizon, 3)`` the same quantiles of the present forecast.
+
+    Returns:
+        ``(series,)`` shares for ``Dependence.pulled``, 0 where no past total is known.
+    """
+    horizon = now.shape[1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        widest = np.abs(past[..., 2] - past[..., 0]).max(axis=-1, keepdims=True)
+        unit = np.where(np.isfinite(widest) & (widest > 0), widest, 1.0)
+        error = ((truth - past[..., 1]) / unit).sum(axis=-1)
+        sides = np.diff(past, axis=-1) / unit[..., None]
+        present = np.diff(now, axis=-1) / unit[:, 0, :, None]
+        wider = ratio(present.sum(axis=-1), sides[:, 0].sum(axis=-1))
+        side = np.where((error > 0)[..., None], sides[..., 1], sides[..., 0]) * wider[:, None]
+        spread = np.sqrt(_variance(side, dependence.correlation)) / ndtri(0.9)
+        known = np.isfinite(error) & np.isfinite(spread) & (spread > 0)
+        score = np.clip(np.where(known, ratio(error, spread), 0.0), -_LARGEST, _LARGEST)
+        weight = known * np.r_[0.0, recency()] * past_step(horizon) / horizon
+        factor = (_PRIOR + (weight * score**2).sum(axis=1)) / (_PRIOR + weight.sum(axis=1))
+        return np.nan_to_num(_pulls(factor, present.sum(axis=-1), dependence.correlation))
+
+
+def _pulls(factor: Floats, widths: Floats, correlation: Floats) -> Floats:
+    """Shares that multiply the variance of totals, as far as drawing steps together or apart can."""
+    own = _variance(widths, correlation)
+    apart, together = (widths**2).sum(axis=-1), widths.sum(axis=-1) ** 2
+    up = ratio((factor - 1) * own, together - own)
+    down = ratio((1 - factor) * own, own - apart)
+    found: Floats = np.where(factor > 1, np.clip(up, 0, _MOST), -np.clip(down, 0, _MOST))
+    return found
+
+
+def _variance(widths: Floats, correlation: Floats) -> Floats:
+    """Variance of a total of steps, ``(...)``, for their standard deviations, ``(..., horizon)``."""
+    found: Floats = ((widths @ correlation) * widths).sum(axis=-1)
+    return found

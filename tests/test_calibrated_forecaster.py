@@ -223,6 +223,30 @@ def test_where_nothing_was_held_out_paths_say_so():
     assert calibrated("split").sample_paths(2).attrs["dependence"] == "windows of the calibration"
 
 
+def widths_of_totals(forecaster, panel):
+    """Width of the middle of the totals of paths, by series."""
+    totals = forecaster.sample_paths(300, panel).groupby(["unique_id", "sample_id"])["TCN"].sum()
+    return totals.groupby("unique_id").quantile(0.9) - totals.groupby("unique_id").quantile(0.1)
+
+
+def test_totals_follow_the_recent_totals_of_their_series():
+    """Errors of one sign at all steps of a window spread totals more than errors of changing signs."""
+    frame, forecaster = other_frame(), calibrated("adaptive")
+    place = frame.groupby("unique_id").cumcount(ascending=False)
+    late = frame["unique_id"].eq("x") & place.lt(40)
+    forecast = frame["y"].groupby(frame["unique_id"]).shift(7)
+    widths = {}
+    for name, sign in (("together", (-1.0) ** (place // HORIZON)), ("apart", (-1.0) ** place)):
+        moved = frame.assign(y=np.where(late, forecast + 4 * sign, frame["y"]))
+        widths[name] = widths_of_totals(forecaster, moved)
+        marginal = forecaster.predict(moved)
+        of_x = marginal["unique_id"] == "x"
+        widths[name]["x"] /= (marginal["TCN-hi-80"] - marginal["TCN-lo-80"])[of_x].sum()
+    assert widths["together"]["x"] > widths["apart"]["x"]
+    for other in "yz":
+        assert widths["together"][other] == widths["apart"][other]
+
+
 def test_paths_keep_the_floor():
     forecaster = copy(untrained_once())
     forecaster._fitted = replace(forecaster._fitted, nonnegative=True)

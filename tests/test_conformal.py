@@ -28,7 +28,7 @@ def forecasts(seed, shape, ties=False):
 
 
 @given(st.integers(0, 999), st.floats(-6, 6))
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_the_score_of_a_value_leads_back_to_it(seed, score):
     quantiles = forecasts(seed, (5,))
     found = normal_scores(quantiles, KNOWN, at_scores(quantiles, KNOWN, np.full(5, score)), NONE)
@@ -36,7 +36,7 @@ def test_the_score_of_a_value_leads_back_to_it(seed, score):
 
 
 @given(st.integers(0, 999), st.integers(-60, 60), st.floats(-100, 100))
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_scores_have_no_unit(seed, power, shift):
     quantiles, truth = forecasts(seed, (20,)), np.random.default_rng(seed).normal(3, 5, 20)
     plain = normal_scores(quantiles, KNOWN, truth, NONE)
@@ -47,7 +47,7 @@ def test_scores_have_no_unit(seed, power, shift):
 
 
 @given(st.integers(0, 999), st.floats(0, 1))
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_an_interval_holds_a_truth_exactly_if_its_bounds_lie_on_both_sides_of_the_score(seed, floor_at):
     """Also where quantiles are tied, and where forecasts have a floor."""
     rng = np.random.default_rng(seed)
@@ -107,7 +107,7 @@ def test_few_scores_are_pooled_with_those_of_neighboring_steps():
 
 
 @given(st.integers(0, 999), st.integers(0, 30))
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_curves_increase_through_zero_and_can_be_inverted(seed, n):
     rng = np.random.default_rng(seed)
     scores = rng.standard_t(2, size=(n, 4)) * 3 + rng.normal()
@@ -149,7 +149,7 @@ def slow_quantile(scores, wanted):
 
 
 @given(st.integers(0, 999), st.integers(1, 6), st.floats(0, 1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_recent_quantiles_are_those_of_the_definition(seed, horizon, missing):
     rng = np.random.default_rng(seed)
     scores = rng.normal(size=(2, 9, horizon)) * 2 + 0.5
@@ -189,7 +189,7 @@ def test_past_errors_count_once_they_are_known(spacing):
     st.sampled_from(["split", "adaptive"]),
     arrays(float, (2, 3, 1), elements=st.sampled_from([1.0, 0.0, 1e300, 1e-300, 1.7e308])),
 )
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_quantiles_never_cross_and_the_median_stays(seed, method, size):
     rng = np.random.default_rng(seed)
     steps = forecasts(seed, (2, 3), ties=True)

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
+from pipelines.conformal.recent import PAST
 from pipelines.paths import Dependence
-from pipelines.totals import matched
+from pipelines.totals import matched, recent_pulls
 
 KNOWN = (0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95)
 
@@ -48,7 +49,7 @@ def test_steps_go_together_as_they_do_where_forecasts_are_wide():
 
 
 @given(st.integers(0, 99), st.integers(2, 12), st.integers(2, 30), st.floats(0, 0.9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_correlations_are_ones_of_something(seed, n, horizon, missing):
     """Also of fewer forecasts than steps, and where much is missing."""
     rng = np.random.default_rng(seed)
@@ -120,3 +121,58 @@ def test_totals_are_matched(told, phi):
     target = np.var(truth.sum(axis=1))
     assert abs(right.correlation.sum() - target) < abs(wrong.correlation.sum() - target) / 2
     assert matched(wrong, quantiles, KNOWN, np.full_like(truth, np.nan), trust=1.0) is wrong
+
+
+def past_totals(seed, runs, horizon, factor):
+    """Standard normal forecasts, and what happened: totals ``factor`` times as spread as told."""
+    dependence = Dependence(autoregressive(2, horizon, 0.5)[1], "test")
+    root = np.linalg.cholesky(dependence.correlation)
+    errors = np.random.default_rng(seed).normal(size=(runs, PAST + 1, horizon)) @ root.T * factor
+    errors[:, :3] = np.nan
+    normal = ndtri([0.1, 0.5, 0.9])
+    past = np.broadcast_to(normal, (runs, PAST + 1, horizon, 3))
+    return dependence, past, errors, past[:, 0]
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.0, 1.4])
+def test_recent_totals_draw_steps_together_or_apart(factor):
+    """The variance of totals goes most of the way to that of the recent ones, and stays where they hold."""
+    dependence, *known = past_totals(0, 200, 8, factor)
+    pulls = recent_pulls(dependence, *known)
+    told = dependence.correlation.sum()
+    spread = np.mean([dependence.pulled(pull).correlation.sum() for pull in pulls]) / told
+    if factor == 1.0:
+        assert spread == pytest.approx(1, abs=0.05)
+    else:
+        assert 0.5 < (spread - 1) / (factor**2 - 1) < 1
+    assert (np.abs(pulls) <= 0.95).all()
+
+
+def test_recent_totals_say_nothing_where_marginals_follow_already():
+    """Errors and the present interval are both twice as wide: steps go together as ever."""
+    dependence, past, truth, now = past_totals(1, 200, 8, 2.0)
+    wide = recent_pulls(dependence, past, truth, 2 * now)
+    np.testing.assert_allclose(wide, recent_pulls(dependence, past, truth / 2, now), atol=1e-12)
+
+
+def test_recent_totals_count_once_they_are_known_and_more_the_newer_they_are():
+    dependence, past, truth, now = past_totals(2, 2, 8, 1.0)
+    gaps = truth.copy()
+    gaps[:, :, 3] = np.nan
+    np.testing.assert_array_equal(recent_pulls(dependence, past, gaps, now), 0)
+    pulls = []
+    for place in (5, 30):
+        moved = np.where(np.arange(PAST + 1)[:, None] == place, 3.0, 0.5 * truth)
+        pulls.append(recent_pulls(dependence, past, moved, now))
+    assert (pulls[0] > pulls[1]).all()
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-300, 1e300, 1.7e308])
+def test_recent_totals_of_any_finite_forecasts(size):
+    dependence, past, truth, now = past_totals(3, 3, 4, 1.0)
+    largest = np.finfo(float).max
+    with np.errstate(over="ignore"):
+        past, truth, now = (np.clip(size * part, -largest, largest) for part in (past, truth, now))
+    pulls = recent_pulls(dependence, past, truth, now)
+    assert (np.abs(pulls) <= 0.95).all()
+    assert np.linalg.eigvalsh(dependence.pulled(pulls[0]).correlation).min() > 0

@@ -6,6 +6,7 @@ Pure NumPy: forecasts come in as quantiles, and go out as quantiles.
 from pipelines.conformal.coverage import coverage_frame, independent_windows, left_out_quantiles
 from pipelines.conformal.curves import fit_curves, trust
 from pipelines.conformal.passing import calibrated_quantiles, origins_of_pass, truths
+from pipelines.conformal.recent import past_step, recency
 from pipelines.conformal.scores import at_scores, normal_scores
 from pipelines.conformal.state import METHODS, PROBABILITIES, Conformal
 
@@ -21,6 +22,8 @@ __all__ = [
     "left_out_quantiles",
     "normal_scores",
     "origins_of_pass",
+    "past_step",
+    "recency",
     "trust",
     "truths",
 ]

@@ -32,6 +32,12 @@ def past_step(horizon: int) -> int:
     return max(horizon // 2, 1)
 
 
+def recency() -> Floats:
+    """Weight of each past origin, ``(past,)``, the newest first."""
+    weight: Floats = 0.5 ** (np.arange(PAST) / _HALF_LIFE)
+    return weight
+
+
 def recent_scores(scores: Floats, spacing: int, chosen: npt.NDArray[np.int64]) -> Floats:
     """Gather, for some origins, the scores of past origins that are known there.
 
@@ -82,7 +88,7 @@ def _quantiles(scores: Floats, wanted: Floats) -> Floats:
     near = np.clip(np.arange(horizon)[:, None] + np.arange(-_NEAR, _NEAR + 1), 0, horizon - 1)
     # (runs, horizon, past * near)
     pooled = np.moveaxis(scores[..., near], 1, 2).reshape(runs, horizon, -1)
-    age = 0.5 ** (np.arange(past) / _HALF_LIFE) / near.shape[1]
+    age = recency()[:past] / near.shape[1]
     weight = np.where(np.isnan(pooled), 0.0, np.repeat(age, near.shape[1]))
     order = np.argsort(pooled, axis=-1)
     point = np.take_along_axis(pooled, order, axis=-1)
