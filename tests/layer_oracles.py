@@ -7,7 +7,8 @@ import warnings
 
 import keras
 import numpy as np
-import tensorflow as tf
+from backends import gradients
+from keras import ops
 
 
 def check_layer(tmp_path, layer_class, arguments, *inputs):
@@ -39,19 +40,17 @@ def check_layer(tmp_path, layer_class, arguments, *inputs):
     for a, b in zip(outputs, flat(loaded([*inputs])), strict=True):
         np.testing.assert_array_equal(a, b)
 
-    with tf.GradientTape() as tape:
-        total = sum(tf.reduce_sum(tf.square(o)) for o in flat(layer(*inputs)))
-    for variable, slope in zip(
-        layer.trainable_variables,
-        tape.gradient(total, [v.value for v in layer.trainable_variables]),
-        strict=True,
-    ):
+    def loss(outputs):
+        return sum(ops.sum(ops.square(o)) for o in flat(outputs))
+
+    for variable, slope in zip(model.trainable_variables, gradients(model, [*inputs], loss)[1], strict=True):
         assert np.isfinite(slope).all(), variable.path
         assert np.abs(slope).max() > 0, variable.path
 
-    wide = layer_class.from_config({**config, "dtype": "float64"})
-    assert all(o.dtype == tf.float64 for o in flat(wide(*(np.asarray(x, "float64") for x in inputs))))
-    assert all(v.dtype == "float64" for v in wide.trainable_variables)
+    if keras.backend.backend() == "tensorflow":  # JAX has no double precision unless told
+        wide = layer_class.from_config({**config, "dtype": "float64"})
+        assert all(o.dtype == "float64" for o in flat(wide(*(np.asarray(x, "float64") for x in inputs))))
+        assert all(v.dtype == "float64" for v in wide.trainable_variables)
     return layer
 
 
@@ -64,7 +63,7 @@ def clip(value, bound):
 
 
 def origin_window(values, observed, offset, change, lookback, season_length, bound=10.0):
-    """One origin at the end of one series: window, observed, location, scale, facts."""
+    """One origin at the end of one series: window, observed, location, scale, facts, last."""
     seen = [i for i in range(lookback) if observed[i]]
     location = values[-1]  # what was last observed, be it in the window or before
     away = [values[i] - location if observed[i] else 0.0 for i in range(lookback)]
@@ -82,7 +81,8 @@ def origin_window(values, observed, offset, change, lookback, season_length, bou
         clip(math.log(scale / seasonal), 3),
         float(len(seen) < lookback),
     ]
-    return [clip(a / scale, bound) for a in away], [float(o) for o in observed], [location], [scale], facts
+    window, known = [clip(a / scale, bound) for a in away], [float(o) for o in observed]
+    return window, known, [location], [scale], facts, [0.0]
 
 
 def position_features(values, observed, offset, change, season_length, bound=10.0):

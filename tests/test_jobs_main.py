@@ -345,7 +345,8 @@ def test_a_fit_goes_on_from_a_bundle_with_its_settings(tmp_path, request_for):
     more = request_for(make_frame((90, 80)), horizon=None, season_length=None, max_steps=3)
     tuned = run_fit(more, tmp_path / "after", initial=tmp_path / "before")
     assert (tuned.began_with, tuned.horizon, tuned.max_steps) == ("bundle", HORIZON, 3)
-    assert StandIn.fitted_on.n_rows == 170 and (tmp_path / "after" / "manifest.json").exists()
+    assert StandIn.fitted_on.n_rows == 170
+    assert (tmp_path / "after" / "manifest.json").exists()
     with pytest.raises(ConfigError, match=r"--horizon 7 \(the bundle has 6\)"):
         run_fit(request_for(make_frame(), horizon=7), tmp_path / "other", initial=tmp_path / "before")
     assert not (tmp_path / "other").exists()

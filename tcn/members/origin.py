@@ -28,8 +28,7 @@ class OriginView(NamedTuple):
             global scale: `(..., 1)`.
         scale: Mean distance of the window from `location`, never 0; 1 with a global scale: `(..., 1)`.
         facts: Scale-free descriptions of the window: `(..., 4 + further seasons)`.
-        last: Last observed value relative to `location` in units of `scale`; None if it is 0 for all members:
-            `(..., 1)`.
+        last: Last observed value relative to `location` in units of `scale`: `(..., 1)`.
     """
 
     window: Any
@@ -37,7 +36,7 @@ class OriginView(NamedTuple):
     location: Any
     scale: Any
     facts: Any
-    last: Any = None
+    last: Any
 
 
 @keras.saving.register_keras_serializable(package="tcn")
@@ -96,13 +95,13 @@ class OriginWindow(keras.layers.Layer):
         floor = RELATIVE_FLOOR * ops.abs(level) + ABSOLUTE_FLOOR
         spread = ops.sum(ops.abs(away), axis=-1, keepdims=True) + change[..., length - 1 :: stride, None]
         spread = spread / (count + 1.0)
-        scale, last = ops.maximum(spread, floor), None
+        scale, last = ops.maximum(spread, floor), ops.zeros_like(level)
         if self.global_scale is not None:
             is_global = member_mask(self.global_scale, 4)
             center = -offset[..., length - 1 :: stride, None]
             away = ops.where(is_global, (window - center) * known, away)
             scale = ops.where(is_global, ops.ones_like(scale), scale)
-            last = ops.where(is_global, level, ops.zeros_like(level))
+            last = ops.where(is_global, level, last)
             location = ops.where(is_global, center, location)
         lags = (self.season_length, *self.further_seasons)
         steps = [self._seasonal_step(window, known, lag) for lag in lags]

@@ -347,7 +347,7 @@ class ForkingTCN(keras.Model):
         middle = len(self.quantiles) // 2
         median = quantiles[..., middle : middle + 1]
         spread = self.widen * (quantiles - median)
-        if last is None:
+        if self.global_scale is None:  # the last value is what they are relative to
             return self.shrink * median + spread
         return last[..., None] + self.shrink * (median - last[..., None]) + spread
 

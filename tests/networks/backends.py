@@ -65,17 +65,19 @@ def to_numpy(value):
 def gradients(layer, inputs, loss, training=False):
     """Loss, its gradients for the trainable weights in their order, and for the inputs, as NumPy arrays.
 
-    `loss(outputs)` makes a number of the layer's outputs; the layer is built.
+    `loss(outputs)` makes a number of the layer's outputs; the layer is built. A list of inputs has a list of
+    gradients.
     """
-    inputs = ops.convert_to_tensor(inputs)
+    several = isinstance(inputs, list)
+    inputs = keras.tree.map_structure(ops.convert_to_tensor, inputs)
     weights = list(layer.trainable_variables)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
-            tape.watch(inputs)
+            tape.watch(keras.tree.flatten(inputs))
             value = loss(layer(inputs, **_mode(layer, training)))
-        slopes = tape.gradient(value, [*(w.value for w in weights), inputs])
+        slopes = tape.gradient(value, [*(w.value for w in weights), *keras.tree.flatten(inputs)])
     else:
         import jax
 
@@ -87,13 +89,14 @@ def gradients(layer, inputs, loss, training=False):
 
         slope = jax.jit(jax.value_and_grad(run, argnums=(0, 1)))
         value, (of_weights, of_inputs) = slope([w.value for w in weights], inputs)
-        slopes = [*of_weights, of_inputs]
-    shapes = [tuple(w.shape) for w in (*weights, inputs)]
+        slopes = [*of_weights, *keras.tree.flatten(of_inputs)]
+    shapes = [tuple(w.shape) for w in (*weights, *keras.tree.flatten(inputs))]
     as_arrays = [
         np.zeros(shape) if slope is None else to_numpy(slope)
         for slope, shape in zip(slopes, shapes, strict=True)
     ]
-    return float(to_numpy(value)), as_arrays[:-1], as_arrays[-1]
+    of_weights, of_inputs = as_arrays[: len(weights)], as_arrays[len(weights) :]
+    return float(to_numpy(value)), of_weights, of_inputs if several else of_inputs[0]
 
 
 def _mode(layer, training):

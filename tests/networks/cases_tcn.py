@@ -26,7 +26,7 @@ CASES = [
     Case("tcn-growing", lambda **kw: tcn([4, 6], use_skip_connections=False, **SEQUENCES, **kw)),
     Case("tcn-same", lambda **kw: tcn(padding="same", use_layer_norm=True, **SEQUENCES, **kw), **SAME),
     Case("tcn-backwards", lambda **kw: tcn(go_backwards=True, **SEQUENCES, **kw), kind="other", **SAME),
-    Case("tcn-last", lambda **kw: tcn(use_batch_norm=True, **kw), kind="pooled"),
+    Case("tcn-last", lambda **kw: tcn(use_batch_norm=True, activation="tanh", **kw), kind="pooled"),
     Case("tcn-middle", lambda **kw: tcn(padding="same", **kw), kind="pooled", **SAME),
     Case("tcn-state", lambda **kw: tcn(return_state=True, **SEQUENCES, **kw), kind="other"),
     Case("bidirectional", lambda **kw: BidirectionalTCN(tcn(**SEQUENCES, **kw), **kw), **SAME),

@@ -90,7 +90,7 @@ def forecast_of(network, m, history, ahead=None, static=()):
     """Member m's forecast from the end of one history `(time, 5 + past)`, a step at a time."""
     values, observed, offset, phase, change, *past = history.astype(float).T
     back = slice(len(values) - network.lookback, None)
-    window, known, (location,), (scale,), facts = origin_window(
+    window, known, (location,), (scale,), facts, _ = origin_window(
         values[back], observed[back], offset[-1], change[-1], network.lookback, network.season_length
     )
     reach, field = network.positions.context + 1, network.stack_field
