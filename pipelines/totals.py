@@ -109,5 +109,6 @@ def _pulls(factor: Floats, widths: Floats, correlation: Floats) -> Floats:
 
 def _variance(widths: Floats, correlation: Floats) -> Floats:
     """Variance of a total of steps, ``(...)``, for their standard deviations, ``(..., horizon)``."""
-    found: Floats = ((widths @ correlation) * widths).sum(axis=-1)
+    # A product for each total by itself: its bits must not depend on how many others there are.
+    found: Floats = ((widths[..., None, :] @ correlation)[..., 0, :] * widths).sum(axis=-1)
     return found
