@@ -92,7 +92,7 @@ def prepare_tuning(settings: Settings, panel: Panel, source: Fitted) -> Prepared
         steps=steps,
         learning_rate=_RATE * plan.learning_rate,
         seconds=round(plan.seconds * steps / max(plan.steps, 1)),
-        notes=(*plan.notes, *surprises, _note(own)),
+        notes=(*plan.notes, *surprises, _note(own), *_note_of_intervals(source)),
     )
     return Prepared(table, plan, source.covariates, fresh.transform)
 
@@ -112,6 +112,12 @@ def _check_same(settings: Settings, panel: Panel, source: Fitted) -> None:
             "A fit that goes on from weights must have the settings that they were learned with. "
             f"Received: {named}, where the weights have {former}; set them back, or fit without initial=."
         )
+    if settings.conformal is not None and source.conformal is None:
+        raise ConfigError(
+            "A fit that goes on from weights has no rows apart to calibrate on: they may have learned any. "
+            f"Received: conformal={settings.conformal!r}; set it to None, and call calibrate(df) afterwards, "
+            "on rows after those of the fit."
+        )
     if panel.freq != Freq.parse(source.plan.freq):
         raise ConfigError(
             "A fit that goes on from weights must have data of the frequency that they were learned with. "
@@ -122,3 +128,9 @@ def _check_same(settings: Settings, panel: Panel, source: Fitted) -> None:
 
 def _note(plan: Plan) -> str:
     return f"training goes on from weights that were learned from {plan.series:,} series ({plan.rows:,} rows)"
+
+
+def _note_of_intervals(source: Fitted) -> tuple[str, ...]:
+    if source.conformal is None:
+        return ()
+    return ("intervals keep the calibration of these weights; calibrate(df) on rows after those of this fit",)

@@ -297,9 +297,9 @@ class Forecaster:
         settings = self._settings()
         rows = read_rows(df, settings, settings.freq, static)
         apart = None
-        if settings.conformal is not None and isinstance(rows, Panel):
+        if settings.conformal is not None and isinstance(rows, Panel) and source is None:
             apart = calibrated_apart(
-                lambda panel: self._train(settings, panel, callbacks, source),
+                lambda panel: self._train(settings, panel, callbacks),
                 rows,
                 settings.horizon,
                 settings.conformal,
@@ -426,7 +426,7 @@ class Forecaster:
             nonnegative=settings.target != "real" and start.table.nonnegative,
             covariates=start.covariates,
             transform=start.transform,
-            **kept_of(rows),
+            **kept_of(rows, source),
         )
 
     def update(self, df: Any, static: Any = None) -> Forecaster:

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from pipelines.fitted import Fitted
+from pipelines.learned import later_ends
 from pipelines.panel import Panel, PanelNotes
 from pipelines.store import PanelStore
 
@@ -13,17 +15,18 @@ from pipelines.store import PanelStore
 _SAMPLE: Final = 3
 
 
-def kept_of(rows: Panel | PanelStore) -> dict[str, Any]:
+def kept_of(rows: Panel | PanelStore, source: Fitted | None = None) -> dict[str, Any]:
     """Say from which rows something was learned: all of a panel, a sample and the ends of a store.
 
     Args:
         rows: The rows of a fit.
+        source: What the fit to a panel went on from; None if it began anew.
 
     Returns:
-        Attributes of ``Fitted`` by name.
+        Attributes of ``Fitted`` by name. A fit that went on keeps the calibration of the intervals.
     """
     if isinstance(rows, Panel):
-        return {"panel": rows}
+        return {"panel": rows} if source is None else {"panel": rows, **_kept_from(source, rows)}
     count = rows.n_series
     ends = Panel(
         ids=rows.ids,
@@ -37,3 +40,8 @@ def kept_of(rows: Panel | PanelStore) -> dict[str, Any]:
     )
     sample = rows.select(np.linspace(0, count - 1, _SAMPLE).astype(np.int64))
     return {"panel": sample, "learned": ends, "is_sample": True}
+
+
+def _kept_from(source: Fitted, panel: Panel) -> dict[str, Any]:
+    kept = {name: getattr(source, name) for name in ("conformal", "coverage", "dependence_since")}
+    return {"learned": later_ends(panel.tail(1), source.ends), **kept}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -34,3 +36,36 @@ def learned_until(ends: Panel, panel: Panel) -> Ints:
     same = (place >= 0) & (phase == own) & (panel.freq == ends.freq)
     rows: Ints = panel.indptr[:-1] + np.where(same, np.clip(last + 1 - first, 0, panel.lengths), 0)
     return rows
+
+
+def later_ends(one: Panel, other: Panel) -> Panel:
+    """Join the ends of what was learned in two fits: of a series that was in both, the later one.
+
+    Args:
+        one: The last row of each series of a fit.
+        other: That of another fit, of the same frequency.
+
+    Returns:
+        The last row of each series of either.
+
+    Example:
+        >>> days = pd.date_range("2024-01-01", periods=5)
+        >>> panel = Panel.from_frame(pd.DataFrame({"unique_id": "A", "ds": days, "y": range(5)}))
+        >>> later_ends(panel.tail(1), panel.before(2).tail(1)).to_frame()
+          unique_id         ds   y
+        0         A 2024-01-05 NaN
+    """
+    names = [pd.Index([str(name) for name in each.ids.tolist()]) for each in (one, other)]
+    place = names[1].get_indexer(names[0])
+    later = (place < 0) | (one.starts >= other.starts[place])
+    kept = np.setdiff1d(np.arange(len(names[1])), place[later])
+    count = int(later.sum()) + len(kept)
+    return replace(
+        other,
+        ids=np.concatenate([one.ids[later], other.ids[kept]]),
+        starts=np.concatenate([one.starts[later], other.starts[kept]]),
+        values=np.full(count, np.nan),
+        indptr=np.arange(count + 1),
+        covariates=(),
+        static=(),
+    )

@@ -28,7 +28,8 @@ class Simple:
 
     panel: Panel
     settings: Settings
-    learned: float = 0.0
+    bias: float = 0.0
+    learned = None
     reads: Any = None  # further rows, columns or whole series: what an honest one does not read
     covariates: Any = None
 
@@ -45,7 +46,7 @@ class Simple:
     def forecast(self, table, series, newest, wanted, count, step):
         origins = newest[:, None] - step * np.arange(count - 1, -1, -1)
         rows = np.clip(origins, 0, None)
-        values = np.nan_to_num(table.values[rows]) + self.learned
+        values = np.nan_to_num(table.values[rows]) + self.bias
         if self.reads is not None:
             values = values + np.nan_to_num(self.reads(table, rows))
         return {"TCN": values[..., None] + np.arange(1, self.settings.horizon + 1)}

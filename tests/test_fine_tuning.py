@@ -90,3 +90,34 @@ def test_there_must_be_weights():
         Forecaster(HORIZON).fit(training_frame(), initial="bundle")
     with pytest.raises(ConfigError, match="initial must be 'bundle' or None"):
         Forecaster(HORIZON).fit(training_frame(), initial="weights")
+
+
+def test_rows_of_both_fits_count_as_learned(bundle):
+    frame = training_frame()
+    earlier = frame[(frame["unique_id"] != "a") & (frame["ds"] < "2024-02-01")]
+    tuned = Forecaster.load(bundle).set_params(max_steps=0).fit(earlier, initial="bundle")
+    own, before = tuned._fitted.ends, fitted()._fitted.ends
+    assert own.ids.tolist() == before.ids.tolist()
+    np.testing.assert_array_equal(own.starts, before.starts)
+    with pytest.warns(UserWarning, match="has learned from"):
+        tuned.backtest(frame, n_windows=2)
+
+
+def test_intervals_keep_their_calibration(bundle):
+    frame = training_frame()
+    later = frame.assign(unique_id=frame["unique_id"] + " later", y=1.5 * frame["y"])
+    calibrated = Forecaster.load(bundle).calibrate(later)
+    width = interval(calibrated.predict(frame))
+    tuned = calibrated.set_params(max_steps=0).fit(frame, initial="bundle")
+    np.testing.assert_array_equal(interval(tuned.predict(frame)), width)
+    assert tuned.coverage_ is not None
+    assert any("keep the calibration" in note for note in tuned.plan_.notes)
+
+
+def test_a_calibration_apart_is_refused(bundle):
+    with pytest.raises(ConfigError, match="no rows apart to calibrate on"):
+        Forecaster.load(bundle).set_params(conformal="split").fit(training_frame(), initial="bundle")
+
+
+def interval(forecast):
+    return (forecast["TCN-hi-80"] - forecast["TCN-lo-80"]).to_numpy()

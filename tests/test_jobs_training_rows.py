@@ -19,7 +19,7 @@ def panel_of(lengths, start=0):
 
 def fitted(panel, rows):
     plan = SimpleNamespace(rows=rows, horizon=HORIZON)
-    return SimpleNamespace(fitted_=SimpleNamespace(panel=panel, plan=plan, is_sample=False))
+    return SimpleNamespace(fitted_=SimpleNamespace(panel=panel, plan=plan, learned=None))
 
 
 lengths = st.lists(st.integers(1, 60), min_size=1, max_size=5)

@@ -45,10 +45,10 @@ def rows_of_fit(fitted: Fitted, tested: Panel) -> Panel:
         tested: The series of the test.
 
     Returns:
-        The rows. Of a fit from a store only the ends are kept: rows before a series began there count as
+        The rows. Where only the ends of what was learned are kept, rows before a series began there count as
         learned, and series may be left without any.
     """
-    if not fitted.is_sample:
+    if fitted.learned is None:
         return trained_rows(fitted.panel, fitted.plan.rows)
     until = learned_until(fitted.ends, tested)
     was_learned = np.arange(tested.n_rows) < np.repeat(until, tested.lengths)
