@@ -211,12 +211,21 @@ class Fitted:
             quantiles = self.quantiles(table, series[some], newest[some], count, step)
             for name, probability in wanted.items():
                 columns[name][some] = at_probability(quantiles, self.probabilities, probability)
-        floor = self.floor(table, series, newest, count, step)
-        for values in columns.values():
-            np.maximum(values, floor[..., None], out=values)
-            if self.settings.target == "count":  # so are the quantiles of counts whole numbers
-                np.rint(values, out=values)
-        return columns
+        floor = self.floor(table, series, newest, count, step)[..., None]
+        return {name: self.possible(values, floor) for name, values in columns.items()}
+
+    def possible(self, values: Floats, floor: Floats) -> Floats:
+        """Make forecasts, in place, numbers that the target can take.
+
+        Args:
+            values: Quantiles or paths.
+            floor: Least values, see ``floor``; of a shape that spreads to that of the values.
+
+        Returns:
+            The values, none below the floor, and whole if the target is a count.
+        """
+        np.maximum(values, floor, out=values)
+        return np.rint(values, out=values) if self.settings.target == "count" else values
 
     def quantiles(
         self, table: SeriesTable, series: Ints, newest: Ints, count: int = 1, step: int = 1
@@ -232,7 +241,8 @@ class Fitted:
             quantiles = calibrated_quantiles(self.conformal, quantiles, known, scores, spacing, chosen)
         if not isinstance(table, TransformedTable):
             return quantiles
-        return table.invert(quantiles, series, newest[:, None] - step * np.arange(count - 1, -1, -1))
+        origins = newest[:, None] - step * np.arange(count - 1, -1, -1)
+        return table.in_target_units(quantiles, series, origins)
 
     @property
     def probabilities(self) -> Sequence[float]:

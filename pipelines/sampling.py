@@ -49,7 +49,7 @@ def sample_frame(fitted: Fitted, panel: Panel, table: SeriesTable, n_paths: int,
     quantiles = fitted.quantiles(table, series, newest)[:, 0]
     pulls = _recent_pulls(fitted, table, newest, quantiles, dependence)
     paths = dependence.paths(quantiles, fitted.probabilities, panel.ids.tolist(), n_paths, seed, pulls)
-    paths = np.maximum(paths, fitted.floor(table, series, newest)[..., None])
+    paths = fitted.possible(paths, fitted.floor(table, series, newest)[..., None])
     stamps = np.broadcast_to(panel.future_stamps(horizon)[:, None], paths.shape)
     frame = panel.key_frame(np.repeat(series, n_paths * horizon), stamps.ravel())
     frame["sample_id"] = np.tile(np.repeat(np.arange(n_paths), horizon), panel.n_series)

@@ -52,14 +52,14 @@ def test_there_is_no_other_kind():
 def test_forecasts_are_of_the_kind():
     falling = frame_of({"a": np.r_[COUNTS + 20, np.linspace(20, 0, 21)].round()})
     columns = ["TCN", "TCN-lo-80", "TCN-hi-80", "TCN-lo-95", "TCN-hi-95"]
-    made = {
-        kind: Forecaster(**UNTRAINED, target=kind).fit(falling).predict()[columns]
-        for kind in ("real", "auto", "count")
-    }
+    fitted = {kind: Forecaster(**UNTRAINED, target=kind).fit(falling) for kind in ("real", "auto", "count")}
+    made = {kind: forecaster.predict()[columns] for kind, forecaster in fitted.items()}
     assert (made["real"] < 0).any(axis=None)
     np.testing.assert_array_equal(made["auto"], np.maximum(made["real"], 0.0))
     np.testing.assert_array_equal(made["count"], made["auto"].round())
     assert (made["count"] != made["auto"]).any(axis=None)
+    paths = fitted["count"].sample_paths(20)["TCN"]
+    np.testing.assert_array_equal(paths, fitted["auto"].sample_paths(20)["TCN"].round())
 
 
 def test_the_kind_is_kept_in_a_bundle(tmp_path):

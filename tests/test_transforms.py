@@ -212,6 +212,17 @@ def test_a_straight_line_goes_on():
     np.testing.assert_allclose(forecast["TCN"][:10], 3.0 * np.arange(30, 40))
 
 
+@pytest.mark.parametrize("name", ["log", "asinh", "box-cox"])
+def test_series_that_never_moved_keep_their_value_to_the_last_digit(name):
+    frame = frame_of({"a": positive(), "still": np.full(30, 5.1), "empty": np.full(30, np.nan)})
+    forecaster = Forecaster(
+        horizon=3, transform=name, lookback=8, filters=2, dilations=(1,), ensemble=1, max_steps=0
+    )
+    forecast = forecaster.fit(frame).predict().set_index("unique_id").drop(columns="ds")
+    assert (forecast.loc["still"] == 5.1).all(axis=None)
+    assert (forecast.loc["empty"] == 0.0).all(axis=None)
+
+
 # The face
 
 

@@ -24,14 +24,19 @@ class TransformedTable(SeriesTable):
 
     Attributes:
         inverses: The way back of each step of the transform, the first step first.
+        first: ``(series,)`` first observed value in the units of the target; 0 where there is none.
         season_length: Steps back to which differences are taken; 0 if there are none.
     """
 
     inverses: tuple[Inverse, ...]
+    first: Floats
     season_length: int = 0
 
-    def invert(self, forecast: Floats, series: Ints, origins: Ints) -> Floats:
+    def in_target_units(self, forecast: Floats, series: Ints, origins: Ints) -> Floats:
         """Undo the transform of forecasts.
+
+        Until a series has changed for the first time, its forecast is the value that it has had so far, and 0
+        before there is one; with differences, it goes on along its straight line.
 
         Args:
             forecast: ``(runs, count, horizon, quantiles)`` in units of the transformed values.
@@ -41,14 +46,22 @@ class TransformedTable(SeriesTable):
         Returns:
             The forecasts in the units of the target.
         """
+        seen = (origins >= self.seen[series, None])[..., None, None]
+        still = seen & (origins < self.moved[series, None])[..., None, None]
         if self.season_length:
-            # Until a series leaves its straight line, its forecast goes on along it.
-            straight = (origins >= self.seen[series, None]) & (origins < self.moved[series, None])
             seasons = np.arange(forecast.shape[2]) // self.season_length + 1
-            forecast = np.where(straight[..., None, None], forecast * seasons[:, None], forecast)
+            forecast = np.where(still, forecast * seasons[:, None], forecast)
+        forecast = self.invert(forecast, series, origins)
+        if not self.season_length:
+            # There and back again is not always the same to the last digit.
+            forecast = np.where(still, self.first[series][:, None, None, None], forecast)
+        return np.where(seen, forecast, 0.0)
+
+    def invert(self, values: Floats, series: Ints, origins: Ints) -> Floats:
+        """Undo the transform of values after origins; see ``in_target_units`` for the arguments."""
         for inverse in reversed(self.inverses):
-            forecast = inverse(forecast, series, origins)
-        return forecast
+            values = inverse(values, series, origins)
+        return values
 
 
 def series_table(
@@ -81,6 +94,7 @@ def series_table(
     own = {field.name: getattr(table, field.name) for field in fields(table)} | {
         "negative": _first_negative(panel),
         "inverses": inverses,
+        "first": _first_value(panel, table.seen),
         "season_length": next((seasons[0] for kind, _ in transform.steps if kind == "difference"), 0),
     }
     return TransformedTable(**own)
@@ -104,3 +118,7 @@ def _first_negative(panel: Panel) -> Ints:
     rows = np.append(np.flatnonzero(panel.values < 0), panel.n_rows)
     first: Ints = np.minimum(rows[np.searchsorted(rows, panel.indptr[:-1])], panel.indptr[1:])
     return first
+
+
+def _first_value(panel: Panel, seen: Ints) -> Floats:
+    return np.where(seen < panel.indptr[1:], panel.values[np.minimum(seen, panel.n_rows - 1)], 0.0)
