@@ -135,7 +135,7 @@ class Fitted:
         if df is None and self.is_sample:
             raise PanelError(
                 "A forecaster that learned from a store keeps no history, and must be given one. Received: "
-                "none; pass data, or forecast the store with predict_parts."
+                "none; pass data, or forecast the store with predict_parts (tcn predict --data FOLDER)."
             )
         panel = read_panel(self.panel if df is None else df, self.settings, self.plan.freq, static)
         check_size(panel)
