@@ -95,8 +95,8 @@ def column_probabilities(
         probability that each is a quantile of.
 
     Example:
-        >>> column_probabilities("TCN", [80], [0.25])
-        {'TCN': 0.5, 'TCN-lo-80': 0.1, 'TCN-hi-80': 0.9, 'TCN-q-0.25': 0.25}
+        >>> column_probabilities("TCN", [50], [0.1])
+        {'TCN': 0.5, 'TCN-lo-50': 0.25, 'TCN-hi-50': 0.75, 'TCN-q-0.1': 0.1}
     """
     columns = {alias: 0.5}
     for level in levels:

@@ -25,6 +25,7 @@ def test_there_is_one_for_each_claim():
         "backtest_onepass",
         "causal_conv1d",
         "convolution_gflops",
+        "coverage",
         "epf",
         "fine_tuning",
         "gaps",

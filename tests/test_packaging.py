@@ -124,7 +124,10 @@ def imported_roots(path):
 
 def test_every_import_is_a_declared_dependency():
     extras = PROJECT["optional-dependencies"]
-    lines = [*PROJECT["dependencies"], *extras["onnx"], *extras["predict"], *extras["sktime"]]
+    lines = [
+        *PROJECT["dependencies"],
+        *(line for name in ("onnx", "predict", "sktime", "stats") for line in extras[name]),
+    ]
     declared = {canonicalize_name(Requirement(line).name) for line in lines}
     # The distribution may be tensorflow or one of its builds; the import is the same.
     homes = packages_distributions() | {"tensorflow": ["tensorflow"]}

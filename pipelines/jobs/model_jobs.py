@@ -123,7 +123,7 @@ def run_fit(
     check_replaceable(Path(bundle))
     saved = None if initial is None else load_forecaster(initial, stages)
     with stages("read the data"):
-        task = Task.load(request if saved is None else _as_in(saved, request, _OF_TRAINING))
+        task = Task.load(request if saved is None else _as_in(saved, request, "--initial", _OF_TRAINING))
         forecaster = task.forecaster() if saved is None else _asked_anew(saved, request)
     how = None if saved is None else "bundle"
     plan(forecaster, task.panel, stages, how)
@@ -208,7 +208,9 @@ def run_backtest(
     return Tested(task.name, forecaster.alias, backtest, scores, held, request.levels, n_series, seen, how)
 
 
-def _as_in(forecaster: Forecaster, request: Request, may_change: Sequence[str] = ()) -> Request:
+def _as_in(
+    forecaster: Forecaster, request: Request, option: str = "--bundle", may_change: Sequence[str] = ()
+) -> Request:
     """The request with the settings that a fitted forecaster has for good, if it does not ask for others."""
     known, settings = forecaster.plan_, forecaster.settings_
     own: dict[str, Any] = {
@@ -239,7 +241,7 @@ def _as_in(forecaster: Forecaster, request: Request, may_change: Sequence[str] =
     if wrong:
         raise ConfigError(
             "A saved network keeps the settings that it was trained with. Received: "
-            f"{', '.join(wrong)}; leave that out, or leave the bundle out to train another network."
+            f"{', '.join(wrong)}; leave that out, or leave out {option} to train another network."
         )
     return replace(request, **own)
 

@@ -27,7 +27,7 @@ def view_of(heights, observed, level, scale=1.0):
     window = (np.asarray(heights) - level) * observed
     part = np.broadcast_to(np.float32(scale), (1, 1, 1, 1))
     cast = (x.astype("float32")[None, None, None] for x in (window, np.asarray(observed, float)))
-    return OriginView(*cast, part * 0, part, part), np.full((1, 1, 1, 1), level, "float32")
+    return OriginView(*cast, part * 0, part, part, part * 0), np.full((1, 1, 1, 1), level, "float32")
 
 
 def sigmoid(x):
