@@ -35,7 +35,7 @@ def main(data: Path | None, only: list[str], settings: dict[str, Any], seeds: in
     ways = WAYS
     if small:
         only, ways = only[:1], dict(list(WAYS.items())[:2])
-        settings = {"max_steps": 2, "ensemble": 2, "filters": 4, "dilations": (1,), "lookback": 30}
+        settings = {"max_steps": 0, "ensemble": 1, "filters": 4, "dilations": (1,), "lookback": 30}
     for name in only:
         horizon, windows = (6, 2) if small else (HORIZONS[name], 28)
         panel = read(synthetic() if data is None else load(data, name))

@@ -44,7 +44,7 @@ def main(data: Path | None, small: bool) -> None:
     frame, sums, tags = aggregate(bottom.assign(total="All"), SPEC)
     last = frame["ds"].drop_duplicates().nlargest(HORIZON).min()
     known, truth = frame[frame["ds"] < last], frame[frame["ds"] >= last]
-    tiny: dict[str, Any] = {"max_steps": 2, "ensemble": 2, "filters": 4, "dilations": (1,)}
+    tiny: dict[str, Any] = {"max_steps": 0, "ensemble": 1, "filters": 4, "dilations": (1,)}
     forecaster = Forecaster(HORIZON, season_length=SEASON, **(tiny if small else {}))
     seconds = timed(lambda: forecaster.fit(known))
     print(f"{len(sums)} series, {HORIZON} steps from {last:%Y-%m-%d} on; fitted in {seconds:.0f} s")
