@@ -12,12 +12,12 @@ pedestrian (R package tsibble), beijing_pm25 (UCI repository), epf_pjm (Zenodo, 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _data import parsed, parser
 from _timing import row, timed
 
 # Horizon of each set, in steps.
@@ -103,14 +103,8 @@ def made_up() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, help="folder of Parquet files")
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), help="which of them")
-    parser.add_argument("--preset", default="default", help="how much training to spend")
-    parser.add_argument("--small", action="store_true", help="tiny sizes, to see that it runs")
-    arguments = parser.parse_args()
-    if arguments.data is None and not arguments.small:
-        parser.error("the data are not shipped: pass a folder with --data")
-    main(arguments.data, arguments.sets, arguments.preset, arguments.small)
+    options = parser(__doc__, "folder of Parquet files")
+    options.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), help="which of them")
+    options.add_argument("--preset", default="default", help="how much training to spend")
+    given = parsed(options)
+    main(given.data, given.sets, given.preset, given.small)

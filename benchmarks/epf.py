@@ -14,12 +14,12 @@ day: LEAR 3.01, DNN 2.86.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from _data import parsed, parser
 from _timing import row, timed
 
 LOADS = ["system_load_forecast", "comed_load_forecast"]
@@ -78,16 +78,5 @@ def synthetic(hours: int) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, help="CSV or Parquet file of the prices")
-    parser.add_argument(
-        "--small", action="store_true", help="tiny sizes and made-up numbers, to see that it runs"
-    )
-    arguments = parser.parse_args()
-    if arguments.data is None and not arguments.small:
-        parser.error(
-            "the prices are not shipped: pass a file with --data (see --help for where they come from)"
-        )
-    main(arguments.data, arguments.small)
+    given = parsed(parser(__doc__, "CSV or Parquet file of the prices"))
+    main(given.data, given.small)

@@ -8,13 +8,13 @@ learned it.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from _data import parsed, parser
 from _timing import row, timed
 
 
@@ -66,17 +66,11 @@ def synthetic() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="Parquet file with unique_id, ds and y")
-    parser.add_argument("--horizon", type=int, default=18)
-    parser.add_argument("--season", type=int, default=12)
-    parser.add_argument("--preset", default="default")
-    parser.add_argument("--small", action="store_true", help="tiny numbers, to see that it runs")
-    asked = parser.parse_args()
+    options = parser(__doc__, "Parquet file with unique_id, ds and y")
+    options.add_argument("--horizon", type=int, default=18)
+    options.add_argument("--season", type=int, default=12)
+    options.add_argument("--preset", default="default", help="how much training to spend")
+    given = parsed(options)
     tiny = {"max_steps": 0, "ensemble": 1, "filters": 4, "dilations": (1,)}
-    main(
-        asked.data,
-        6 if asked.small else asked.horizon,
-        asked.season,
-        tiny if asked.small else {"preset": asked.preset},
-    )
+    settings = tiny if given.small else {"preset": given.preset}
+    main(given.data, 6 if given.small else given.horizon, given.season, settings)

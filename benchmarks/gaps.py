@@ -13,7 +13,6 @@ value. Errors are those of observed values alone.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from _data import parsed, parser
 from _timing import row, timed
 
 DAY = 24
@@ -123,17 +123,9 @@ def synthetic() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, help="folder of the three files")
-    parser.add_argument("--only", nargs="+", choices=HORIZONS, default=list(HORIZONS), help="some of them")
-    parser.add_argument("--preset", default="default", help="how much training to spend")
-    parser.add_argument("--seeds", type=int, default=1, help="fits to average over")
-    parser.add_argument(
-        "--small", action="store_true", help="tiny sizes and made-up numbers, to see that it runs"
-    )
-    given = parser.parse_args()
-    if given.data is None and not given.small:
-        parser.error("the data are not shipped: pass a folder with --data (see --help for the sources)")
+    options = parser(__doc__, "folder of the three files")
+    options.add_argument("--only", nargs="+", choices=HORIZONS, default=list(HORIZONS), help="some of them")
+    options.add_argument("--preset", default="default", help="how much training to spend")
+    options.add_argument("--seeds", type=int, default=1, help="fits to average over")
+    given = parsed(options)
     main(given.data, given.only, {"preset": given.preset}, given.seeds, given.small)

@@ -12,12 +12,12 @@ scaled by those of the seasonal naive method in training (MASE), and averaged ov
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from _data import parsed, parser
 from _timing import row, timed
 
 SPEC = [
@@ -99,16 +99,5 @@ def synthetic() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, help="CSV or Parquet file of the nights")
-    parser.add_argument(
-        "--small", action="store_true", help="tiny sizes and made-up numbers, to see that it runs"
-    )
-    arguments = parser.parse_args()
-    if arguments.data is None and not arguments.small:
-        parser.error(
-            "the nights are not shipped: pass a file with --data (see --help for where they come from)"
-        )
-    main(arguments.data, arguments.small)
+    given = parsed(parser(__doc__, "CSV or Parquet file of the nights"))
+    main(given.data, given.small)

@@ -11,12 +11,12 @@ without covariates and with. The weather is the one that was measured, as if its
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from _data import parsed, parser
 from _timing import row, timed
 
 # Columns known ahead, horizon, windows, and rows from one window to the next.
@@ -93,15 +93,9 @@ def synthetic(columns: list[str], rows: int) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    options = parser(__doc__, "folder of the two files")
+    options.add_argument(
+        "--preset", default="default", help="how much training to spend: fast, default, best"
     )
-    parser.add_argument("--data", type=Path, help="folder of the two files")
-    parser.add_argument("--preset", default="default", help="how much training to spend: fast, default, best")
-    parser.add_argument(
-        "--small", action="store_true", help="tiny sizes and made-up numbers, to see that it runs"
-    )
-    arguments = parser.parse_args()
-    if arguments.data is None and not arguments.small:
-        parser.error("the data are not shipped: pass their folder with --data (see --help for their sources)")
-    main(arguments.data, arguments.small, arguments.preset)
+    given = parsed(options)
+    main(given.data, given.small, given.preset)

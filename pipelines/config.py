@@ -8,14 +8,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.checking import explain, plain
+from pipelines.choices import Conformal, Head, Preset, Scaling, Target, Transform
 from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError
 
 Auto: TypeAlias = Literal["auto"]
 Count: TypeAlias = Annotated[int, Field(ge=1, strict=True)]
-Scaling: TypeAlias = Literal["origin", "global", "mixed"]
-Transform: TypeAlias = Literal["log", "asinh", "box-cox", "difference"]
-Preset: TypeAlias = Literal["fast", "default", "best"]
 
 
 class Settings(BaseModel):
@@ -38,7 +36,7 @@ class Settings(BaseModel):
     filters: Auto | Count = "auto"
     kernel_size: Auto | Annotated[int, Field(ge=2, strict=True)] = "auto"
     dilations: Auto | tuple[Count, ...] = "auto"
-    head: Literal["quantile", "hurdle", "normal", "laplace"] = "quantile"
+    head: Head = "quantile"
     preset: Preset = "default"
     max_steps: Auto | Annotated[int, Field(ge=0, strict=True)] = "auto"
     time_budget: Annotated[float, Field(gt=0)] | None = None
@@ -51,8 +49,8 @@ class Settings(BaseModel):
     transform: Transform | None = None
     scaling: Auto | Scaling = "auto"
     multivariate: Annotated[bool, Field(strict=True)] = False
-    target: Literal["auto", "real", "nonnegative", "count"] = "auto"
-    conformal: Literal["split", "adaptive"] | None = None
+    target: Auto | Target = "auto"
+    conformal: Conformal | None = None
 
     @field_validator("levels", mode="before")
     @classmethod

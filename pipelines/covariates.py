@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.checking import explain, plain
+from pipelines.choices import Calendar
 from pipelines.errors import ConfigError
 
 Name: TypeAlias = Annotated[str, Field(min_length=1, strict=True)]
@@ -47,7 +48,7 @@ class Covariates(BaseModel):
     past: tuple[Name, ...] = ()
     future: tuple[Name, ...] = ()
     static: tuple[Name, ...] = ()
-    calendar: Literal["auto"] | None = None
+    calendar: Calendar | None = None
     holidays: str | None = None
     lags: dict[str, Lag] = Field(default_factory=dict)
 

@@ -15,15 +15,13 @@ from pipelines.config import Settings
 from pipelines.conformal import METHODS
 from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, NotFittedError
-from pipelines.fine_tuning import INITIAL, prepare_tuning
+from pipelines.fine_tuning import INITIAL
 from pipelines.fitted import Fitted
 from pipelines.frames import FrameKind
 from pipelines.insample import fitted_frame
-from pipelines.keeping import kept_of
+from pipelines.learning import learn, prepared
 from pipelines.panel import Panel
 from pipelines.plan import Plan
-from pipelines.preparing import Prepared
-from pipelines.preparing_parts import prepare_rows
 from pipelines.reading import read_panel, read_rows
 from pipelines.recalibration import calibrated_apart, recalibrated, with_calibration
 from pipelines.runtime import OnnxNetwork
@@ -259,7 +257,7 @@ class Forecaster:
         """
         settings, source = self._settings(), self._initial(initial)
         rows = read_rows(df, settings, settings.freq, static)
-        return _prepared(settings, rows, source).plan
+        return prepared(settings, rows, source).plan
 
     def fit(
         self,
@@ -296,17 +294,17 @@ class Forecaster:
         source = self._initial(initial)
         settings = self._settings()
         rows = read_rows(df, settings, settings.freq, static)
-        apart = None
+        calibrated = source
         if settings.conformal is not None and isinstance(rows, Panel) and source is None:
-            apart = calibrated_apart(
-                lambda panel: self._train(settings, panel, callbacks),
+            calibrated = calibrated_apart(
+                lambda panel: learn(settings, panel, callbacks),
                 rows,
                 settings.horizon,
                 settings.conformal,
             )
-        fitted = self._train(settings, rows, callbacks, source)
-        if apart is not None:
-            fitted = with_calibration(fitted, apart)
+        fitted = learn(settings, rows, callbacks, source)
+        if calibrated is not None:
+            fitted = with_calibration(fitted, calibrated)
         # At once, so that an interruption leaves all of the former state or all of the new one.
         self._fitted = replace(fitted, frames=FrameKind.of(df, settings.id_col, settings.time_col))
         return self
@@ -390,44 +388,6 @@ class Forecaster:
             )
         self._fitted = with_calibration(fitted, source)
         return self
-
-    @staticmethod
-    def _train(
-        settings: Settings,
-        rows: Panel | PanelStore,
-        callbacks: Iterable[Callable[[dict[str, float]], None]],
-        source: Fitted | None = None,
-    ) -> Fitted:
-        """Learn from all rows of a panel or a store, from the beginning or from what was learned before."""
-        start = _prepared(settings, rows, source)
-
-        from pipelines.calibration import Calibration, calibrate, set_factors
-        from pipelines.network import build_network
-        from pipelines.training import train
-
-        network = build_network(start.plan, settings.seed)
-        if source is not None:
-            network.set_weights(source.network.get_weights())
-            set_factors(network)
-        history = train(network, start.table, start.plan, settings.seed, settings.time_budget, callbacks)
-        if source is None:
-            calibration = calibrate(network, start.table, start.plan, settings.seed)
-        else:
-            # What a member was kept from learning before, it may have learned by now, and vice versa.
-            calibration = Calibration(source.calibration, source.dependence)
-            set_factors(network, **source.calibration)
-        return Fitted(
-            settings=settings,
-            plan=start.plan,
-            network=network,
-            history=history,
-            calibration=calibration.factors,
-            dependence=calibration.dependence,
-            nonnegative=settings.target != "real" and start.table.nonnegative,
-            covariates=start.covariates,
-            transform=start.transform,
-            **kept_of(rows, source),
-        )
 
     def update(self, df: Any, static: Any = None) -> Forecaster:
         """Take a new history, without training: what ``predict`` forecasts from, and ``save`` keeps.
@@ -726,12 +686,3 @@ class Forecaster:
                 f"A forecaster must have been loaded with Keras to {wanted}. Received: one loaded with "
                 "runtime='onnx', which predicts only; use Forecaster.load(path)."
             )
-
-
-def _prepared(settings: Settings, rows: Panel | PanelStore, source: Fitted | None) -> Prepared:
-    """What a fit begins with, anew or from what was learned before."""
-    if source is None:
-        return prepare_rows(settings, rows)
-    if isinstance(rows, PanelStore):
-        raise ConfigError("A fit from a store begins anew. Received: initial='bundle'; leave it out.")
-    return prepare_tuning(settings, rows, source)

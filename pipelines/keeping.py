@@ -23,10 +23,11 @@ def kept_of(rows: Panel | PanelStore, source: Fitted | None = None) -> dict[str,
         source: What the fit to a panel went on from; None if it began anew.
 
     Returns:
-        Attributes of ``Fitted`` by name. A fit that went on keeps the calibration of the intervals.
+        Attributes of ``Fitted`` by name.
     """
     if isinstance(rows, Panel):
-        return {"panel": rows} if source is None else {"panel": rows, **_kept_from(source, rows)}
+        learned = None if source is None else later_ends(rows.tail(1), source.ends)
+        return {"panel": rows, "learned": learned}
     count = rows.n_series
     ends = Panel(
         ids=rows.ids,
@@ -40,8 +41,3 @@ def kept_of(rows: Panel | PanelStore, source: Fitted | None = None) -> dict[str,
     )
     sample = rows.select(np.linspace(0, count - 1, _SAMPLE).astype(np.int64))
     return {"panel": sample, "learned": ends, "is_sample": True}
-
-
-def _kept_from(source: Fitted, panel: Panel) -> dict[str, Any]:
-    kept = {name: getattr(source, name) for name in ("conformal", "coverage", "dependence_since")}
-    return {"learned": later_ends(panel.tail(1), source.ends), **kept}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 
 import numpy as np
@@ -69,3 +70,25 @@ def later_ends(one: Panel, other: Panel) -> Panel:
         covariates=(),
         static=(),
     )
+
+
+def rows_of_plan(panel: Panel, rows: int) -> Panel:
+    """Find the rows that a network was trained on, where a bundle does not say.
+
+    Its panel may be longer than the one of the fit, which has learned from all but the last rows of each
+    series. How many were left out follows from the number of rows in its plan.
+
+    Args:
+        panel: What the bundle holds.
+        rows: Rows of its fit.
+
+    Returns:
+        The data without those rows; all of them if the plan is not one of these data.
+    """
+    lengths = panel.lengths
+
+    def kept(left_out: int) -> int:
+        return int(np.maximum(lengths - left_out, 0).sum())
+
+    left_out = bisect_left(range(int(lengths.max())), -rows, key=lambda count: -kept(count))
+    return panel.before(left_out) if kept(left_out) == rows else panel

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from pipelines.config import Scaling, Settings
+from pipelines.choices import Scaling
+from pipelines.config import Settings
 from pipelines.errors import PanelError
 from pipelines.frequency import season_length_of
 from pipelines.panel import Panel

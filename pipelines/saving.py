@@ -16,6 +16,7 @@ from pipelines.covariates import Covariates
 from pipelines.errors import BundleError, ConfigError
 from pipelines.fitted import Fitted
 from pipelines.interval_state import intervals_from_dict, intervals_to_dict
+from pipelines.learned import rows_of_plan
 from pipelines.panel import Columns, Panel
 from pipelines.plan import Plan
 from pipelines.runtime import OnnxNetwork, check_golden, require_onnx_runtime, write_golden
@@ -154,15 +155,18 @@ def _restored(files: dict[str, Path], runtime: str) -> tuple[dict[str, Any], Fit
         is_sample=state.get("is_sample", False),
         covariates=None if covariates is None else CovariateState.from_dict(covariates),
         transform=TargetTransform.from_list(state["transform"]) if state.get("transform") else None,
-        learned=_load_ends(files[_LEARNED], plan, panel.columns) if _LEARNED in files else None,
+        learned=_ends(files, plan, panel),
         **intervals_from_dict(state.get("intervals", {})),
     )
 
 
-def _load_ends(file: Path, plan: Plan, columns: Columns) -> Panel:
+def _ends(files: dict[str, Path], plan: Plan, panel: Panel) -> Panel | None:
+    """Last row of each series that was learned from, None if those are all rows of the panel."""
     import pandas as pd
 
-    return Panel.from_frame(pd.read_parquet(file), plan.freq, **columns._asdict())
+    if _LEARNED in files:
+        return Panel.from_frame(pd.read_parquet(files[_LEARNED]), plan.freq, **panel.columns._asdict())
+    return None if plan.rows == panel.n_rows else rows_of_plan(panel, plan.rows).tail(1)
 
 
 def _load_keras(files: dict[str, Path]) -> Any:

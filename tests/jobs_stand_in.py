@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pipelines.backtest import backtest_frame, origin_runs
 from pipelines.config import Settings
 from pipelines.fitted import Fitted
 from pipelines.forecaster import Forecaster
+from pipelines.learned import rows_of_plan
 from pipelines.panel import Panel
 from pipelines.plan import Plan, make_plan
 from pipelines.windows import SeriesTable
@@ -89,7 +91,8 @@ class StandIn(Forecaster):
         columns = (loaded.id_col, loaded.time_col, loaded.target_col)
         frame = pd.read_parquet(Path(path) / "history.parquet")
         panel = Panel.from_frame(frame, plan.freq, *columns, covariates=settings.covariates)
-        loaded._fitted = learned(settings, panel, plan, [])
+        ends = rows_of_plan(panel, plan.rows).tail(1)
+        loaded._fitted = replace(learned(settings, panel, plan, []), learned=ends)
         return loaded
 
     def _path(self, panel, row):

@@ -1,7 +1,7 @@
 """Backtests that equal what would have happened, and certificates that they do."""
 
 from pipelines.backtesting.certificate import Certificate, forecast_digest
-from pipelines.backtesting.learned import learned_targets, rows_of_fit, trained_rows
+from pipelines.backtesting.learned import learned_targets, rows_of_fit
 from pipelines.backtesting.origins import Origins
 from pipelines.backtesting.passes import Asked
 from pipelines.backtesting.running import backtest_fitted, backtest_refitted
@@ -17,5 +17,4 @@ __all__ = [
     "forecast_digest",
     "learned_targets",
     "rows_of_fit",
-    "trained_rows",
 ]

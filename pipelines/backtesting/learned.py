@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import replace
 
 import numpy as np
@@ -13,28 +12,6 @@ from pipelines.backtesting.windows import Windows
 from pipelines.fitted import Fitted
 from pipelines.learned import learned_until
 from pipelines.panel import Panel
-
-
-def trained_rows(panel: Panel, rows: int) -> Panel:
-    """Find the rows that a network was trained on.
-
-    A forecaster may have been given a longer history after its fit, which has learned from all but the last
-    rows of each series. How many were left out follows from the number of rows in its plan.
-
-    Args:
-        panel: What the forecaster forecasts from.
-        rows: Rows of its fit.
-
-    Returns:
-        The data without those rows; all of them if the plan is not one of these data.
-    """
-    lengths = panel.lengths
-
-    def kept(left_out: int) -> int:
-        return int(np.maximum(lengths - left_out, 0).sum())
-
-    left_out = bisect_left(range(int(lengths.max())), -rows, key=lambda count: -kept(count))
-    return panel.before(left_out) if kept(left_out) == rows else panel
 
 
 def rows_of_fit(fitted: Fitted, tested: Panel) -> Panel:
@@ -49,7 +26,7 @@ def rows_of_fit(fitted: Fitted, tested: Panel) -> Panel:
         learned, and series may be left without any.
     """
     if fitted.learned is None:
-        return trained_rows(fitted.panel, fitted.plan.rows)
+        return fitted.panel
     until = learned_until(fitted.ends, tested)
     was_learned = np.arange(tested.n_rows) < np.repeat(until, tested.lengths)
     indptr = np.concatenate([[0], np.cumsum(until - tested.indptr[:-1])])

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from pipelines.cli import options as o
+from pipelines.cli.parsing import parse_names
+from pipelines.cli.request import Ask, takes_request
 from pipelines.cli.session import session
 
 
-@o.takes_request()
+@takes_request()
 def forecast(
-    request: o.Ask,
+    request: Ask,
     n_windows: o.NWindows = None,
     refit: Annotated[
         bool,
@@ -25,8 +27,9 @@ def forecast(
     certificate: o.Certificate = False,
     against: o.Against = None,
     file_format: Annotated[
-        o.Format, typer.Option("--format", help="Files to write forecasts to.", rich_help_panel="Output")
-    ] = o.Format.both,
+        Literal["csv", "parquet", "both"],
+        typer.Option("--format", help="Files to write forecasts to.", rich_help_panel="Output"),
+    ] = "both",
     tracking_uri: Annotated[
         str | None,
         typer.Option(
@@ -45,12 +48,12 @@ def forecast(
     with session(as_json, quiet, debug) as current:
         from pipelines.jobs import Backtesting, run_forecast
 
-        formats = ("csv", "parquet") if file_format is o.Format.both else (file_format.value,)
+        formats = ("csv", "parquet") if file_format == "both" else (file_format,)
         store = (tracking_uri or output) if track else None
         with current.progress() as progress:
             outcome = run_forecast(
                 request(), output, refit=refit, n_windows=n_windows, formats=formats, store=store,
-                how=Backtesting(certificate=certificate, against=o.parse_names(against)), progress=progress,
+                how=Backtesting(certificate=certificate, against=parse_names(against)), progress=progress,
             )  # fmt: skip
         from pipelines.cli.answers import forecast_record, show_forecast
 

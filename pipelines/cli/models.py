@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from pipelines.choices import ExportFormat
 from pipelines.cli import options as o
+from pipelines.cli.parsing import parse_levels, parse_names
+from pipelines.cli.request import Ask, takes_request
 from pipelines.cli.session import session
 
 
-@o.takes_request("name", "future")
+@takes_request("name", "future")
 def fit(
-    request: o.Ask,
+    request: Ask,
     bundle: o.Bundle,
     store: Annotated[
         Path | None,
@@ -84,7 +87,7 @@ def predict(
     with session(as_json, quiet, debug) as current:
         from pipelines.jobs import is_folder, run_predict, run_predict_folder
 
-        wanted = None if levels is None else o.parse_levels(levels)
+        wanted = None if levels is None else parse_levels(levels)
         with current.progress() as progress:
             if data is not None and is_folder(data):
                 if future is not None or static is not None:
@@ -107,9 +110,9 @@ def predict(
             current.console().print(f"Forecasts: {output}", soft_wrap=True, markup=False)
 
 
-@o.takes_request("name", "future")
+@takes_request("name", "future")
 def backtest(
-    request: o.Ask,
+    request: Ask,
     bundle: Annotated[
         Path | None,
         typer.Option(
@@ -162,7 +165,7 @@ def backtest(
     with session(as_json, quiet, debug) as current:
         from pipelines.jobs import Backtesting, run_backtest
 
-        how = Backtesting(refit or 0, gap, window, certificate, o.parse_names(against))
+        how = Backtesting(refit or 0, gap, window, certificate, parse_names(against))
         with current.progress() as progress:
             tested = run_backtest(
                 request(), bundle=bundle, output=output, n_windows=n_windows, step=step, how=how,
@@ -175,9 +178,9 @@ def backtest(
             show_backtest(current.console(), tested)
 
 
-@o.takes_request("name", "levels", "future")
+@takes_request("name", "levels", "future")
 def plan(
-    request: o.Ask,
+    request: Ask,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
     debug: o.Debug = False,
@@ -203,9 +206,9 @@ def export(
         ),
     ],
     to: Annotated[
-        o.ExportFormat,
+        ExportFormat,
         typer.Option("--format", help="Format to write.", rich_help_panel="Output"),
-    ] = o.ExportFormat.onnx,
+    ] = "onnx",
     as_json: o.Json = False,
     quiet: o.Quiet = False,
     debug: o.Debug = False,
@@ -215,8 +218,8 @@ def export(
         from pipelines.jobs import run_export
 
         with current.progress() as progress:
-            path = run_export(bundle, output, to.value, progress)
-        current.answer({"command": "export", "format": to.value, "output": str(path)})
+            path = run_export(bundle, output, to, progress)
+        current.answer({"command": "export", "format": to, "output": str(path)})
         if current.talks:
             current.console().print(f"Network: {output}", soft_wrap=True, markup=False)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
+from pipelines import choices
 from pipelines.conformal.curves import GRID, apply_curves, invert_curves
 from pipelines.conformal.recent import recent_quantiles
 from pipelines.conformal.scores import at_scores
 
 Floats = npt.NDArray[np.float64]
 
-METHODS: Final = ("split", "adaptive")
+METHODS: Final = get_args(choices.Conformal)
 
 PROBABILITIES: Final = (
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
+from pipelines.choices import ExportFormat
 from pipelines.errors import ConfigError
 from pipelines.jobs.fitting import load_forecaster
 from pipelines.jobs.stages import Progress, Stages
 
-FORMATS: Final = ("onnx", "savedmodel", "litert")
+FORMATS: Final = get_args(ExportFormat)
 
 
 def run_export(bundle: str | Path, output: str | Path, to: str, progress: Progress | None = None) -> Path:
