@@ -1,0 +1,1 @@
+"""Search for hyper-parameters: every trial is scored on the same rolling origins."""
