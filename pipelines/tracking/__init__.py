@@ -1,7 +1,8 @@
 """Experiment tracking with MLflow, which only this package imports, and only when a store is opened."""
 
-from pipelines.tracking.run import TrackedRun, Tracker
+from pipelines.tracking.run import TrackedRun
 from pipelines.tracking.store import TrackingStore
+from pipelines.tracking.tracker import Tracker
 from pipelines.tracking.ui import open_ui, ui_command
 
 __all__ = ["TrackedRun", "Tracker", "TrackingStore", "open_ui", "ui_command"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pipelines.tracking.markdown import cell, markdown_table
 from pipelines.tracking.names import TAG_LENGTH, clip
 from pipelines.tracking.records import params_of, scores_table, worst_series
 from pipelines.verdict import verdict
@@ -39,12 +39,12 @@ def note_of(result: ForecastResult, figures: Iterable[str] = (), report: str | N
     params = params_of(result)
     series = f"{result.n_series:,} series"
     blocks = [
-        f"## {_cell(result.name)}: {result.horizon} steps ahead for {series}",
+        f"## {cell(result.name)}: {result.horizon} steps ahead for {series}",
         f"Frequency `{result.freq}`, season of {result.season_length} steps, "
         f"data up to `{params.get('cutoff')}`.",
     ]
     judged = verdict(result.scores, result.alias, result.levels, result.reason)
-    blocks.append(f"**{_cell(judged.label)}.** {judged.headline} {' '.join(judged.details)}")
+    blocks.append(f"**{cell(judged.label)}.** {judged.headline} {' '.join(judged.details)}")
     if result.scores is not None:
         blocks.append(_scores(result.scores, result.levels))
         blocks.append(_worst(result.scores, result.alias, result.columns[0]))
@@ -58,7 +58,7 @@ def _scores(scores: Scores, levels: Iterable[float]) -> str:
     table = scores_table(scores)
     wanted = [*_METRICS, *(f"coverage_{level:g}" for level in levels)]
     columns = ["model", *(name for name in wanted if name in table)]
-    return _markdown(columns, table[columns].itertuples(index=False, name=None))
+    return markdown_table(columns, table[columns].itertuples(index=False, name=None))
 
 
 def _worst(scores: Scores, alias: str, id_col: str) -> str:
@@ -66,18 +66,7 @@ def _worst(scores: Scores, alias: str, id_col: str) -> str:
     columns = [id_col, *(name for name in ("mase", "mae") if name in table)]
     if len(table) < 2:
         return ""
-    return "Worst series:\n\n" + _markdown(columns, table[columns].itertuples(index=False, name=None))
-
-
-def _markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [columns, ["---"] * len(columns), *([_cell(value) for value in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}" if math.isfinite(value) else ""
-    return clip(" ".join(str(value).split()), 80).replace("|", "\\|")
+    return "Worst series:\n\n" + markdown_table(columns, table[columns].itertuples(index=False, name=None))
 
 
 def _files(figures: Sequence[str], report: str | None) -> str:
@@ -86,4 +75,5 @@ def _files(figures: Sequence[str], report: str | None) -> str:
         lines.append("`figures/`: " + ", ".join(name.replace("_", " ") for name in figures))
     lines.append("`tables/`: scores, worst series, forecast")
     lines.append("`data/`: all tables as Parquet; of the history the part that charts show")
+    lines.append("`environment.txt`: the installed packages")
     return "Among the artifacts:\n\n" + "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,194 @@
+"""Where runs begin: an experiment of a store, in which runs are started, found and reopened."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.tracking.names import KEY_LENGTH, TAG_LENGTH, clip
+from pipelines.tracking.process import is_gone, process_tags
+from pipelines.tracking.quiet import quiet
+from pipelines.tracking.run import TrackedRun
+from pipelines.tracking.store import TrackingStore, connect, experiment_id
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+logger = logging.getLogger(__name__)
+
+KEY, PARENT = "tcn.key", "mlflow.parentRunId"
+"""Tags: the name of a run that is found again by it, and the run that it is nested in."""
+_NAME_LENGTH = 250
+_PAGE = 1000
+_QUOTES = str.maketrans("'\"`", "___")  # a filter of MLflow cannot hold them all
+
+
+class Tracker:
+    """Writes runs of one experiment to an MLflow store; MLflow's global state stays untouched.
+
+    Opening an experiment ends those of its runs as KILLED that killed processes of this host left RUNNING.
+
+    Args:
+        store: A directory (``mlflow.db`` and ``artifacts/`` are made in it), ``sqlite:///FILE``, or the
+            address of an MLflow server.
+        experiment: Name of the experiment, created where it is missing.
+
+    Raises:
+        ConfigError: The store or the experiment cannot be used.
+        BusyError: The store cannot be used just now: its server is down, or another process holds its lock.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as directory:
+        ...     with Tracker(directory).start_run("demo") as run:
+        ...         run.log_epoch({"step": 50, "loss": 0.25, "learning_rate": 0.001, "seconds": 1.5})
+        ...     run.status
+        'FINISHED'
+    """
+
+    def __init__(self, store: str | Path, experiment: str = "tcn-forecasting") -> None:
+        self.store = TrackingStore.parse(store)
+        self.experiment = experiment
+        self._client = connect(self.store)
+        self.experiment_id = experiment_id(self._client, self.store, experiment)
+        self._end_killed_runs()
+
+    def start_run(
+        self, name: str, tags: Mapping[str, str] | None = None, start_time: int | None = None
+    ) -> TrackedRun:
+        """Start a run, to be used as a context manager that ends it.
+
+        Args:
+            name: Name of the run as the UI lists it.
+            tags: Further tags; ``mlflow.parentRunId`` nests the run in another.
+            start_time: Milliseconds since 1970; by default now.
+
+        Returns:
+            The run.
+        """
+        commit = git_commit()
+        every = _clipped(_source(commit) | process_tags() | dict(tags or {}))
+        with quiet():
+            run = self._client.create_run(
+                self.experiment_id, start_time=start_time, run_name=clip(name, _NAME_LENGTH), tags=every
+            )
+        return TrackedRun(self._client, str(run.info.run_id), commit)
+
+    def find_runs(self, tag: str, value: str) -> Iterator[Run]:
+        """Find the runs of the experiment that have a tag.
+
+        Args:
+            tag: Name of the tag.
+            value: Its value, without quotation marks.
+
+        Yields:
+            Runs of MLflow, oldest first.
+        """
+        token = None
+        while True:
+            with quiet():
+                page = self._client.search_runs(
+                    [self.experiment_id],
+                    f"tags.`{tag}` = '{value}'",
+                    max_results=_PAGE,
+                    order_by=["attributes.start_time ASC"],
+                    page_token=token,
+                )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def reopen_run(self, run: Run, tags: Mapping[str, str] | None = None) -> TrackedRun:
+        """Go on with a run that ended, or that a killed process left.
+
+        Args:
+            run: A run of the experiment.
+            tags: Further tags.
+
+        Returns:
+            The run, RUNNING in this process, without the error that it ended with.
+        """
+        run_id = str(run.info.run_id)
+        commit = git_commit()
+        every = _clipped(_source(commit) | process_tags() | dict(tags or {}))
+        with quiet():
+            from mlflow.entities import RunTag
+
+            if "error" in run.data.tags:
+                self._client.delete_tag(run_id, "error")
+            self._client.log_batch(run_id, tags=[RunTag(name, text) for name, text in every.items()])
+            self._client.update_run(run_id, status="RUNNING")
+        return TrackedRun(self._client, run_id, commit, run.data.params)
+
+    def open_run(self, name: str, key: str, tags: Mapping[str, str] | None = None) -> tuple[TrackedRun, bool]:
+        """Find a run again by its key, or start it.
+
+        Args:
+            name: Name of the run as the UI lists it.
+            key: What tells the run from all others of the experiment.
+            tags: Further tags.
+
+        Returns:
+            The run, and whether it was there already.
+        """
+        known = clip(key.translate(_QUOTES), TAG_LENGTH)
+        every = {**(tags or {}), KEY: known}
+        found = next(self.find_runs(KEY, known), None)
+        if found is not None:
+            return self.reopen_run(found, every), True
+        return self.start_run(name, every), False
+
+    def _end_killed_runs(self) -> None:
+        """End the runs of processes of this host that were killed and could not do it themselves."""
+        with quiet():
+            from mlflow.exceptions import MlflowException
+
+            try:
+                running = self._client.search_runs(
+                    [self.experiment_id], "attributes.status = 'RUNNING'", max_results=_PAGE
+                )
+                for run in running:
+                    if is_gone(run.data.tags):
+                        self._client.set_tag(run.info.run_id, "error", "The process was killed.")
+                        self._client.set_terminated(run.info.run_id, status="KILLED")
+            except MlflowException:  # their state matters less than the run that is about to start
+                logger.warning("Runs of killed processes could not be ended.", exc_info=True)
+
+
+def git_commit() -> str | None:
+    """Find the Git commit of the working directory.
+
+    Returns:
+        The commit's hash, or None outside of a repository and where Git is missing.
+    """
+    command = ["git", "rev-parse", "--verify", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() if found.returncode == 0 else None
+
+
+def _source(commit: str | None) -> dict[str, str]:
+    return {
+        "mlflow.user": _user(),
+        "mlflow.source.name": Path(sys.argv[0]).name or "python",
+        "mlflow.source.type": "LOCAL",
+    } | ({"mlflow.source.git.commit": commit} if commit else {})
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return "unknown"
+
+
+def _clipped(tags: Mapping[str, str]) -> dict[str, str]:
+    return {clip(key, KEY_LENGTH): clip(text, TAG_LENGTH) for key, text in tags.items()}
