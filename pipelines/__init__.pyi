@@ -7,6 +7,7 @@ from .errors import (
     ForecastingError,
     NotFittedError,
     PanelError,
+    WorkerError,
 )
 from .forecaster import Forecaster
 from .metrics import Scores, evaluate
@@ -27,6 +28,7 @@ __all__ = [
     "PanelError",
     "PanelStore",
     "Scores",
+    "WorkerError",
     "datasets",
     "evaluate",
     "leaderboard",

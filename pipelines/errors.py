@@ -71,3 +71,14 @@ class BusyError(ForecastingError, RuntimeError):
     """
 
     exit_code = 75
+
+
+class WorkerError(ForecastingError, RuntimeError):
+    """A call could not be made by another process, which died of it; trying again later can succeed.
+
+    Example:
+        >>> WorkerError.exit_code
+        75
+    """
+
+    exit_code = 75

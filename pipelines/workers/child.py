@@ -1,0 +1,57 @@
+"""What a worker process does: calls, one after another, for as long as its parent is there."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import sys
+import threading
+from multiprocessing.connection import Connection, wait
+
+from pipelines.workers.call import Outcome, perform
+
+
+def serve(calls: Connection, words: Connection) -> None:
+    """Answer calls until the pipe that they come through is closed.
+
+    Args:
+        calls: Where pickled calls come from and outcomes go to.
+        words: Where standard output and standard error go.
+    """
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    for stream in (1, 2):  # those of libraries in C as well
+        os.dup2(words.fileno(), stream)
+    words.close()
+    while True:
+        try:
+            payload = calls.recv_bytes()
+        except EOFError:
+            return
+        outcome = perform(_unpickled, payload)
+        sys.stdout.flush()
+        calls.send_bytes(_pickled(outcome))
+
+
+def _unpickled(payload: bytes) -> object:
+    function, arguments = pickle.loads(payload)
+    return function(*arguments)
+
+
+def _pickled(outcome: Outcome) -> bytes:
+    try:
+        return pickle.dumps(outcome)
+    except Exception as error:
+        return pickle.dumps(perform(_refuse, type(outcome.value).__name__, str(error)))
+
+
+def _refuse(kind: str, reason: str) -> None:
+    raise TypeError(f"A worker's function must return what can be pickled. Received: a {kind}: {reason}.")
+
+
+def _leave_with_parent() -> None:
+    """End this process, amid whatever it does, once the parent has ended in whatever way."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
