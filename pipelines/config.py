@@ -39,6 +39,8 @@ class Settings(BaseModel):
     head: Head = "quantile"
     preset: Preset = "default"
     max_steps: Auto | Annotated[int, Field(ge=0, strict=True)] = "auto"
+    learning_rate: Auto | Annotated[float, Field(gt=0, le=1)] = "auto"
+    jitter: Annotated[float, Field(ge=0, le=10)] = 0.0
     time_budget: Annotated[float, Field(gt=0)] | None = None
     ensemble: Auto | Count = "auto"
     alias: Annotated[str, Field(min_length=1)] = "TCN"

@@ -74,7 +74,7 @@ def prepare_tuning(settings: Settings, panel: Panel, source: Fitted) -> Prepared
 
     Returns:
         What the fit begins with. It takes a quarter of the steps of a fit from the beginning, unless their
-        number is given, and a quarter of its learning rate.
+        number is given, and a quarter of its learning rate, likewise.
 
     Raises:
         ConfigError: If the weights are not of these settings or of this frequency.
@@ -90,7 +90,7 @@ def prepare_tuning(settings: Settings, panel: Panel, source: Fitted) -> Prepared
     plan = replace(
         plan,
         steps=steps,
-        learning_rate=_RATE * plan.learning_rate,
+        learning_rate=(_RATE if settings.learning_rate == "auto" else 1.0) * plan.learning_rate,
         seconds=round(plan.seconds * steps / max(plan.steps, 1)),
         notes=(*plan.notes, *surprises, _note(own), *_note_of_intervals(source)),
     )

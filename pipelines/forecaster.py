@@ -58,6 +58,9 @@ class Forecaster:
             scale of that distribution.
         preset: "fast", "default" or "best": how much training to spend.
         max_steps: Training steps, or "auto".
+        learning_rate: Largest step size of the optimizer in training, from which it falls to 0; or "auto".
+        jitter: Noise that training adds to the values that are looked back on, and not to those to forecast;
+            its standard deviation is in units of the series' usual change.
         time_budget: Seconds that training may take; the result then depends on the speed of the machine.
         ensemble: Members whose quantiles are averaged, or "auto".
         alias: Name of the forecast's columns.
@@ -110,6 +113,8 @@ class Forecaster:
         head: str = "quantile",
         preset: str = "default",
         max_steps: int | str = "auto",
+        learning_rate: float | str = "auto",
+        jitter: float = 0.0,
         time_budget: float | None = None,
         ensemble: int | str = "auto",
         alias: str = "TCN",
@@ -136,6 +141,8 @@ class Forecaster:
         self.head = head
         self.preset = preset
         self.max_steps = max_steps
+        self.learning_rate = learning_rate
+        self.jitter = jitter
         self.time_budget = time_budget
         self.ensemble = ensemble
         self.alias = alias

@@ -30,6 +30,7 @@ _ORIGINS_PER_STEP: Final = 256  # of each member
 _LOOKS: Final = 20
 _STEPS_FOR_FEW: Final = 700
 _STEPS_FOR_FEW_AHEAD: Final = 1000  # what is known ahead takes longer to learn
+_LEARNING_RATE: Final = 2e-3
 _MANY_SERIES: Final = 100
 _LONG_LOOKBACK: Final = 100
 # Channels of an origin's state, and of the codes of steps ahead and where both meet.
@@ -81,6 +82,7 @@ class Plan:
         global_scale: Whether each member sees levels as they are; empty if none does.
         head: What quantiles are made by.
         fill_gaps: Whether the network is shown a missing value as that of a season before.
+        jitter: Noise that training adds to the values that are looked back on, in usual changes.
     """
 
     freq: str
@@ -114,6 +116,7 @@ class Plan:
     global_scale: tuple[bool, ...] = ()
     head: str = "quantile"
     fill_gaps: bool = False
+    jitter: float = 0.0
 
     @property
     def seasons(self) -> tuple[int, ...]:
@@ -213,7 +216,7 @@ def plan_of(settings: Settings, panel: Panel | PanelStore, table: SeriesTable, f
         steps=steps,
         chunks=chunks,
         origins_per_chunk=origins_per_chunk,
-        learning_rate=2e-3,
+        learning_rate=_LEARNING_RATE if settings.learning_rate == "auto" else settings.learning_rate,
         memory_mb=round((held + covariates.bytes + step_bytes + 16 * members * weights) / 2**20),
         seconds=round(steps * flops / 60e9) + 6,
         notes=_notes(table, facts, steps),
@@ -226,6 +229,7 @@ def plan_of(settings: Settings, panel: Panel | PanelStore, table: SeriesTable, f
         global_scale=_global_scale(scaling_of(settings, panel), members),
         head=settings.head,
         fill_gaps=season > 1 and table.has_gaps,  # a value that goes on and on is no sign of stillness
+        jitter=settings.jitter,
     )
 
 

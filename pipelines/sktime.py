@@ -51,6 +51,8 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         head: What quantiles are made by, such as "hurdle" for intermittent demand.
         preset: "fast", "default" or "best": how much training to spend.
         max_steps: Training steps, or "auto".
+        learning_rate: Largest step size of the optimizer, or "auto".
+        jitter: Noise that training adds to the values that are looked back on, in usual changes.
         time_budget: Seconds that training may take.
         ensemble: Members whose quantiles are averaged, or "auto".
         transform: What to do to the values before the network reads them, such as "log".
@@ -109,6 +111,8 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         head: str = "quantile",
         preset: str = "default",
         max_steps: int | str = "auto",
+        learning_rate: float | str = "auto",
+        jitter: float = 0.0,
         time_budget: float | None = None,
         ensemble: int | str = "auto",
         transform: str | None = None,
@@ -129,6 +133,8 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         self.head = head
         self.preset = preset
         self.max_steps = max_steps
+        self.learning_rate = learning_rate
+        self.jitter = jitter
         self.time_budget = time_budget
         self.ensemble = ensemble
         self.transform = transform

@@ -37,7 +37,7 @@ def train(
         network: The network, built; its weights are changed.
         table: The series.
         plan: Steps, chunks, learning rate.
-        seed: Fixes the order of the chunks.
+        seed: Fixes the order of the chunks, and their noise.
         time_budget: Seconds after which training is brought to its end early; None for no limit. With a
             limit the result depends on the speed of the machine.
         callbacks: Each is called with every record.
@@ -62,7 +62,7 @@ def train(
     weights = FlatWeights(network)
     optimizer.build([weights.variable])
     feed = feed_of(table, plan, network.context)
-    run_block = _compile(weights, optimizer, feed)
+    run_block = _compile(weights, optimizer, feed, plan.jitter, seed)
     sampler = ChunkSampler(table, plan.origins_per_chunk)
     rng = np.random.default_rng(seed)
     history: list[Record] = []
@@ -135,13 +135,32 @@ def _check_finite(number: float, step: int) -> None:
         )
 
 
-def _compile(weights: FlatWeights, optimizer: Any, feed: Feed) -> Any:
+def jittered(inputs: Any, strength: float, seed: int, step: Any) -> Any:
+    """Add noise to the values of chunks; what is to be forecast of them stays.
+
+    Args:
+        inputs: ``(members, chunks, time, 5 + past channels)`` as the network takes them.
+        strength: Standard deviation of the noise in usual changes of the series.
+        seed: Fixes the noise together with the step.
+        step: Number of the training step.
+
+    Returns:
+        Other inputs.
+    """
+    values, change = inputs[..., :1], inputs[..., 4:5]
+    place = tf.stack([tf.cast(seed % 2**31, tf.int32), tf.cast(step, tf.int32)])
+    noise = tf.random.stateless_normal(tf.shape(values), place)
+    return tf.concat([values + strength * change * noise, inputs[..., 1:]], axis=-1)
+
+
+def _compile(weights: FlatWeights, optimizer: Any, feed: Feed, jitter: float, seed: int) -> Any:
     """Return a function that runs a block of steps and adds their losses to a sum."""
     network = weights.network
     quantiles = tf.constant(network.quantiles, tf.float32)
 
     def loss_of(chunk: Any) -> Any:
-        forecast = network.forecast_members(chunk.inputs, **chunk.features, training=True)
+        inputs = jittered(chunk.inputs, jitter, seed, optimizer.iterations) if jitter else chunk.inputs
+        forecast = network.forecast_members(inputs, **chunk.features, training=True)
         counts = tf.cast(chunk.known & ~chunk.held_out, tf.float32)
         error = pinball(chunk.target, forecast, quantiles) * counts * chunk.weight[..., None, None]
         return tf.reduce_sum(error) / tf.maximum(tf.reduce_sum(counts), 1.0)

@@ -117,6 +117,18 @@ MaxSteps = Annotated[
     int | None,
     typer.Option(min=0, help="Training steps. Default: from the data.", rich_help_panel=_NETWORK),
 ]
+LearningRate = Annotated[
+    float | None,
+    typer.Option(help="Largest step size in training. Default: from the plan.", rich_help_panel=_NETWORK),
+]
+Jitter = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Noise on the values that training looks back on, in usual changes. Default: none.",
+        rich_help_panel=_NETWORK,
+    ),
+]
 Transform = Annotated[
     choices.Transform | None,
     typer.Option(

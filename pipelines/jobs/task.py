@@ -38,6 +38,8 @@ class Request:
         seed: Seed of the training; by default 0.
         preset: ``fast``, ``default`` or ``best``; by default ``default``.
         max_steps: Training steps; by default as many as the data ask for.
+        learning_rate: Largest step size of the optimizer; by default that of the plan.
+        jitter: Noise that training adds to the values that are looked back on; by default none.
         transform: What to do to the values before the network reads them; by default nothing.
         scaling: What the network sees values relative to; by default what goes with the covariates.
         multivariate: Whether the series see each other.
@@ -65,6 +67,8 @@ class Request:
     seed: int | None = None
     preset: str | None = None
     max_steps: int | None = None
+    learning_rate: float | None = None
+    jitter: float | None = None
     transform: str | None = None
     scaling: str | None = None
     multivariate: bool = False
@@ -192,6 +196,8 @@ class Task:
             seed=0 if request.seed is None else request.seed,
             preset=request.preset or "default",
             max_steps="auto" if request.max_steps is None else request.max_steps,
+            learning_rate="auto" if request.learning_rate is None else request.learning_rate,
+            jitter=request.jitter or 0.0,
             transform=request.transform,
             scaling=request.scaling or "auto",
             multivariate=request.multivariate,
