@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jobs_stand_in import make_frame
 
-from pipelines.jobs.holding_out import HeldOut
+from pipelines.holding_out import HeldOut
 from pipelines.jobs.training_rows import seen_targets
 from pipelines.learned import rows_of_plan
 from pipelines.panel import Panel

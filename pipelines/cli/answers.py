@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from pipelines.cli.checkup import Check
     from pipelines.datasets import DatasetInfo
+    from pipelines.holding_out import HeldOut
     from pipelines.jobs import Outcome, Task, Tested
-    from pipelines.jobs.holding_out import HeldOut
     from pipelines.plan import Plan
     from pipelines.results import ForecastResult
 

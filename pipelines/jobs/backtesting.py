@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.forecaster import Forecaster
-    from pipelines.jobs.holding_out import HeldOut
+    from pipelines.holding_out import HeldOut
     from pipelines.panel import Panel
 
 CERTIFICATE, LEADERBOARD = "certificate.json", ("leaderboard.csv", "leaderboard.json")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import PanelError
+from pipelines.holding_out import HeldOut, hold_out
 from pipelines.jobs.backtesting import Backtesting, backtest_held_out, score, write_beside
 from pipelines.jobs.files import FORMATS, check_finite, plain, scores_record, write_frame, write_json
 from pipelines.jobs.fitting import calibrate, coverage_shares, fit, plan
-from pipelines.jobs.holding_out import HeldOut, hold_out
 from pipelines.jobs.outputs import refuse_data
 from pipelines.jobs.recording import Recorder, recorded
 from pipelines.jobs.results_folder import ResultsFolder, results_folder

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from pipelines.bundle import check_replaceable
 from pipelines.errors import ConfigError, PanelError
 from pipelines.frequency import Freq
+from pipelines.holding_out import HeldOut, hold_out
 from pipelines.jobs.backtesting import Backtesting, backtest_held_out, score, write_beside
 from pipelines.jobs.files import write_frame
 from pipelines.jobs.fitting import fit, load_forecaster, load_tensorflow, plan
-from pipelines.jobs.holding_out import HeldOut, hold_out
 from pipelines.jobs.memory import too_large
 from pipelines.jobs.outputs import output_path, refuse_data, refuse_listed
 from pipelines.jobs.stages import Progress, Stages

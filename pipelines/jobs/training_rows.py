@@ -8,7 +8,7 @@ from pipelines.backtesting import Origins, Windows, learned_targets, rows_of_fit
 
 if TYPE_CHECKING:
     from pipelines.forecaster import Forecaster
-    from pipelines.jobs.holding_out import HeldOut
+    from pipelines.holding_out import HeldOut
     from pipelines.panel import Panel
 
 

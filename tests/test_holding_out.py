@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import ConfigError
-from pipelines.jobs.holding_out import MAX_WINDOWS, hold_out
+from pipelines.holding_out import MAX_WINDOWS, hold_out
 from pipelines.panel import Panel
 
 
