@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import numpy as np
 
 from pipelines.config import Settings
 from pipelines.panel import CovariateColumn, Panel
 from pipelines.plan import Plan, check_size, make_plan, scaling_of, seasons_of
 from pipelines.transforms import TargetTransform, series_table
 from pipelines.windows import CovariateState, SeriesTable, add_channels, with_channels
+
+# Members with a global scale clip what they see at so many spreads.
+_LARGEST_SEEN: Final = 10
 
 
 class Prepared(NamedTuple):
@@ -86,11 +91,27 @@ def prepare_again(
         PanelError: If the panel cannot be used.
     """
     table = series_table(panel, plan.seasons, transform, bool(plan.global_scale))
+    notes = _far_away(table, panel) if plan.global_scale else ()
     if covariates is None:
-        return table, ()
+        return table, notes
     beside = _with_channels(panel, transform, channels(settings, covariates.covariates.past))
     table = replace(table, covariates=covariates.table(beside, future))
-    return table, covariates.surprises(beside, future)
+    return table, (*notes, *covariates.surprises(beside, future))
+
+
+def _far_away(table: SeriesTable, panel: Panel) -> tuple[str, ...]:
+    """A line about series whose level is beyond what members with a global scale can see."""
+    last = panel.indptr[1:] - 1
+    level = table.base + table.values[last].astype(np.float64) * table.unit
+    far = np.flatnonzero(np.abs(level) > _LARGEST_SEEN)
+    if not len(far):
+        return ()
+    names = ", ".join(repr(name) for name in panel.ids[far[:3]].tolist()) + ", ..." * (len(far) > 3)
+    return (
+        f"the level of {len(far):,} series ({names}) is more than {_LARGEST_SEEN} spreads from the center that "
+        "the fit learned, farther than a global scale can see, so that their forecasts are not to be trusted; "
+        "fit on rows like these, or with scaling='origin'",
+    )
 
 
 def channels(settings: Settings, past: Sequence[str]) -> tuple[str, ...]:

@@ -6,8 +6,12 @@ import signal
 # Read when TensorFlow and MLflow are first imported, so before any test module.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-# Small networks take far longer to compile than to run: a third of that time goes into making them fast.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# Small networks take far longer to compile than to run: most of that time goes into making them fast.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1",
+)
 
 from hypothesis import settings
 

@@ -68,7 +68,7 @@ def origin_window(values, observed, offset, change, lookback, season_length, bou
     location = values[-1]  # what was last observed, be it in the window or before
     away = [values[i] - location if observed[i] else 0.0 for i in range(lookback)]
     level = location + offset
-    floor = 1e-5 * abs(level) + 1e-30
+    floor = 1e-6 * min(abs(location), abs(level)) + 1e-30
     scale = max((sum(map(abs, away)) + change) / (len(seen) + 1), floor)
     lag = min(season_length, lookback - 1)
     steps = [
@@ -97,7 +97,8 @@ def position_features(values, observed, offset, change, season_length, bound=10.
     now = len(values) - 1
     count = sum(observed[t] for t in away)
     level = offset + center[now]
-    scale = max((sum(map(abs, away.values())) + change) / (count + 1), 1e-5 * abs(level) + 1e-30)
+    least = 1e-6 * min(abs(center[now]), abs(level)) + 1e-30
+    scale = max((sum(map(abs, away.values())) + change) / (count + 1), least)
     changes = [
         values[now] - values[now - lag] if observed[now] and observed[now - lag] else 0.0
         for lag in (1, season_length)

@@ -215,6 +215,15 @@ def test_a_new_history_and_new_series_need_no_refit():
     assert usual["TCN"].between(35, 65).all()
 
 
+def test_how_far_away_zero_is_does_not_matter():
+    """Counters stand at levels a million times their changes; intervals are as wide as the changes ask."""
+    changes = np.random.default_rng(0).integers(-3, 4, 60).astype(float)
+    near, far = (fitted().predict(frame_of({"a": level + changes})) for level in (1e6, 2.0**40))
+    for column in near.columns[2:]:
+        np.testing.assert_allclose(near[column] - 1e6, far[column] - 2.0**40, rtol=1e-3, atol=1e-3)
+    assert (near["TCN-hi-80"] - near["TCN-lo-80"]).between(0.1, 40).all()
+
+
 def test_levels_can_be_asked_for_later():
     forecast = fitted().predict(levels=[99.9, 50])
     assert list(forecast.columns[2:]) == ["TCN", "TCN-lo-50", "TCN-hi-50", "TCN-lo-99.9", "TCN-hi-99.9"]

@@ -242,7 +242,8 @@ def test_one_pass_equals_a_forecast_from_each_origin_and_nothing_later_moves_it(
     spoiled = frame.copy()
     cutoff = pd.Timestamp("2024-02-22")
     spoiled.loc[spoiled["ds"] > cutoff, "y"] *= -1e9
-    with_other_future = forecaster.backtest(spoiled, n_windows=12, step=1)
+    with pytest.warns(UserWarning, match="farther than a global scale can see"):
+        with_other_future = forecaster.backtest(spoiled, n_windows=12, step=1)
     past = tested["cutoff"] <= cutoff
     columns = ["TCN", "TCN-lo-80", "TCN-hi-95"]
     assert past.sum() > 20
@@ -273,6 +274,13 @@ def test_forecasts_on_onnx_runtime_are_those_of_keras(transformed, tmp_path):
     forecaster.save(tmp_path / "bundle", onnx=True)
     onnx = Forecaster.load(tmp_path / "bundle", runtime="onnx")
     pd.testing.assert_frame_equal(onnx.predict(frame), forecaster.predict(frame), rtol=1e-4)
+
+
+def test_levels_beyond_a_global_scale_are_warned_of(transformed):
+    forecaster, frame = transformed
+    far = frame.assign(y=frame["y"].where(frame["unique_id"] != "b", frame["y"] * 1e20))
+    with pytest.warns(UserWarning, match=r"the level of 1 series \('b'\) is more than 10 spreads"):
+        assert np.isfinite(forecaster.predict(far)["TCN"]).all()
 
 
 def test_channels_are_those_of_the_fit(transformed):

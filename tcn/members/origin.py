@@ -11,8 +11,9 @@ from tcn.ops import frames
 
 __all__ = ["OriginView", "OriginWindow"]
 
-# A window whose spread is below this share of its level counts as constant: float32 holds seven digits.
-RELATIVE_FLOOR = 1e-5
+# A window whose spread is below this share of its distance from the first value of its series counts as
+# constant: float32 holds seven digits. So does one below this share of its level, where that is smaller.
+RELATIVE_FLOOR = 1e-6
 # Smallest normal numbers of float32 are near 1e-38; the floor must stay invertible.
 ABSOLUTE_FLOOR = 1e-30
 
@@ -92,7 +93,7 @@ class OriginWindow(keras.layers.Layer):
         count = ops.sum(known, axis=-1, keepdims=True)
         away = (window - location) * known
         level = location + offset[..., length - 1 :: stride, None]
-        floor = RELATIVE_FLOOR * ops.abs(level) + ABSOLUTE_FLOOR
+        floor = least_scale(location, level)
         spread = ops.sum(ops.abs(away), axis=-1, keepdims=True) + change[..., length - 1 :: stride, None]
         spread = spread / (count + 1.0)
         scale, last = ops.maximum(spread, floor), ops.zeros_like(level)
@@ -139,6 +140,19 @@ class OriginWindow(keras.layers.Layer):
             "further_seasons": list(self.further_seasons),
             "global_scale": None if self.global_scale is None else list(self.global_scale),
         }
+
+
+def least_scale(location: Any, level: Any) -> Any:
+    """Smallest scale that a window may have.
+
+    Args:
+        location: Where it is, relative to the first value of its series.
+        level: Where it is in the original units.
+
+    Returns:
+        A tensor of their shape, positive.
+    """
+    return RELATIVE_FLOOR * ops.minimum(ops.abs(location), ops.abs(level)) + ABSOLUTE_FLOOR
 
 
 def member_mask(flags: Sequence[bool], rank: int) -> np.ndarray:

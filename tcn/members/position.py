@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tcn.members.origin import ABSOLUTE_FLOOR, RELATIVE_FLOOR, member_mask
+from tcn.members.origin import least_scale, member_mask
 from tcn.ops import rolling_sum
 
 __all__ = ["PositionFeatures"]
@@ -97,7 +97,7 @@ class PositionFeatures(keras.layers.Layer):
             part[..., -scale.shape[-1] :]
             for part in (away, center, offset[..., self.center_window - 1 :] + center)
         )
-        return away, center, ops.maximum(scale, RELATIVE_FLOOR * ops.abs(level) + ABSOLUTE_FLOOR)
+        return away, center, ops.maximum(scale, least_scale(center, level))
 
     def _change(self, values: Any, observed: Any, lag: int) -> Any:
         """Difference to `lag` steps before, 0 where either end is unobserved."""
