@@ -108,9 +108,9 @@ def _far_away(table: SeriesTable, panel: Panel) -> tuple[str, ...]:
         return ()
     names = ", ".join(repr(name) for name in panel.ids[far[:3]].tolist()) + ", ..." * (len(far) > 3)
     return (
-        f"the level of {len(far):,} series ({names}) is more than {_LARGEST_SEEN} spreads from the center that "
-        "the fit learned, farther than a global scale can see, so that their forecasts are not to be trusted; "
-        "fit on rows like these, or with scaling='origin'",
+        f"the level of {len(far):,} series ({names}) is more than {_LARGEST_SEEN} spreads from the center "
+        "that the fit learned, farther than a global scale can see, so that their forecasts are not to be "
+        "trusted; fit on rows like these, or with scaling='origin'",
     )
 
 
