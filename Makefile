@@ -1,6 +1,7 @@
 # make forecast   a .venv, the package and the main job on real data
 # make test       the same .venv with the development extras, and all tests
 # make test-jax   the tests of tcn on JAX
+# make test-peers the tests that need sktime, statsforecast or hierarchicalforecast
 # make help       all targets
 
 PYTHON ?= python3
@@ -9,13 +10,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DATASET := bike_sharing
 OUTPUT := output
+PEERS := $(VENV)/peers
 FORECAST := $(BIN)/tcn forecast $(DATASET) --output $(OUTPUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install forecast test test-jax lint docs bench clean
+.PHONY: help install forecast test test-jax test-peers lint docs bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed-dev ## .venv with the package (editable) and the development extras
 
@@ -36,6 +38,12 @@ test-jax: export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/$(VENV)/jax-cache
 test-jax: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
 test-jax: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
 test-jax: MET_HALF_WRITTEN := ignore:Error reading persistent compilation cache entry:UserWarning
+
+# They want a pandas below 3, which the other tests do not: so an environment of their own.
+test-peers: $(VENV)/.installed-peers ## the tests that need sktime, statsforecast or hierarchicalforecast
+	$(PEERS)/bin/python -m pytest tests/test_sktime.py tests/test_hierarchies.py tests/test_leaderboard.py \
+		'tests/test_benchmarks.py::test_it_prints_ratios[hierarchies]' \
+		'tests/test_benchmarks.py::test_it_prints_ratios[sktime_checks]'
 
 lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
@@ -71,4 +79,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 $(VENV)/.installed-jax: $(VENV)/.installed-dev
 	@echo "Installing JAX"
 	@$(PIP) --editable '.[dev,jax]'
+	@touch $@
+
+$(VENV)/.installed-peers: $(VENV)/.installed
+	@echo "Installing peers into $(PEERS)"
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--editable '.[dev,hierarchy,sktime,stats]'
 	@touch $@
