@@ -216,7 +216,7 @@ def status_of(store):
         ("pipelines.jobs.main_job._write", False, "KILLED"),
         ("pipelines.tracking.TrackedRun.log_result", False, "KILLED"),
         ("pipelines.jobs.results_folder.ResultsFolder.publish", True, "FINISHED"),
-        ("pipelines.tracking.TrackedRun._end", True, "FINISHED"),
+        ("pipelines.tracking.TrackedRun.end", True, "FINISHED"),
     ],
 )
 def test_whenever_ctrl_c_comes_files_and_run_tell_the_same(
@@ -245,7 +245,7 @@ def test_a_run_that_cannot_be_ended_costs_no_forecast(tmp_path, request_for, mon
     def fail(self, *args):
         raise OSError("disk is gone")
 
-    monkeypatch.setattr(TrackedRun, "_end", fail)
+    monkeypatch.setattr(TrackedRun, "end", fail)
     with pytest.raises(BusyError, match="The forecast itself is complete in"):
         run_forecast(request_for(make_frame()), tmp_path / "output", store=tmp_path / "runs")
     assert (tmp_path / "output" / MANIFEST).exists()

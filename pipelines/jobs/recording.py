@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipelines.jobs.stages import Stages
     from pipelines.results import ForecastResult
-    from pipelines.tracking import TrackedRun
+    from pipelines.tracking import TrackedRun, Tracker
 
 
 class Recorder(Protocol):
@@ -114,16 +114,30 @@ def recorded(store: str | Path | None, name: str, stages: Stages) -> Iterator[Re
         yield _NoRecorder()
         return
     with stages.loading("MLflow"):
-        from pipelines.tracking import Tracker
-
-        try:
-            started = Tracker(store).start_run(name)
-        except ConfigError as error:
-            raise ConfigError(
-                f"{error} Or name another store with --tracking-uri, or use --no-track."
-            ) from error
+        started = open_tracker(store).start_run(name)
     with ExitStack() as open_run:
         yield _MlflowRecorder(open_run.enter_context(started), open_run)
+
+
+def open_tracker(store: str | Path) -> Tracker:
+    """Open a store to keep runs in.
+
+    Args:
+        store: Folder, ``sqlite:///FILE`` or address of an MLflow server.
+
+    Returns:
+        The tracker.
+
+    Raises:
+        ConfigError: The store cannot be used.
+        BusyError: The store cannot be used just now.
+    """
+    from pipelines.tracking import Tracker
+
+    try:
+        return Tracker(store)
+    except ConfigError as error:
+        raise ConfigError(f"{error} Or name another store with --tracking-uri, or use --no-track.") from error
 
 
 def figures_of(result: ForecastResult) -> dict[str, Figure]:

@@ -10,11 +10,21 @@ from pipelines.plots.influence import contributions_chart, occlusion_chart
 from pipelines.plots.networks import activations_chart, filters_chart, stretches_chart
 from pipelines.plots.scores import coverage_chart, error_by_step, scores_chart, training_curve
 from pipelines.plots.series import backtest_chart, fan_chart
+from pipelines.plots.studies import (
+    best_by_step,
+    best_score_chart,
+    importance_chart,
+    parallel_coordinates,
+    slices_chart,
+    study_figures,
+)
 
 __all__ = [
     "activations_chart",
     "augmentation_chart",
     "backtest_chart",
+    "best_by_step",
+    "best_score_chart",
     "contributions_chart",
     "coverage_chart",
     "effective_field_chart",
@@ -23,10 +33,14 @@ __all__ = [
     "fan_chart",
     "filters_chart",
     "history_chart",
+    "importance_chart",
     "occlusion_chart",
+    "parallel_coordinates",
     "receptive_field_chart",
     "scores_chart",
+    "slices_chart",
     "streaming_chart",
     "stretches_chart",
+    "study_figures",
     "training_curve",
 ]

@@ -2,7 +2,8 @@
 
 from pipelines.tracking.run import TrackedRun
 from pipelines.tracking.store import TrackingStore
+from pipelines.tracking.study import StudyTracker
 from pipelines.tracking.tracker import Tracker
 from pipelines.tracking.ui import open_ui, ui_command
 
-__all__ = ["TrackedRun", "Tracker", "TrackingStore", "open_ui", "ui_command"]
+__all__ = ["StudyTracker", "TrackedRun", "Tracker", "TrackingStore", "open_ui", "ui_command"]

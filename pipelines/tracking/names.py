@@ -78,7 +78,7 @@ def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, str]:
 
     Args:
         values: Settings; mappings may nest, sequences of plain values become JSON.
-        prefix: What each key starts with, as in ``prefix.key``.
+        prefix: What each key starts with, as in ``prefix.key``; nothing if it is empty.
 
     Returns:
         Legal keys, with values of at most 6,000 characters.
@@ -94,7 +94,7 @@ def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, str]:
 
 def _leaves(values: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
     for key, value in values.items():
-        name = f"{prefix}.{key}"
+        name = f"{prefix}.{key}" if prefix else str(key)
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, name)
         else:

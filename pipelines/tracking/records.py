@@ -96,7 +96,7 @@ def epoch_points(record: Mapping[str, Any]) -> list[Point]:
         [Point(name='train/loss', value=0.25, step=50)]
     """
     step = int(record["step"])
-    return list(_finite((f"train/{key}", value, step) for key, value in record.items() if key != "step"))
+    return finite_points((f"train/{key}", value, step) for key, value in record.items() if key != "step")
 
 
 def metrics_of(result: ForecastResult) -> list[Point]:
@@ -111,8 +111,8 @@ def metrics_of(result: ForecastResult) -> list[Point]:
     Returns:
         Finite values only: what is undefined is left out.
     """
-    points = list(_finite((f"seconds/{stage}", seconds, 0) for stage, seconds in result.seconds.items()))
-    points += _finite((f"calibration/{name}", factor, 0) for name, factor in result.calibration.items())
+    points = finite_points((f"seconds/{stage}", seconds, 0) for stage, seconds in result.seconds.items())
+    points += finite_points((f"calibration/{name}", factor, 0) for name, factor in result.calibration.items())
     scores = result.scores
     if scores is None or result.backtest.empty:
         return points
@@ -122,7 +122,7 @@ def metrics_of(result: ForecastResult) -> list[Point]:
     for frame in (scores.overall, scores.skill):
         for column in _numeric(frame):
             own = ((str(m), value) for m, value in frame[column].items() if str(m) in prefix)
-            points += _finite((f"{prefix[m]}{column}", value, 0) for m, value in own)
+            points += finite_points((f"{prefix[m]}{column}", value, 0) for m, value in own)
     points += _curves(scores.by_step, "step", prefix)
     # Windows of the baselines are in the tables: as metrics they would multiply what is written for little
     # insight.
@@ -138,7 +138,7 @@ def _curves(frame: pd.DataFrame, axis: str, prefix: Mapping[str, str]) -> Iterat
     kept = frame[frame[axis].isin(stops.iloc[thin]) & frame["model"].astype(str).isin(list(prefix))]
     for column in _numeric(kept.drop(columns=[axis, "model"])):
         rows = zip(kept["model"].astype(str), kept[axis], kept[column], strict=True)
-        yield from _finite(
+        yield from finite_points(
             (f"{prefix[m]}{column}_by_{axis}", value, int(at[stop])) for m, stop, value in rows
         )
 
@@ -147,13 +147,27 @@ def _numeric(frame: pd.DataFrame) -> list[str]:
     return [str(column) for column in frame.select_dtypes(include=["number", "bool"]).columns]
 
 
-def _finite(values: Iterable[tuple[str, Any, int]]) -> Iterator[Point]:
+def finite_points(values: Iterable[tuple[str, Any, int]]) -> list[Point]:
+    """Make points of what is a finite number, and leave out the rest.
+
+    Args:
+        values: Name, value and step of each.
+
+    Returns:
+        Points with legal names.
+
+    Example:
+        >>> finite_points([("coverage 80%", 0.8, 0), ("mase", float("nan"), 0), ("mae", None, 0)])
+        [Point(name='coverage 80_', value=0.8, step=0)]
+    """
+    points = []
     for name, value, step in values:
         if value is None or value is pd.NA or isinstance(value, str):
             continue
         number = float(value)
         if math.isfinite(number):
-            yield Point(legal_name(name), number, step)
+            points.append(Point(legal_name(name), number, step))
+    return points
 
 
 def tables_of(result: ForecastResult) -> dict[str, pd.DataFrame]:

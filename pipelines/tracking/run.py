@@ -68,14 +68,14 @@ class TrackedRun:
     ) -> None:
         """End the run; an exception goes on to the caller."""
         if error is not None:
-            self._fail(error)
+            self.end_with(error)
             return
         try:
             self._flush()
         except Exception as failure:
-            self._fail(failure)
+            self.end_with(failure)
             raise
-        self._end("FINISHED")
+        self.end("FINISHED")
 
     def log_epoch(self, record: Mapping[str, Any]) -> None:
         """Log one epoch; usable as a callback of ``fit``.
@@ -194,7 +194,8 @@ class TrackedRun:
         """
         figures = figures or {}
         report = Path(report_path) if report_path is not None else None
-        self.log_params(params_of(result) | ({"git_sha": self._commit} if self._commit else {}))
+        self.log_params(params_of(result))
+        self.log_commit()
         for record in result.training:
             if int(record["step"]) not in self._steps:
                 self._steps.add(int(record["step"]))
@@ -258,16 +259,32 @@ class TrackedRun:
             tags["shift_diagnostic"] = json.dumps(result.scores.shift, default=str)
         self.log_tags(tags)
 
-    def _fail(self, error: BaseException) -> None:
+    def log_commit(self) -> None:
+        """Log the Git commit of the working directory as the param ``git_sha``, if there is one."""
+        if self._commit:
+            self.log_params({"git_sha": self._commit})
+
+    def end(self, status: str, end_time: int | None = None) -> None:
+        """End the run.
+
+        Args:
+            status: "FINISHED", "FAILED" or "KILLED".
+            end_time: Milliseconds since 1970; by default now.
+        """
+        with quiet():
+            self._client.set_terminated(self.run_id, status=status, end_time=end_time)
+        self.status = status
+
+    def end_with(self, error: BaseException) -> None:
+        """End the run with an error; a store that fails now is only told of.
+
+        Args:
+            error: Exceptions end it as FAILED, others such as KeyboardInterrupt as KILLED.
+        """
         try:
             with quiet():
                 text = clip(f"{type(error).__name__}: {error}", TAG_LENGTH)
                 self._client.set_tag(self.run_id, "error", text)
-            self._end("FAILED" if isinstance(error, Exception) else "KILLED")
+            self.end("FAILED" if isinstance(error, Exception) else "KILLED")
         except Exception:  # the error that ended the run matters more than the store's
             logger.warning("Run %s could not be ended in its store.", self.run_id, exc_info=True)
-
-    def _end(self, status: str) -> None:
-        with quiet():
-            self._client.set_terminated(self.run_id, status=status)
-        self.status = status

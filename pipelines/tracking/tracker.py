@@ -126,13 +126,16 @@ class Tracker:
             self._client.update_run(run_id, status="RUNNING")
         return TrackedRun(self._client, run_id, commit, run.data.params)
 
-    def open_run(self, name: str, key: str, tags: Mapping[str, str] | None = None) -> tuple[TrackedRun, bool]:
+    def open_run(
+        self, name: str, key: str, tags: Mapping[str, str] | None = None, start_time: int | None = None
+    ) -> tuple[TrackedRun, bool]:
         """Find a run again by its key, or start it.
 
         Args:
             name: Name of the run as the UI lists it.
             key: What tells the run from all others of the experiment.
             tags: Further tags.
+            start_time: Of a run that starts, as in `start_run`.
 
         Returns:
             The run, and whether it was there already.
@@ -142,7 +145,7 @@ class Tracker:
         found = next(self.find_runs(KEY, known), None)
         if found is not None:
             return self.reopen_run(found, every), True
-        return self.start_run(name, every), False
+        return self.start_run(name, every, start_time), False
 
     def _end_killed_runs(self) -> None:
         """End the runs of processes of this host that were killed and could not do it themselves."""
