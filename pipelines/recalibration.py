@@ -101,19 +101,19 @@ def recalibrated(
     apart = max(min(known.size // _JUDGED[method], horizon // 2 // step) - 1, 0) | 1
     judged, between = chosen[::-apart][::-1], apart * step
     after = left_out_quantiles(method, quantiles, probabilities, scores, spacing, judged, between)
-    floor = plain.floor(table, series, newest, len(judged), between)[..., None]
-    if isinstance(table, TransformedTable):
-        floor = np.full_like(floor, -np.inf)
     truth = truths(table, series, newest, horizon, len(judged), between)
+    before, after, happened = (
+        _in_target_units(values, table, series, newest, between)
+        for values in (quantiles[:, judged], after, truth[..., None])
+    )
+    truth = happened[..., 0]
+    floor = plain.floor(table, series, newest, len(judged), between)[..., None]
     coverage = coverage_frame(
-        fitted.settings.levels,
-        truth,
-        (quantiles[:, judged], probabilities),
-        (after, PROBABILITIES),
-        floor,
+        fitted.settings.levels, truth, (before, probabilities), (after, PROBABILITIES), floor
     )
     errors = conformal.calibrated(known).reshape(-1, horizon)
-    widths = interval_widths(quantiles[:, chosen]).reshape(-1, horizon)
+    of_known = _in_target_units(quantiles[:, chosen], table, series, newest, step)
+    widths = interval_widths(of_known).reshape(-1, horizon)
     dependence = Dependence.fit(errors, widths, "windows of the calibration")
     if dependence is not None:
         dependence = dependence.mixed(fitted.dependence, trust(independent))
@@ -125,6 +125,13 @@ def recalibrated(
             trust(independent),
         )
     return replace(fitted, conformal=conformal, coverage=coverage, dependence_since=dependence)
+
+
+def _in_target_units(values: Floats, table: SeriesTable, series: Ints, newest: Ints, step: int) -> Floats:
+    """Undo a transform of values ``(runs, windows, horizon, ...)`` after origins ``step`` rows apart."""
+    if not isinstance(table, TransformedTable):
+        return values
+    return table.invert(values, series, newest[:, None] - step * np.arange(values.shape[1] - 1, -1, -1))
 
 
 def calibrated_apart(fit: Callable[[Panel], Fitted], panel: Panel, horizon: int, method: str) -> Fitted:

@@ -60,6 +60,19 @@ def test_coverage_before_and_after(method):
     assert (whole[["width_before", "width_after"]] > 0).all(axis=None)
 
 
+def test_widths_are_in_units_of_the_target_whatever_the_transform():
+    frame = other_frame()
+    forecaster = Forecaster(**UNTRAINED, transform="asinh").fit(frame.groupby("unique_id").head(100))
+    past = forecaster.backtest(frame, n_windows=5, levels=[80])
+    whole = forecaster.calibrate(frame, n_windows=5, step=HORIZON).coverage_.query(
+        "level == 80 and step == 'all'"
+    )
+    width = (past["TCN-hi-80"] - past["TCN-lo-80"]).mean()
+    held = past["y"].between(past["TCN-lo-80"], past["TCN-hi-80"]).mean()
+    assert whole["width_before"].item() == pytest.approx(width, rel=1e-5)
+    assert whole["coverage_before"].item() == pytest.approx(held)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_medians_stay_to_the_bit_and_nothing_crosses(method):
     columns = [0.001, 0.025, 0.1, 0.4, 0.6, 0.9, 0.975, 0.9999]
