@@ -1,6 +1,7 @@
 # make forecast   a .venv, the package and the main job on real data
 # make test       the same .venv with the development extras, and all tests
 # make test-jax   the tests of tcn on JAX
+# make test-ray   the tests of workers on a Ray cluster
 # make test-peers the tests that need sktime, statsforecast or hierarchicalforecast
 # make help       all targets
 
@@ -14,7 +15,7 @@ PEERS := $(VENV)/peers
 FORECAST := $(BIN)/tcn forecast $(DATASET) --output $(OUTPUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install forecast test test-jax test-peers lint docs bench clean
+.PHONY: help install forecast test test-jax test-ray test-peers lint docs bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +39,9 @@ test-jax: export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/$(VENV)/jax-cache
 test-jax: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
 test-jax: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
 test-jax: MET_HALF_WRITTEN := ignore:Error reading persistent compilation cache entry:UserWarning
+
+test-ray: $(VENV)/.installed-ray ## the tests of workers on a local Ray cluster
+	$(BIN)/python -m pytest tests/test_workers_ray.py 'tests/test_benchmarks.py::test_it_prints_ratios[ray_workers]'
 
 # They want a pandas below 3, which the other tests do not: so an environment of their own.
 test-peers: $(VENV)/.installed-peers ## the tests that need sktime, statsforecast or hierarchicalforecast
@@ -79,6 +83,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 $(VENV)/.installed-jax: $(VENV)/.installed-dev
 	@echo "Installing JAX"
 	@$(PIP) --editable '.[dev,jax]'
+	@touch $@
+
+$(VENV)/.installed-ray: $(VENV)/.installed-dev
+	@echo "Installing Ray"
+	@$(PIP) --editable '.[dev,ray]'
 	@touch $@
 
 $(VENV)/.installed-peers: $(VENV)/.installed

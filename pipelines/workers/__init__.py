@@ -9,6 +9,7 @@ from typing import Final
 from pipelines.errors import ConfigError
 from pipelines.workers.pool import TRIES, Backend, Workers
 from pipelines.workers.processes import Processes
+from pipelines.workers.ray_cluster import RayCluster
 
 __all__ = ["KINDS", "TRIES", "Workers", "open_workers"]
 
@@ -58,4 +59,6 @@ def _backend(kind: str, n: int, address: str | None) -> Backend:
                 "kind='ray'."
             )
         return Processes(n)
+    if kind == "ray":
+        return RayCluster(n, address)
     raise ConfigError(f"kind must be 'processes' or 'ray'. Received: {kind!r}.")

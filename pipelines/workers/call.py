@@ -51,6 +51,41 @@ class Outcome:
         return self.value
 
 
+def answer(call: bytes) -> bytes:
+    """Make a pickled call.
+
+    Args:
+        call: Function and tuple of arguments, pickled.
+
+    Returns:
+        How it ended, pickled, for `outcome_of`.
+
+    Example:
+        >>> outcome_of(answer(pickle.dumps((divmod, (7, 2))))).result()
+        (3, 1)
+    """
+    outcome = perform(_unpickled, call)
+    try:
+        return pickle.dumps(outcome)
+    except Exception as error:
+        return pickle.dumps(perform(_refuse, type(outcome.value).__name__, str(error)))
+
+
+def outcome_of(answered: bytes) -> Outcome:
+    """Read what `answer` gives."""
+    outcome: Outcome = pickle.loads(answered)
+    return outcome
+
+
+def _unpickled(call: bytes) -> Any:
+    function, arguments = pickle.loads(call)
+    return function(*arguments)
+
+
+def _refuse(kind: str, reason: str) -> None:
+    raise TypeError(f"A worker's function must return what can be pickled. Received: a {kind}: {reason}.")
+
+
 def perform(function: Callable[..., Any], *arguments: Any) -> Outcome:
     """Call a function; whatever it raises is part of the outcome.
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import sys
 import threading
 from multiprocessing.connection import Connection, wait
 
-from pipelines.workers.call import Outcome, perform
+from pipelines.workers.call import answer
 
 
 def serve(calls: Connection, words: Connection) -> None:
@@ -25,28 +24,12 @@ def serve(calls: Connection, words: Connection) -> None:
     words.close()
     while True:
         try:
-            payload = calls.recv_bytes()
+            call = calls.recv_bytes()
         except EOFError:
             return
-        outcome = perform(_unpickled, payload)
+        outcome = answer(call)
         sys.stdout.flush()
-        calls.send_bytes(_pickled(outcome))
-
-
-def _unpickled(payload: bytes) -> object:
-    function, arguments = pickle.loads(payload)
-    return function(*arguments)
-
-
-def _pickled(outcome: Outcome) -> bytes:
-    try:
-        return pickle.dumps(outcome)
-    except Exception as error:
-        return pickle.dumps(perform(_refuse, type(outcome.value).__name__, str(error)))
-
-
-def _refuse(kind: str, reason: str) -> None:
-    raise TypeError(f"A worker's function must return what can be pickled. Received: a {kind}: {reason}.")
+        calls.send_bytes(outcome)
 
 
 def _leave_with_parent() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import pickle
 import signal
 import threading
 from collections import deque
 from multiprocessing.connection import Connection
 from typing import Final
 
-from pipelines.workers.call import Outcome
+from pipelines.workers.call import Outcome, outcome_of
 from pipelines.workers.child import serve
 
 # Last lines of a worker that an error quotes.
@@ -55,15 +54,14 @@ class WorkerProcess:
         """
         try:
             self._calls.send_bytes(payload)
-            answer = self._calls.recv_bytes()
+            answered = self._calls.recv_bytes()
         except (EOFError, OSError):
             code = self.end()
             self._calls.close()
             self._listener.join(_LAST_WORDS)
             said = "".join(self._words).strip()
             raise Died(f"{_in_words(code)}{f'; it last said: {said}' if said else ''}") from None
-        outcome: Outcome = pickle.loads(answer)
-        return outcome
+        return outcome_of(answered)
 
     def end(self) -> int | None:
         """Kill the process, amid a call too.
