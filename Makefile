@@ -2,7 +2,7 @@
 # make test       the same .venv with the development extras, and all tests
 # make test-jax   the tests of tcn on JAX
 # make test-ray   the tests of workers on a Ray cluster
-# make test-peers the tests that need sktime, statsforecast or hierarchicalforecast
+# make test-peers the tests that need sktime or statsforecast
 # make help       all targets
 
 PYTHON ?= python3
@@ -44,9 +44,8 @@ test-ray: $(VENV)/.installed-ray ## the tests of workers on a local Ray cluster
 	$(BIN)/python -m pytest tests/test_workers_ray.py 'tests/test_benchmarks.py::test_it_prints_ratios[ray_workers]'
 
 # They want a pandas below 3, which the other tests do not: so an environment of their own.
-test-peers: $(VENV)/.installed-peers ## the tests that need sktime, statsforecast or hierarchicalforecast
-	$(PEERS)/bin/python -m pytest tests/test_sktime.py tests/test_hierarchies.py tests/test_leaderboard.py \
-		'tests/test_benchmarks.py::test_it_prints_ratios[hierarchies]' \
+test-peers: $(VENV)/.installed-peers ## the tests that need sktime or statsforecast
+	$(PEERS)/bin/python -m pytest tests/test_sktime.py tests/test_leaderboard.py \
 		'tests/test_benchmarks.py::test_it_prints_ratios[sktime_checks]'
 
 lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
@@ -94,5 +93,5 @@ $(VENV)/.installed-peers: $(VENV)/.installed
 	@echo "Installing peers into $(PEERS)"
 	@$(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--editable '.[dev,hierarchy,sktime,stats]'
+		--editable '.[dev,sktime,stats]'
 	@touch $@

@@ -46,7 +46,7 @@ def test_there_is_one_for_each_claim():
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_it_prints_ratios(script, monkeypatch, capsys):
     if not all(map(find_spec, NEEDS.get(script.stem, ()))):
-        pytest.skip("needs an extra")
+        pytest.skip("needs an extra, whose pandas may be another: make test-peers runs it")
     monkeypatch.syspath_prepend(script.parent)
     monkeypatch.setattr(sys, "argv", [str(script), "--small"])
     runpy.run_path(str(script), run_name="__main__")

@@ -7,7 +7,7 @@ import pytest
 from page_code import run_code_of
 from small_forecasters import HORIZON, fitted, weekly
 
-pytest.importorskip("hierarchicalforecast")
+pytest.importorskip("hierarchicalforecast", reason="needs the extra hierarchy")
 
 from hierarchicalforecast.core import HierarchicalReconciliation
 from hierarchicalforecast.methods import BottomUp, MinTrace
