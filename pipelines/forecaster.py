@@ -200,7 +200,8 @@ class Forecaster:
         """How often intervals held before and after ``calibrate``, the latter on windows left out of it.
 
         A row for each level and step ahead, and one whose step is "all": ``level``, ``step``,
-        ``coverage_before``, ``coverage_after``, ``width_before``, ``width_after``.
+        ``coverage_before``, ``coverage_after``, ``width_before``, ``width_after``. What is after is NaN where
+        no windows could be left out, as all of them overlap.
         """
         coverage = self._learned().coverage
         if coverage is None:
