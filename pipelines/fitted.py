@@ -172,12 +172,19 @@ class Fitted:
         Returns:
             The table.
         """
-        table, notes = prepare_again(self.settings, self.plan, self.covariates, self.transform, panel, future)
+        table, notes = self.table_and_notes(panel, future)
         for note in notes:
             warnings.warn(note, UserWarning, stacklevel=3)
+        return table
+
+    def table_and_notes(
+        self, panel: Panel, future: tuple[CovariateColumn, ...] = ()
+    ) -> tuple[SeriesTable, tuple[str, ...]]:
+        """Return a panel as ``table`` does, and lines about what the fit did not know."""
+        table, notes = prepare_again(self.settings, self.plan, self.covariates, self.transform, panel, future)
         if self.conformal is not None and self.conformal.adapts:
             table = replace(table, learned=learned_until(self.ends, panel))
-        return table
+        return table, notes
 
     def forecast(
         self,

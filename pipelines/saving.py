@@ -10,7 +10,7 @@ from numbers import Number
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.bundle import read_bundle, write_bundle
+from pipelines.bundle import names_in, read_bundle, write_bundle
 from pipelines.config import Settings
 from pipelines.covariates import Covariates
 from pipelines.errors import BundleError, ConfigError
@@ -19,7 +19,13 @@ from pipelines.interval_state import intervals_from_dict, intervals_to_dict
 from pipelines.learned import rows_of_plan
 from pipelines.panel import Columns, Panel
 from pipelines.plan import Plan
-from pipelines.runtime import OnnxNetwork, check_golden, require_onnx_runtime, write_golden
+from pipelines.runtime import (
+    OnnxNetwork,
+    check_golden,
+    has_onnx_runtime,
+    require_onnx_runtime,
+    write_golden,
+)
 from pipelines.transforms import TargetTransform
 from pipelines.windows import CovariateState
 
@@ -86,6 +92,21 @@ def write_fitted(path: Path, fitted: Fitted, onnx: bool | None) -> None:
     if panel.static:
         writers[_STATIC] = lambda file: static.to_parquet(file, index=False)
     write_bundle(path, {_CONFIG: state}, writers)
+
+
+def runtime_of(path: Path) -> str:
+    """Choose what to forecast with: ONNX Runtime where it is installed and the bundle has a network for it.
+
+    Args:
+        path: Directory of the bundle.
+
+    Returns:
+        "onnx" or "keras".
+
+    Raises:
+        BundleError: If it is not a bundle, or of an unknown format.
+    """
+    return "onnx" if ONNX in names_in(path) and has_onnx_runtime() else "keras"
 
 
 def read_fitted(path: Path, runtime: str) -> tuple[dict[str, Any], Fitted]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import datasets
-from pipelines.bundle import names_in
 from pipelines.forecaster import Forecaster
 from pipelines.jobs.files import check_finite, write_frame
 from pipelines.jobs.fitting import load_forecaster
@@ -16,8 +15,7 @@ from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.task import read_source
 from pipelines.jobs.warned import note_gaps, warnings_as_notes
 from pipelines.panel import Panel
-from pipelines.runtime import has_onnx_runtime
-from pipelines.saving import ONNX
+from pipelines.saving import runtime_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +89,7 @@ def load_for_prediction(bundle: str | Path, stages: Stages) -> Forecaster:
         BundleError: The bundle is missing or damaged.
         ConfigError: Neither is installed.
     """
-    if ONNX not in names_in(Path(bundle)) or not has_onnx_runtime():
+    if runtime_of(Path(bundle)) == "keras":
         return load_forecaster(bundle, stages)
     with stages("read the bundle"):
         return Forecaster.load(bundle, runtime="onnx")

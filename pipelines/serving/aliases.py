@@ -1,0 +1,266 @@
+"""Names of registered models, and the aliases that say which version is in use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pipelines.errors import BundleError, ConfigError
+from pipelines.tracking.quiet import quiet
+from pipelines.tracking.store import TrackingStore, connect, redacted
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION: Final = "champion"
+CHALLENGER: Final = "challenger"
+DIGEST: Final = "tcn.manifest_sha256"
+"""Tag of a version: SHA-256 of the manifest of its bundle, which holds those of all its files."""
+_FORMER: Final = "tcn.former."  # tag of a model: the version that an alias stood for before
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version of a registered model.
+
+    Args:
+        name: Name of the model.
+        version: Number of the version.
+        aliases: What it is called.
+        run_id: MLflow run that it came from; None if none was named.
+        digest: SHA-256 of the manifest of its bundle; None if it was registered by other means.
+    """
+
+    name: str
+    version: str
+    aliases: tuple[str, ...] = ()
+    run_id: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def of(cls, version: ModelVersion) -> Registered:
+        """Take what MLflow knows of a version."""
+        tags = version.tags or {}
+        aliases = tuple(sorted(version.aliases or ()))
+        return cls(
+            version.name, str(version.version), aliases, version.run_id or None, tags.get(DIGEST) or None
+        )
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a model is asked for by: ``NAME@ALIAS`` or ``NAME/VERSION``, also with ``models:/`` before it.
+
+    Args:
+        name: Name of the model.
+        alias: Alias; None if there is a version.
+        version: Version; None if there is an alias.
+
+    Example:
+        >>> Reference.parse("models:/sales@champion")
+        Reference(name='sales', alias='champion', version=None)
+        >>> Reference.parse("sales/3").version
+        '3'
+    """
+
+    name: str
+    alias: str | None = None
+    version: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read a reference.
+
+        Args:
+            text: As a person writes it.
+
+        Returns:
+            The reference.
+
+        Raises:
+            ConfigError: If it is none.
+        """
+        place = text.removeprefix("models:/")
+        name, sign, alias = place.rpartition("@")
+        if sign and name and alias:
+            return cls(name, alias=alias)
+        name, sign, version = place.rpartition("/")
+        if sign and name and version.isdecimal():
+            return cls(name, version=version)
+        raise ConfigError(
+            "A registered model must be named as NAME@ALIAS or NAME/VERSION. Received: "
+            f"{text!r}; try {place or 'sales'}@{CHAMPION}."
+        )
+
+    def __str__(self) -> str:
+        """Return it as MLflow writes it."""
+        return f"models:/{self.name}" + (f"@{self.alias}" if self.alias else f"/{self.version}")
+
+
+def check_alias(alias: str) -> None:
+    """Check an alias before anything is written.
+
+    Args:
+        alias: What a version is to be called.
+
+    Raises:
+        ConfigError: If MLflow would refuse it.
+
+    Example:
+        >>> check_alias("v2")
+        Traceback (most recent call last):
+        pipelines.errors.ConfigError: An alias must be letters, digits, '_' and '-', and neither ...
+    """
+    if not re.fullmatch(r"[\w-]{1,255}", alias) or re.fullmatch(r"latest|v\d+", alias, re.IGNORECASE):
+        raise ConfigError(
+            "An alias must be letters, digits, '_' and '-', and neither 'latest' nor the number of a "
+            f"version. Received: {alias!r}; take {CHAMPION!r}."
+        )
+
+
+class Registry:
+    """Registered models of a tracking store; MLflow's global state stays untouched.
+
+    Args:
+        tracking: Folder of the store, ``sqlite:///FILE``, or the address of an MLflow server.
+
+    Raises:
+        ConfigError: If the store cannot be used.
+        BusyError: If it cannot be used just now.
+    """
+
+    def __init__(self, tracking: str | Path) -> None:
+        self.store = TrackingStore.parse(tracking)
+        self.client: MlflowClient = connect(self.store)
+
+    def ensure(self, name: str) -> None:
+        """Create a model where there is none of the name.
+
+        Args:
+            name: Name of the model.
+
+        Raises:
+            ConfigError: If the name is not allowed.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with self.refusals(f"a model named {name!r}"):
+            try:
+                self.client.create_registered_model(name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+
+    def find(self, reference: Reference) -> Registered:
+        """Find a version.
+
+        Args:
+            reference: What it is asked for by.
+
+        Returns:
+            The version.
+
+        Raises:
+            BundleError: If there is none.
+        """
+        with self.refusals(f"{reference}", BundleError):
+            if reference.version is not None:
+                return Registered.of(self.client.get_model_version(reference.name, reference.version))
+            return Registered.of(self.client.get_model_version_by_alias(reference.name, str(reference.alias)))
+
+    def list(self) -> list[Registered]:
+        """Return all versions of all models, by name, the newest of each first."""
+        with self.refusals("the models of the store"):
+            models = self.client.search_registered_models(max_results=1000, order_by=["name ASC"])
+            # A version knows its aliases only where it is asked for by itself.
+            return [
+                Registered.of(self.client.get_model_version(each.name, each.version))
+                for model in models
+                for each in sorted(
+                    self.client.search_model_versions(f"name = '{model.name}'"),
+                    key=lambda each: -int(each.version),
+                )
+            ]
+
+    def promote(self, reference: Reference, alias: str = CHAMPION) -> Registered:
+        """Move an alias to a version, and remember the one that it stood for.
+
+        Args:
+            reference: The version.
+            alias: The alias to move.
+
+        Returns:
+            The version.
+
+        Raises:
+            BundleError: If there is no such version.
+            ConfigError: If the alias is not allowed.
+        """
+        check_alias(alias)
+        chosen = self.find(reference)
+        before = self._standing_for(chosen.name, alias)
+        with self.refusals(f"{chosen.name}@{alias}"):
+            self.client.set_registered_model_alias(chosen.name, alias, chosen.version)
+            if before is not None and before != chosen.version:
+                self.client.set_registered_model_tag(chosen.name, f"{_FORMER}{alias}", before)
+        return self.find(Reference(chosen.name, alias=alias))
+
+    def rollback(self, name: str, alias: str = CHAMPION) -> Registered:
+        """Move an alias back to the version that it stood for before; once more, and it is moved forth again.
+
+        Args:
+            name: Name of the model.
+            alias: The alias to move.
+
+        Returns:
+            The version that it stands for then.
+
+        Raises:
+            BundleError: If there is no such model.
+            ConfigError: If the alias has never been moved.
+        """
+        with self.refusals(name, BundleError):
+            former = self.client.get_registered_model(name).tags.get(f"{_FORMER}{alias}")
+        if former is None:
+            raise ConfigError(
+                f"A rollback needs a former version. Received: {name!r}, whose alias {alias!r} has never "
+                "been moved; name a version with tcn models promote."
+            )
+        return self.promote(Reference(name, version=former), alias)
+
+    def _standing_for(self, name: str, alias: str) -> str | None:
+        """Version that an alias stands for; None if there is no such alias."""
+        with quiet():
+            aliases = self.client.get_registered_model(name).aliases
+        return str(aliases[alias]) if alias in aliases else None
+
+    @contextmanager
+    def refusals(
+        self, asked: str, kind: type[BundleError] | type[ConfigError] = ConfigError
+    ) -> Iterator[None]:
+        """Call MLflow inside the block: quiet, and with its refusals as errors of this project.
+
+        Args:
+            asked: What is asked for, as the message names it.
+            kind: Error to raise where MLflow knows no such thing.
+
+        Yields:
+            Nothing.
+        """
+        with quiet():
+            from mlflow.exceptions import MlflowException
+
+            try:
+                yield
+            except MlflowException as error:
+                missing = error.error_code == "RESOURCE_DOES_NOT_EXIST" or "not found" in error.message
+                raise (kind if missing else ConfigError)(
+                    f"The registry must know and allow what is asked of it. Received: {asked} of "
+                    f"{redacted(self.store.uri)}, which says: {error.message.rstrip('.')}; see what there is "
+                    "with tcn models list."
+                ) from error

@@ -1,0 +1,155 @@
+"""Forecasts for clients: of what they send, or of the history that a bundle holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.errors import ConfigError, PanelError
+from pipelines.fitted import Fitted
+from pipelines.panel import Panel
+from pipelines.serving.kinds import Kinds
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a client wants to know.
+
+    Args:
+        levels: Interval levels in percent; None for those of the fit.
+        quantiles: Probabilities of further columns; None for none.
+        horizon: Steps ahead; None for all of the fit.
+    """
+
+    levels: Sequence[float] | None = None
+    quantiles: Sequence[float] | None = None
+    horizon: int | None = None
+
+    def steps(self, fitted: int) -> int:
+        """Return the steps ahead.
+
+        Args:
+            fitted: Horizon of the fit.
+
+        Raises:
+            ConfigError: If more are wanted than that.
+
+        Example:
+            >>> Wanted(horizon=3).steps(12), Wanted().steps(12)
+            (3, 12)
+        """
+        if self.horizon is None:
+            return fitted
+        is_count = isinstance(self.horizon, (int, np.integer)) and not isinstance(self.horizon, bool)
+        if not (is_count and 1 <= self.horizon <= fitted):
+            raise ConfigError(
+                f"horizon must be an integer from 1 to {fitted}, the horizon of the fit. Received: "
+                f"{self.horizon!r}; fit a forecaster with a longer one for more."
+            )
+        return int(self.horizon)
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Forecasts of one fitted forecaster; safe to use from several threads.
+
+    Args:
+        fitted: What was learned.
+        kinds: Columns and kinds of their values.
+    """
+
+    fitted: Fitted
+    kinds: Kinds
+
+    @classmethod
+    def of(cls, fitted: Fitted) -> Forecasts:
+        """Serve a fit.
+
+        Args:
+            fitted: What was learned.
+        """
+        return cls(fitted, Kinds.of(fitted))
+
+    def predict(
+        self,
+        rows: pd.DataFrame | None = None,
+        future: pd.DataFrame | None = None,
+        static: pd.DataFrame | None = None,
+        wanted: Wanted = Wanted(),
+    ) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """Forecast the steps after each series' last row.
+
+        Args:
+            rows: Histories as a client sends them; None or empty for that of the bundle.
+            future: Future covariates of the steps ahead.
+            static: Static covariates, a row per series.
+            wanted: What to know of the steps.
+
+        Returns:
+            What ``Forecaster.predict`` returns, and lines about what the fit did not know.
+
+        Raises:
+            PanelError: If a frame cannot be used, or lacks values that the forecast needs.
+            ConfigError: If a number is not allowed.
+        """
+        panel = self.fitted.read(
+            None if rows is None or not len(rows) else self.kinds.rows(rows),
+            None if static is None else self.kinds.constant(static),
+        )
+        return self.predict_panel(panel, None if future is None else self.kinds.ahead(future), wanted)
+
+    def predict_together(
+        self,
+        rows: pd.DataFrame,
+        wanted: Wanted = Wanted(),
+    ) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """Forecast from one frame that holds the future covariates too, for clients that send but one.
+
+        With future columns, rows after the last value of a series are its steps ahead, and rows of a frame
+        without any value are those after the history of the bundle.
+
+        Args:
+            rows: Histories, and the steps ahead.
+            wanted: As for ``predict``.
+
+        Returns:
+            As ``predict``.
+
+        Raises:
+            PanelError, ConfigError: As ``predict``.
+        """
+        kinds, fitted = self.kinds, self.fitted
+        if not kinds.future or not len(rows):
+            return self.predict(rows, wanted=wanted)
+        frame = fitted.read(kinds.rows(rows)).to_frame()
+        is_known = frame[kinds.target_col].notna()
+        # Up to the last value of a series, there is one at or after each row.
+        is_past = is_known[::-1].groupby(frame[kinds.id_col]).cummax()[::-1]
+        if is_known.any():  # series without any value are histories too
+            is_past |= ~is_known.groupby(frame[kinds.id_col]).transform("any")
+        history = fitted.read(frame[is_past] if is_past.any() else None)
+        ahead = frame.loc[~is_past, [kinds.id_col, kinds.time_col, *kinds.future]]
+        return self.predict_panel(history, ahead if len(ahead) else None, wanted)
+
+    def predict_panel(
+        self, panel: Panel, future: pd.DataFrame | None, wanted: Wanted
+    ) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """Forecast a panel; see ``predict``."""
+        fitted, horizon = self.fitted, self.fitted.plan.horizon
+        columns, steps = fitted.columns(wanted.levels, wanted.quantiles), wanted.steps(horizon)
+        table, notes = fitted.table_and_notes(panel, fitted.read_future(panel, future))
+        series = np.arange(panel.n_series)
+        values = fitted.forecast(table, series, panel.indptr[1:] - 1, columns)
+        stamps = panel.future_stamps(horizon)[:, :steps]
+        frame = panel.key_frame(np.repeat(series, steps), stamps.ravel())
+        for name, column in values.items():
+            frame[name] = column[:, 0, :steps].ravel()
+        if not np.isfinite(frame[[*values]].to_numpy()).all():
+            raise PanelError(
+                "Forecasts must be finite. Received: values whose forecast is not; send smaller ones, or fit "
+                "the forecaster to them."
+            )
+        return frame, notes

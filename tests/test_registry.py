@@ -1,0 +1,272 @@
+"""Registered forecasters: found by alias, loaded without pickle, strict about what they are asked."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from served_bundles import rows_of, served_bundle, served_forecaster
+from typer.testing import CliRunner
+
+from pipelines import BundleError, ConfigError
+from pipelines.bundle import checksum
+from pipelines.cli import app
+from pipelines.serving import Reference, Registry, load_registered, register
+from pipelines.tracking import Tracker
+
+KEYS = ["unique_id", "ds"]
+# What MLflow 3.17 itself warns of while it is imported.
+OF_MLFLOW = ["ignore::UserWarning:mlflow.types.type_hints", "ignore:The ``noload`` loader strategy"]
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return served_bundle()
+
+
+@pytest.fixture(scope="module")
+def forecaster():
+    return served_forecaster()
+
+
+@pytest.fixture(scope="module")
+def store(bundle, tmp_path_factory):
+    """A store with the bundle as the champion."""
+    path = tmp_path_factory.mktemp("registry")
+    with Tracker(path).start_run("fit") as run:
+        made = register(bundle, "sales", path, "champion", run.run_id)
+    assert (made.name, made.version, made.aliases, made.run_id) == ("sales", "1", ("champion",), run.run_id)
+    return path
+
+
+@pytest.fixture
+def own(store, bundle, request):
+    """Name of another model of the store, which a test may change."""
+    name = "".join(letter for letter in request.node.name if letter.isalnum())
+    return register(bundle, name, store, "champion").name
+
+
+def files_of(store, name="sales"):
+    uri = Registry(store).client.get_model_version_download_uri(name, "1")
+    return Path(uri.removeprefix("file://"))
+
+
+# Fresh processes
+
+
+def test_a_fresh_process_forecasts_the_same_without_pickle(store, forecaster, tmp_path):
+    program = f"""
+import mlflow
+import pandas as pd
+mlflow.set_tracking_uri("sqlite:///{store}/mlflow.db")
+model = mlflow.pyfunc.load_model("models:/sales@champion")
+model.predict(pd.DataFrame()).to_parquet("forecast.parquet")
+model.predict(pd.read_parquet("rows.parquet"), params={{"horizon": 2}}).to_parquet("short.parquet")
+"""
+    rows = rows_of(forecaster)
+    rows.to_parquet(tmp_path / "rows.parquet")
+    warnings = [part for each in ["error", *OF_MLFLOW] for part in ("-W", each)]
+    done = subprocess.run(
+        [sys.executable, *warnings, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    expected = forecaster.predict()
+    found = pd.read_parquet(tmp_path / "forecast.parquet")
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-6, check_dtype=False)
+    short = pd.read_parquet(tmp_path / "short.parquet")
+    pd.testing.assert_frame_equal(
+        short, expected.groupby("unique_id").head(2).reset_index(drop=True), rtol=1e-6, check_dtype=False
+    )
+    # Nothing beside what was asked for.
+    assert {path.name for path in tmp_path.iterdir()} == {"forecast.parquet", "rows.parquet", "short.parquet"}
+
+
+def test_a_registered_model_holds_no_code_but_the_shim_and_no_pickle(store):
+    names = {path.relative_to(files_of(store)).as_posix() for path in files_of(store).rglob("*.*")}
+    assert {Path(name).suffix for name in names} <= {
+        ".py",
+        ".json",
+        ".parquet",
+        ".yaml",
+        ".txt",
+        ".keras",
+        ".onnx",
+    }
+    assert [name for name in names if name.endswith(".py")] == ["pyfunc_shim.py"]
+    assert len((files_of(store) / "pyfunc_shim.py").read_text().splitlines()) <= 10
+
+
+# Aliases
+
+
+def test_it_is_loaded_by_alias_and_by_version(store, forecaster):
+    for reference in ("sales@champion", "models:/sales@champion", "sales/1"):
+        loaded = load_registered(reference, store)
+        pd.testing.assert_frame_equal(loaded.predict(), forecaster.predict(), check_exact=True)
+        assert type(loaded.network_) is type(forecaster.network_)
+
+
+def test_a_rollback_is_one_move_and_back(store, own, bundle):
+    registry = Registry(store)
+    register(bundle, own, store)
+    versions = {alias: registry.find(Reference(own, alias)).version for alias in ("champion", "challenger")}
+    assert versions == {"champion": "1", "challenger": "2"}
+    assert registry.promote(Reference(own, "challenger")).aliases == ("challenger", "champion")
+    assert registry.rollback(own).version == "1"
+    assert registry.rollback(own).version == "2"
+    assert [(each.version, each.aliases) for each in registry.list() if each.name == own] == [
+        ("2", ("challenger", "champion")),
+        ("1", ()),
+    ]
+    with pytest.raises(ConfigError, match="'challenger' has never been moved"):
+        registry.rollback(own, "challenger")
+
+
+@pytest.mark.parametrize("reference", ["sales@nobody", "sales/7", "nothing@champion"])
+def test_what_is_not_registered_is_named(store, reference):
+    with pytest.raises(BundleError, match=f"models:/{reference}.*not found; see what there is"):
+        load_registered(reference, store)
+
+
+@pytest.mark.parametrize(
+    ("name", "alias", "message"),
+    [
+        ("sa/les", "champion", "sa/les"),
+        ("sales", "v3", "An alias must be"),
+        ("sales", "a b", "Received: 'a b'"),
+    ],
+)
+def test_names_that_are_not_allowed_leave_nothing_behind(store, bundle, name, alias, message):
+    before = Registry(store).list(), [*store.glob("artifacts/models/*")]
+    with pytest.raises(ConfigError, match=message):
+        register(bundle, name, store, alias)
+    assert (Registry(store).list(), [*store.glob("artifacts/models/*")]) == before
+
+
+def test_the_commands_move_aliases(store, own, bundle):
+    def answer(*command):
+        result = CliRunner().invoke(app, [*command, "--tracking", str(store), "--json"])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    assert answer("register", str(bundle), "--name", own)["aliases"] == ["challenger"]
+    assert answer("models", "promote", f"{own}@challenger")["version"] == "2"
+    assert answer("models", "rollback", own)["version"] == "1"
+    versions = [each for each in answer("models", "list")["versions"] if each["name"] == own]
+    assert [each["aliases"] for each in versions] == [["challenger"], ["champion"]]
+    failed = CliRunner().invoke(app, ["models", "promote", own, "--tracking", str(store)])
+    assert failed.exit_code == 78
+    assert "NAME@ALIAS" in failed.stderr
+
+
+# Damage
+
+
+@pytest.mark.parametrize("reseal", [False, True])
+def test_files_that_were_changed_are_refused(store, own, reseal):
+    folder = files_of(store, own) / "artifacts" / "bundle"
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace("80", "81"))
+    if reseal:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest["files"]["config.json"]["sha256"] = checksum(config)
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    message = f"changed since version 1 of '{own}'" if reseal else r"config\.json differs from its checksum"
+    with pytest.raises(BundleError, match=message):
+        load_registered(f"{own}@champion", store)
+
+
+def test_files_that_are_gone_are_missed(store, own):
+    shutil.rmtree(files_of(store, own))
+    with pytest.raises(BundleError, match="No such artifact"):
+        load_registered(f"{own}@champion", store)
+
+
+def test_a_damaged_bundle_is_not_registered(bundle, tmp_path):
+    shutil.copytree(bundle, tmp_path / "bundle")
+    (tmp_path / "bundle" / "config.json").write_text("{}")
+    with pytest.raises(BundleError, match="differs from its checksum"):
+        register(tmp_path / "bundle", "sales", tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+# What clients send
+
+
+@pytest.fixture(scope="module")
+def model(store):
+    import mlflow
+
+    return mlflow.pyfunc.load_model(str(files_of(store)))
+
+
+def test_kinds_that_clients_send_mean_the_same(model, forecaster):
+    rows = rows_of(forecaster)
+    times = rows["ds"]
+    expected = forecaster.predict(rows)
+    for sent in (
+        times.dt.strftime("%Y-%m-%d"),
+        times.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        times.dt.strftime("%Y-%m-%dT%H:%M:%S+05:30"),
+        times.dt.tz_localize("UTC"),
+    ):
+        pd.testing.assert_frame_equal(model.predict(rows.assign(ds=sent)), expected)
+    whole = rows.assign(y=rows["y"].round())
+    for sent in (whole["y"].astype("Int64"), whole["y"].astype(object).where(whole["y"].notna(), None)):
+        pd.testing.assert_frame_equal(model.predict(whole.assign(y=sent)), forecaster.predict(whole))
+    numbered = rows.assign(unique_id=rows["unique_id"].factorize()[0])
+    texts = numbered.assign(unique_id=numbered["unique_id"].astype(str))
+    pd.testing.assert_frame_equal(model.predict(numbered), forecaster.predict(texts))
+
+
+@pytest.mark.parametrize(
+    ("change", "params", "message"),
+    [
+        ({"temperature": 1}, None, "Columns of rows must be among .*Received: 'temperature'"),
+        (
+            {},
+            {"horizn": 3},
+            "Params must be among .*Received: 'horizn'; did you mean 'horizon'",
+        ),
+        (
+            {},
+            {"horizon": 99},
+            "horizon must be an integer from 1 to 3, the horizon of the fit. Received: 99",
+        ),
+        ({}, {"levels": [120.0]}, r"levels must be numbers between 0 and 100.*Received: \[120.0\]"),
+        ({"y": "many"}, None, "Column 'y' must hold finite numbers. Received: 'many' in series '"),
+        ({"y": np.inf}, None, "Column 'y' must hold finite numbers. Received: inf in series '"),
+    ],
+)
+def test_what_it_does_not_know_is_an_error_that_names_it(model, forecaster, change, params, message):
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match=message) as caught:
+        model.predict(rows_of(forecaster).assign(**change), params=params)
+    assert caught.value.get_http_status_code() == 400
+
+
+def test_the_example_is_a_request_that_is_answered(store, model):
+    sent = json.loads(
+        (files_of(store) / "serving_input_example.json").read_text(), parse_constant=pytest.fail
+    )
+    frame = pd.DataFrame(**sent["dataframe_split"])
+    answer = model.predict(frame, params=sent["params"])
+    assert np.isfinite(answer.drop(columns=KEYS).to_numpy()).all()
+    assert len(answer) == sent["params"]["horizon"]
+
+
+def test_the_signature_names_columns_and_params(model, forecaster):
+    assert model.metadata.signature.inputs.input_names() == ["unique_id", "ds", "y", "load", "kind"]
+    assert model.metadata.signature.outputs.input_names() == list(forecaster.predict())
+    assert [each.name for each in model.metadata.signature.params] == ["horizon", "levels"]
