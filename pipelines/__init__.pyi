@@ -14,6 +14,7 @@ from .metrics import Scores, evaluate
 from .panel import Panel
 from .ranking import leaderboard
 from .store import PanelStore
+from .tuning import SearchSpace, tune
 
 __version__: str
 __all__ = [
@@ -28,8 +29,10 @@ __all__ = [
     "PanelError",
     "PanelStore",
     "Scores",
+    "SearchSpace",
     "WorkerError",
     "datasets",
     "evaluate",
     "leaderboard",
+    "tune",
 ]

@@ -5,6 +5,7 @@ from pipelines.backtesting.learned import learned_targets, rows_of_fit
 from pipelines.backtesting.origins import Origins
 from pipelines.backtesting.passes import Asked
 from pipelines.backtesting.running import backtest_fitted, backtest_refitted
+from pipelines.backtesting.trainings import training_cutoffs
 from pipelines.backtesting.windows import Windows
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "forecast_digest",
     "learned_targets",
     "rows_of_fit",
+    "training_cutoffs",
 ]

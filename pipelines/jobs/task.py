@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +12,7 @@ from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, PanelError
 from pipelines.forecaster import Forecaster
 from pipelines.frequency import season_length_of
-from pipelines.panel import Panel
+from pipelines.panel import Panel, panel_digest
 from pipelines.plan import MAX_ROWS
 from pipelines.windows import CovariateState
 
@@ -230,15 +229,7 @@ class Task:
         Returns:
             SHA-256, hexadecimal.
         """
-        panel = self.panel
-        names = "\n".join(map(repr, panel.ids.tolist()))
-        content = hashlib.sha256(f"{panel.freq.text}\n{panel.tz}\n{names}\n".encode())
-        for array in (panel.indptr, panel.starts, panel.values):
-            content.update(array.tobytes())
-        for column in (*panel.covariates, *panel.static):
-            content.update(f"{column.name}\n{column.categories}\n".encode())
-            content.update(column.values.tobytes())
-        return content.hexdigest()
+        return panel_digest(self.panel)
 
 
 def default_horizon(season_length: int) -> int:

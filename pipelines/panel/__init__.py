@@ -1,6 +1,7 @@
 """The panel: any frame of series, made sorted, unique, regular and typed; the only reader of raw frames."""
 
 from pipelines.panel.covariate_columns import CovariateColumn
+from pipelines.panel.digest import panel_digest
 from pipelines.panel.frame_columns import Columns, read_ids, show, take_columns
 from pipelines.panel.future_columns import check_known, read_future
 from pipelines.panel.notes import PanelNotes
@@ -20,6 +21,7 @@ __all__ = [
     "check_target",
     "find_silence",
     "kind_of_target",
+    "panel_digest",
     "read_future",
     "read_ids",
     "read_stamps",

@@ -36,7 +36,7 @@ class TrialRecord:
 
     Attributes:
         trial_id: Name of the trial, unique in its study; "default" for the settings that nothing tuned.
-        number: Order of its start, from 0 on.
+        number: Order of its start, from 0 on; -1 of the default.
         values: Value of each hyper-parameter.
         status: "RUNNING", "COMPLETED", or "FAILED", whose reason is in ``error``.
         score: Mean of the study's objective over the folds, smaller is better; None if not completed.
@@ -76,6 +76,7 @@ class StudyRecord:
         importance: Hyper-parameter to its share in the differences of scores, which sum to 1; empty with too
             few trials.
         held_out: Scores of "best" and "default" on origins that no trial has seen.
+        verdict: Sentence on these.
     """
 
     study_id: str
@@ -92,6 +93,7 @@ class StudyRecord:
     best: TrialRecord | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
     held_out: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    verdict: str = ""
 
 
 class StudyObserver(Protocol):
