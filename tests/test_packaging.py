@@ -126,7 +126,7 @@ def test_every_import_is_a_declared_dependency():
     extras = PROJECT["optional-dependencies"]
     lines = [
         *PROJECT["dependencies"],
-        *(line for name in ("onnx", "predict", "sktime", "stats") for line in extras[name]),
+        *(line for name in ("onnx", "postgres", "predict", "sktime", "stats") for line in extras[name]),
     ]
     declared = {canonicalize_name(Requirement(line).name) for line in lines}
     # The distribution may be tensorflow or one of its builds; the import is the same.

@@ -1,4 +1,4 @@
-"""Where runs are kept: a directory with an SQLite file, or an MLflow server."""
+"""Where runs are kept: a directory with an SQLite file, a PostgreSQL database, or an MLflow server."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from filelock import FileLock, Timeout
 
 from pipelines.errors import BusyError, ConfigError
+from pipelines.tracking.postgres import SCHEMES, creation_lock, sqlalchemy_uri
 from pipelines.tracking.quiet import only_errors, quiet
 from pipelines.tracking.sqlite_file import check_writable, follow_move
 
@@ -30,7 +31,8 @@ class TrackingStore:
 
     Args:
         uri: Absolute tracking URI as MLflow takes it.
-        database: The SQLite file, or None where the store is a server.
+        database: The SQLite file, or None where the store is a server or in PostgreSQL.
+        artifacts: Absolute address of the artifacts of experiments that are created in PostgreSQL.
 
     Example:
         >>> store = TrackingStore.parse("/data/runs")
@@ -42,15 +44,18 @@ class TrackingStore:
 
     uri: str
     database: Path | None
+    artifacts: str | None = None
 
     @classmethod
-    def parse(cls, location: str | Path) -> TrackingStore:
+    def parse(cls, location: str | Path, artifacts: str | Path | None = None) -> TrackingStore:
         """Read a location as a person writes it.
 
         Args:
-            location: A directory (the file ``mlflow.db`` in it is used), ``sqlite:///FILE``, or the address
-                of an MLflow server, ``http://...`` or ``https://...``. Relative paths count from the working
-                directory.
+            location: A directory (the file ``mlflow.db`` in it is used), ``sqlite:///FILE``,
+                ``postgresql://USER@HOST/DATABASE``, or the address of an MLflow server, ``http://...`` or
+                ``https://...``. Relative paths count from the working directory.
+            artifacts: Folder for the artifacts of experiments that are created in PostgreSQL; elsewhere they
+                have their place.
 
         Returns:
             The store with an absolute address.
@@ -65,12 +70,16 @@ class TrackingStore:
         text = str(location)
         if text.startswith(("http://", "https://")):
             return cls(text.rstrip("/"), None)
+        if text.startswith(SCHEMES):
+            root = None if artifacts is None else Path(artifacts).expanduser().resolve().as_uri()
+            return cls(sqlalchemy_uri(text), None, root)
         if text.startswith(_SQLITE) and text not in (_SQLITE, f"{_SQLITE}:memory:"):
             return cls._local(Path(text.removeprefix(_SQLITE)))
         if "://" in text or text.startswith("sqlite:"):
             raise ConfigError(
-                "A tracking store must be a directory, an SQLite file as sqlite:///FILE, or an MLflow server "
-                f"as http(s)://HOST:PORT. Received: {redacted(text)}. "
+                "A tracking store must be a directory, an SQLite file as sqlite:///FILE, a PostgreSQL "
+                "database as postgresql://USER@HOST/DATABASE, or an MLflow server as http(s)://HOST:PORT. "
+                f"Received: {redacted(text)}. "
                 "For another database start `mlflow server` on it."
             )
         if Path(text).is_file():
@@ -92,13 +101,18 @@ class TrackingStore:
 
     @property
     def directory(self) -> Path | None:
-        """Directory that holds the database and the artifacts; None for a server."""
+        """Directory that holds the database and the artifacts; None elsewhere."""
         return None if self.database is None else self.database.parent
 
     @property
     def artifact_root(self) -> str | None:
-        """Absolute ``file://`` address of the artifacts beside the database; None for a server."""
-        return None if self.database is None else (self.database.parent / "artifacts").as_uri()
+        """Absolute ``file://`` address of the artifacts; None where a server knows it, or nobody."""
+        return self.artifacts if self.database is None else (self.database.parent / "artifacts").as_uri()
+
+    @property
+    def in_postgres(self) -> bool:
+        """Whether the store is a PostgreSQL database."""
+        return self.uri.startswith("postgresql")
 
 
 def prepare(store: TrackingStore) -> None:
@@ -117,6 +131,10 @@ def prepare(store: TrackingStore) -> None:
         ConfigError: The directory cannot be used, or the file in it is no SQLite database, or not writable.
         BusyError: The server does not answer, or another process holds a lock for too long.
     """
+    if store.in_postgres:
+        with creation_lock(store.uri, redacted(store.uri)), quiet():
+            _open(store.uri, store.artifact_root)
+        return
     if store.database is None:
         _ping(store.uri)
         return
@@ -211,7 +229,7 @@ def connect(store: TrackingStore) -> MlflowClient:
         except MlflowException as error:
             raise ConfigError(
                 "The database of a tracking store must fit the installed MLflow. "
-                f"{store.database}: {error.message}"
+                f"{store.database or redacted(store.uri)}: {error.message}"
             ) from error
 
 
@@ -227,13 +245,18 @@ def experiment_id(client: MlflowClient, store: TrackingStore, name: str) -> str:
         Its id.
 
     Raises:
-        ConfigError: The experiment was deleted.
+        ConfigError: The experiment was deleted, or there is no place for its artifacts.
     """
     with quiet():
         from mlflow.exceptions import MlflowException
 
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
+            if store.in_postgres and store.artifact_root is None:
+                raise ConfigError(
+                    f"An experiment in a database must have a folder for its artifacts. Received: {name!r} "
+                    f"in {redacted(store.uri)}, without one; name it when the experiment is created."
+                )
             try:
                 return str(client.create_experiment(name, artifact_location=store.artifact_root))
             except MlflowException:
@@ -255,13 +278,16 @@ def redacted(uri: str) -> str:
         uri: Any address.
 
     Returns:
-        The address with ``***`` in place of user and password.
+        The address with ``***`` in place of user and password, also of a password among its options.
 
     Example:
         >>> redacted("http://ann:secret@host:5000")
         'http://***@host:5000'
     """
     parts = urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri
-    return parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}").geturl()
+    host = parts.netloc.rpartition("@")[2]
+    shown = parts._replace(netloc=f"***@{host}" if "@" in parts.netloc else parts.netloc)
+    options = dict(parse_qsl(parts.query))
+    if "password" in options:
+        shown = shown._replace(query=urlencode(options | {"password": "***"}, safe="*"))
+    return uri if shown == parts else shown.geturl()

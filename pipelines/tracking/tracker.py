@@ -34,9 +34,10 @@ class Tracker:
     Opening an experiment ends those of its runs as KILLED that killed processes of this host left RUNNING.
 
     Args:
-        store: A directory (``mlflow.db`` and ``artifacts/`` are made in it), ``sqlite:///FILE``, or the
-            address of an MLflow server.
+        store: A directory (``mlflow.db`` and ``artifacts/`` are made in it), ``sqlite:///FILE``,
+            ``postgresql://USER@HOST/DATABASE``, or the address of an MLflow server.
         experiment: Name of the experiment, created where it is missing.
+        artifacts: Folder for the artifacts of an experiment that is created in PostgreSQL.
 
     Raises:
         ConfigError: The store or the experiment cannot be used.
@@ -51,8 +52,13 @@ class Tracker:
         'FINISHED'
     """
 
-    def __init__(self, store: str | Path, experiment: str = "tcn-forecasting") -> None:
-        self.store = TrackingStore.parse(store)
+    def __init__(
+        self,
+        store: str | Path,
+        experiment: str = "tcn-forecasting",
+        artifacts: str | Path | None = None,
+    ) -> None:
+        self.store = TrackingStore.parse(store, artifacts)
         self.experiment = experiment
         self._client = connect(self.store)
         self.experiment_id = experiment_id(self._client, self.store, experiment)
@@ -156,10 +162,11 @@ class Tracker:
                 running = self._client.search_runs(
                     [self.experiment_id], "attributes.status = 'RUNNING'", max_results=_PAGE
                 )
-                for run in running:
-                    if is_gone(run.data.tags):
-                        self._client.set_tag(run.info.run_id, "error", "The process was killed.")
-                        self._client.set_terminated(run.info.run_id, status="KILLED")
+                for run_id in (run.info.run_id for run in running if is_gone(run.data.tags)):
+                    # It may have ended its run in order after the search, and then itself.
+                    if self._client.get_run(run_id).info.status == "RUNNING":
+                        self._client.set_tag(run_id, "error", "The process was killed.")
+                        self._client.set_terminated(run_id, status="KILLED")
             except MlflowException:  # their state matters less than the run that is about to start
                 logger.warning("Runs of killed processes could not be ended.", exc_info=True)
 

@@ -24,6 +24,7 @@ from pipelines.tracking.store import TrackingStore, prepare, redacted
 HOST = "127.0.0.1"
 # MLflow's UI opens as a tool for language models unless the address asks for the view of trained models.
 _PAGE = "#/experiments?workflowType=machine_learning"
+_ADDRESS = "MLFLOW_BACKEND_STORE_URI"
 _START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
 _ENVIRONMENT = {
@@ -35,10 +36,10 @@ _ENVIRONMENT = {
 
 
 def ui_command(store: TrackingStore, port: int = 5000) -> list[str]:
-    """Command that serves the MLflow UI of a local store on the loopback interface.
+    """Command that serves the MLflow UI of a store on the loopback interface.
 
     Args:
-        store: A store in a directory.
+        store: A store in a directory or in PostgreSQL, whose address the environment has to hold.
         port: TCP port.
 
     Returns:
@@ -51,13 +52,15 @@ def ui_command(store: TrackingStore, port: int = 5000) -> list[str]:
         >>> ui_command(TrackingStore.parse("/data/runs"), 5001)[1:6]
         ['-m', 'mlflow', 'server', '--backend-store-uri', 'sqlite:////data/runs/mlflow.db']
     """
-    if store.artifact_root is None:
+    if store.database is None and not store.in_postgres:
         raise ConfigError(
-            f"The UI is served for a directory only. {redacted(store.uri)} is a server: open it in a browser."
+            f"The UI is served for a directory or a database. {redacted(store.uri)} is a server: open it in "
+            "a browser."
         )
-    options = {
-        "--backend-store-uri": store.uri,
-        "--default-artifact-root": store.artifact_root,
+    # Everybody on this machine can read the command; a database's address may hold a password.
+    address = {} if store.in_postgres else {"--backend-store-uri": store.uri}
+    options = address | {
+        "--default-artifact-root": store.artifact_root or Path("artifacts").absolute().as_uri(),
         "--host": HOST,
         "--port": str(port),
         "--workers": "1",
@@ -70,8 +73,8 @@ def open_ui(store: str | Path, port: int = 5000, on_ready: Callable[[str], None]
     """Serve the MLflow UI until the caller is interrupted, and stop it with everything that it started.
 
     Args:
-        store: The directory (or ``sqlite:///FILE``) of a `Tracker`; an empty store is made where there is
-            none.
+        store: The directory (or ``sqlite:///FILE``, or PostgreSQL database) of a `Tracker`; an empty store
+            is made where there is none.
         port: TCP port on 127.0.0.1; a free one is taken where it is in use.
         on_ready: Called with the address of the experiments' page once the UI answers.
 
@@ -113,7 +116,7 @@ def serve_ui(store: str | Path, port: int = 5000) -> Iterator[tuple[str, subproc
         process = subprocess.Popen(
             command,
             cwd=target.directory,
-            env=child_environment(os.environ),
+            env=child_environment(os.environ) | ({_ADDRESS: target.uri} if target.in_postgres else {}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
