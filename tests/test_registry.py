@@ -154,19 +154,20 @@ def test_names_that_are_not_allowed_leave_nothing_behind(store, bundle, name, al
 
 
 def test_the_commands_move_aliases(store, own, bundle):
-    def answer(*command):
-        result = CliRunner().invoke(app, [*command, "--tracking", str(store), "--json"])
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
+    def tcn(*command):
+        return CliRunner().invoke(app, [*command, "--tracking", str(store), "--json"])
 
-    assert answer("register", str(bundle), "--name", own)["aliases"] == ["challenger"]
-    assert answer("models", "promote", f"{own}@challenger")["version"] == "2"
-    assert answer("models", "rollback", own)["version"] == "1"
-    versions = [each for each in answer("models", "list")["versions"] if each["name"] == own]
-    assert [each["aliases"] for each in versions] == [["challenger"], ["champion"]]
-    failed = CliRunner().invoke(app, ["models", "promote", own, "--tracking", str(store)])
-    assert failed.exit_code == 78
-    assert "NAME@ALIAS" in failed.stderr
+    def names(*command):
+        found = json.loads(tcn("models", *command).stdout)["versions"]
+        return [each["aliases"] for each in found if each["name"] == own]
+
+    assert json.loads(tcn("register", str(bundle), "--name", own).stdout)["version"] == "2"
+    assert names() == [["challenger"], ["champion"]]
+    assert names("--promote", f"{own}@challenger") == [["challenger", "champion"], []]
+    assert names("--rollback", own) == [["challenger"], ["champion"]]
+    assert tcn("models", "--promote", own).exit_code == 78
+    assert tcn("models", "--promote", f"{own}@nobody").exit_code == 65
+    assert tcn("models", "--promote", f"{own}/1", "--rollback", own).exit_code == 64
 
 
 # Damage

@@ -25,12 +25,6 @@ Tracking = Annotated[
 ModelName = Annotated[str, typer.Option(help="Name of the model.", rich_help_panel=_STORE)]
 Alias = Annotated[str, typer.Option(help="Name that the version is asked for by.", rich_help_panel=_STORE)]
 
-models_app = typer.Typer(
-    name="models",
-    no_args_is_help=True,
-    help="See which versions of registered models there are, and choose the one in use.",
-)
-
 
 def register_bundle(
     bundle: Annotated[Path, typer.Argument(help="Folder of a saved network.")],
@@ -54,60 +48,44 @@ def register_bundle(
             typer.echo(f"{made.name} version {made.version}: {', '.join(made.aliases)}")
 
 
-@models_app.command("list", epilog="Example: tcn models list --tracking output")
-def list_models(
+def models(
+    promote: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME@ALIAS",
+            help="Version, also as NAME/VERSION, to move the alias to.",
+            rich_help_panel=_STORE,
+        ),
+    ] = None,
+    rollback: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Model to move the alias back to its former version.", rich_help_panel=_STORE
+        ),
+    ] = None,
+    alias: Annotated[str, typer.Option(help="Alias to move.", rich_help_panel=_STORE)] = "champion",
     tracking: Tracking = "output",
     as_json: o.Json = False,
     quiet: o.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
-    """List all versions, and what they are called."""
-    with session(as_json, quiet, debug) as current:
-        from pipelines.serving import Registry
-
-        versions = Registry(tracking).list()
-        current.answer({"command": "models list", "versions": [_record(each) for each in versions]})
-        if current.talks:
-            for each in versions:
-                typer.echo(f"{each.name} version {each.version}: {', '.join(each.aliases) or '-'}")
-
-
-@models_app.command(epilog="Example: tcn models promote sales@challenger")
-def promote(
-    model: Annotated[str, typer.Argument(metavar="NAME@ALIAS", help="The version, or NAME/VERSION.")],
-    alias: Alias = "champion",
-    tracking: Tracking = "output",
-    as_json: o.Json = False,
-    quiet: o.Quiet = False,
-    debug: o.Debug = False,
-) -> None:
-    """Move an alias to a version."""
+    """List the versions of registered models and what they are called, or choose the one in use."""
     with session(as_json, quiet, debug) as current:
         from pipelines.serving import Reference, Registry
 
-        made = Registry(tracking).promote(Reference.parse(model), alias)
-        current.answer({"command": "models promote", **_record(made)})
+        if promote is not None and rollback is not None:
+            raise typer.BadParameter("an alias is moved forth or back, not both", param_hint="--rollback")
+        asked = None if promote is None else Reference.parse(promote)
+        registry = Registry(tracking)
+        if asked is not None:
+            registry.promote(asked, alias)
+        elif rollback is not None:
+            registry.rollback(rollback, alias)
+        versions = registry.list()
+        current.answer({"command": "models", "versions": [_record(each) for each in versions]})
         if current.talks:
-            typer.echo(f"{made.name}@{alias} is version {made.version}")
-
-
-@models_app.command(epilog="Example: tcn models rollback sales")
-def rollback(
-    name: Annotated[str, typer.Argument(help="Name of the model.")],
-    alias: Alias = "champion",
-    tracking: Tracking = "output",
-    as_json: o.Json = False,
-    quiet: o.Quiet = False,
-    debug: o.Debug = False,
-) -> None:
-    """Move an alias back to the version that it stood for before."""
-    with session(as_json, quiet, debug) as current:
-        from pipelines.serving import Registry
-
-        made = Registry(tracking).rollback(name, alias)
-        current.answer({"command": "models rollback", **_record(made)})
-        if current.talks:
-            typer.echo(f"{made.name}@{alias} is version {made.version}")
+            for each in versions:
+                typer.echo(f"{each.name} version {each.version}: {', '.join(each.aliases) or '-'}")
 
 
 def _record(made: Registered) -> dict[str, object]:
@@ -125,4 +103,4 @@ def register(app: typer.Typer) -> None:
     app.command("register", epilog="Example: tcn register output/bundle --name sales --alias champion")(
         register_bundle
     )
-    app.add_typer(models_app)
+    app.command(epilog="Example: tcn models --promote sales@challenger --tracking output")(models)
