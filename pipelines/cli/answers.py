@@ -50,7 +50,7 @@ def forecast_record(outcome: Outcome, store: str | Path | None) -> dict[str, Any
         "season_length": result.season_length,
         "data_sha256": result.digest,
         "files": {path.name: str(path) for path in outcome.files},
-        "tracking": None if store is None else {"store": _address(store), "run_id": outcome.run_id},
+        "tracking": None if store is None else {"store": address(store), "run_id": outcome.run_id},
         "verdict": {"tone": judged.tone, "text": judged.headline},
         "scores": scores_record(result.scores, result.reason),
         "calibration": dict(result.calibration),
@@ -110,13 +110,13 @@ def show_forecast(console: Console, outcome: Outcome, store: str | Path | None) 
     result = outcome.result
     show_scores(console, result, outcome.held.n_windows, result.reason)
     show_certificate(console, result.backtest)
-    files = {path.name: _near(path) for path in outcome.files}
+    files = {path.name: near(path) for path in outcome.files}
     tables = [path for name, path in files.items() if name.startswith("forecasts.")]
     places = {"Forecasts": ", ".join(tables), "Report": files["report.html"], "Model": files["bundle"]}
     if store is not None:
-        places["MLflow"] = _address(store)
+        places["MLflow"] = address(store)
         if "://" not in str(store):
-            places["Open it"] = f"tcn ui {_near(Path(store))}"
+            places["Open it"] = f"tcn ui {near(Path(store))}"
     grid = Table.grid(padding=(0, 2))
     for what, where in places.items():
         grid.add_row(what, where)
@@ -269,13 +269,28 @@ def show_checks(console: Console, checks: Iterable[Check]) -> None:
         console.print(check.text, soft_wrap=True, markup=False)
 
 
-def _near(path: Path) -> str:
-    """The path as a person would type it here."""
+def near(path: Path) -> str:
+    """Write a path as a person would type it here.
+
+    Args:
+        path: Any path.
+
+    Returns:
+        Text.
+    """
     path = path.absolute()
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _address(store: str | Path) -> str:
+def address(store: str | Path) -> str:
+    """Say where MLflow runs are, without passwords.
+
+    Args:
+        store: Folder, ``sqlite:///FILE`` or address of an MLflow server.
+
+    Returns:
+        Path of the database, or address.
+    """
     from pipelines.tracking import TrackingStore
     from pipelines.tracking.store import redacted
 

@@ -13,7 +13,7 @@ from pipelines.cli.parsing import parse_lags, parse_levels, parse_seasons
 if TYPE_CHECKING:
     from pipelines.jobs import Request
 
-Ask = Callable[[], "Request"]  # what a command that takes a request gets in its place
+Ask = Callable[..., "Request"]  # what a command that takes a request gets in its place
 
 
 def takes_request(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -24,7 +24,7 @@ def takes_request(*without: str) -> Callable[[Callable[..., None]], Callable[...
 
     Returns:
         A decorator for functions whose first parameter is called ``request``, with the command's own options
-        after it. It is called with a function that makes the request.
+        after it. It is called with a function that makes the request, and that takes what was left out.
     """
     possible = inspect.signature(_make_request, eval_str=True).parameters
     asked = [parameter for name, parameter in possible.items() if name not in without]
@@ -37,7 +37,7 @@ def takes_request(*without: str) -> Callable[[Callable[..., None]], Callable[...
         @wraps(command)
         def with_options(**given: Any) -> None:
             settings = {parameter.name: given.pop(parameter.name) for parameter in asked}
-            command(lambda: _make_request(**settings), **given)
+            command(lambda **more: _make_request(**settings, **more), **given)
 
         options = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*asked, *own)]
         with_options.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]

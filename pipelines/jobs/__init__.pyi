@@ -6,14 +6,17 @@ from .model_jobs import Tested, run_backtest, run_fit, run_plan
 from .predicting import run_predict
 from .stages import Progress
 from .task import Request, Task
+from .tuning import Searching, TunedOutcome, run_tune
 
 __all__ = [
     "Backtesting",
     "Outcome",
     "Progress",
     "Request",
+    "Searching",
     "Task",
     "Tested",
+    "TunedOutcome",
     "is_folder",
     "run_backtest",
     "run_export",
@@ -23,4 +26,5 @@ __all__ = [
     "run_plan",
     "run_predict",
     "run_predict_folder",
+    "run_tune",
 ]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BEST: Final = "best"
 DEFAULT: Final = "default"
+_FIRST: Final = {"training": 1, "trainings": 2}
+_SECOND: Final = {"training": 2, "trainings": 2}
 Report = Callable[[dict[str, float]], None]
 
 
@@ -92,17 +94,18 @@ def compare_held_out(
         panel: All rows.
         origins: What was held out of the search.
         objective: Metric that was minimized.
-        report: Takes the record of every epoch.
+        report: Takes the record of every epoch and, in it, ``training`` and ``trainings``, the number of the
+            training and how many there are.
 
     Returns:
         The scores.
     """
-    frame = _forecasts(default, DEFAULT, panel, origins, report)
+    frame = _forecasts(default, DEFAULT, panel, origins, lambda record: report({**record, **_FIRST}))
     if best.get_params() == default.get_params():
         names = [name for name in frame.columns if name.split("-")[0] == DEFAULT]
         frame = frame.assign(**{name.replace(DEFAULT, BEST, 1): frame[name] for name in names})
     else:
-        other = _forecasts(best, BEST, panel, origins, report)
+        other = _forecasts(best, BEST, panel, origins, lambda record: report({**record, **_SECOND}))
         frame = frame.assign(**{name: other[name] for name in other.columns.difference(frame.columns)})
     tested = origins.held.tested(panel)
     levels = Settings.of(default.get_params()).levels

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from pipelines.errors import ConfigError
 from pipelines.tuning.oracles import BEGAN, ENDED
 from pipelines.tuning.records import FoldRecord, TrialRecord
 from pipelines.tuning.state import StudyFolder
@@ -24,16 +23,13 @@ class Journal:
 
     Args:
         folder: Where it is kept.
-        identity: What the study is; one that goes on must be the same.
+        identity: What the study is, for whoever reads the files.
 
     Attributes:
         trials: Trials by number.
         events: What happened, in its order; see ``Search.propose``.
         default: The default settings, scored like a trial; None before they start.
         elapsed: Seconds of the search, those before a kill among them.
-
-    Raises:
-        ConfigError: If the folder holds another study.
     """
 
     def __init__(self, folder: StudyFolder, identity: Mapping[str, Any]) -> None:
@@ -44,7 +40,6 @@ class Journal:
         self.elapsed = 0.0
         state = folder.load()
         if state is not None:
-            self._check_same(state["study"])
             self.trials = [_trial_of(content) for content in state["trials"]]
             self.events = [(what, number) for what, number in state["events"]]
             self.default = None if state["default"] is None else _trial_of(state["default"])
@@ -103,15 +98,6 @@ class Journal:
                 "elapsed": elapsed,
             }
         )
-
-    def _check_same(self, known: Mapping[str, Any]) -> None:
-        names = {*known, *self._identity}
-        other = sorted(name for name in names if known.get(name) != self._identity.get(name))
-        if other:
-            raise ConfigError(
-                "A study goes on with what it began with. Received: a folder whose study has another "
-                f"{', '.join(other)}; ask for the same, or name another folder."
-            )
 
 
 def _trial_of(content: Mapping[str, Any]) -> TrialRecord:

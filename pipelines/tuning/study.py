@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from pipelines import __version__
 from pipelines.config import Settings
 from pipelines.errors import ConfigError, ForecastingError, WorkerError
 from pipelines.forecaster import Forecaster
@@ -76,8 +77,8 @@ def tune(
         folds: Trainings of a trial.
         objective: "wql", "mase", "mae" or "rmse".
         seed: Seed of the search; that of all trainings is the forecaster's.
-        directory: Folder to keep the state of the study in: called again with the same arguments, it goes on
-            where it ended or was killed. None keeps nothing.
+        directory: Folder to keep the state of studies in: called again with the same data and arguments, a
+            study goes on where it ended or was killed, also with a larger budget. None keeps nothing.
         workers: Trials at the same time, each in a process of its own if there are several.
         patience: Trials without gain after which the search ends; None for no limit.
         observers: Told of all that happens.
@@ -92,9 +93,9 @@ def tune(
         What was found.
 
     Raises:
-        ConfigError: If an argument is not allowed, or the directory holds another study.
+        ConfigError: If an argument is not allowed, or the directory cannot be written to.
         PanelError: If the data cannot be used, or nothing of them can be held out.
-        BusyError: If another process runs the study of the directory.
+        BusyError: If another process runs this study in the directory.
         ForecastingError: If no trial was completed.
 
     Example:
@@ -119,7 +120,8 @@ def tune(
     steps = forecaster.plan(origins.rows).steps if method == "hyperband" else 0
     search = Search(searched, method, seed, shared, steps)
     study = Study(panel, forecaster, shared, search, origins, objective, folds, name)
-    with study_folder(directory) as folder, open_executor(workers, worker_kind, address) as executor:
+    place = None if directory is None else Path(directory) / study.study_id
+    with study_folder(place) as folder, open_executor(workers, worker_kind, address) as executor:
         journal = Journal(folder, study.identity)
         running = Running(study, journal, budget, executor, workers, tuple(observers), clock)
         spent = running.run()
@@ -154,6 +156,7 @@ class Study:
     def identity(self) -> dict[str, Any]:
         """What another study would have otherwise, as plain data."""
         return {
+            "version": __version__,
             "data": panel_digest(self.panel),
             "settings": _plain(dict(Settings.of(self.forecaster.get_params()))),
             "space": self.search.space.to_dict(),
@@ -163,6 +166,11 @@ class Study:
             "folds": self.folds,
         }
 
+    @property
+    def study_id(self) -> str:
+        """A name made of that."""
+        return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:16]
+
     def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments of the forecaster of a trial."""
         return {**dict(self.shared), **values}
@@ -170,10 +178,9 @@ class Study:
     def record(self, journal: Journal) -> StudyRecord:
         """Return what is known so far."""
         identity = self.identity
-        content = json.dumps(identity, sort_keys=True)
         done = [trial for trial in journal.trials if trial.score is not None]
         return StudyRecord(
-            study_id=hashlib.sha256(content.encode()).hexdigest()[:16],
+            study_id=self.study_id,
             name=self.name,
             objective=self.objective,
             method=self.search.method,

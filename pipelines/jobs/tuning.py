@@ -1,0 +1,230 @@
+"""A search for hyper-parameters as a job: from data to the best forecaster, fitted to all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.jobs.files import plain, scores_record, write_frame, write_json
+from pipelines.jobs.fitting import fit, load_tensorflow, plan
+from pipelines.jobs.outputs import refuse_data
+from pipelines.jobs.results_folder import results_folder
+from pipelines.jobs.signals import signals_wait
+from pipelines.jobs.stages import Progress, Stages
+from pipelines.jobs.task import Request, Task
+from pipelines.jobs.versions import versions
+from pipelines.jobs.warned import warnings_as_notes
+from pipelines.tuning import SearchSpace, Tuned, tune
+
+if TYPE_CHECKING:
+    from pipelines.tracking import StudyTracker
+    from pipelines.tuning.records import StudyRecord, TrialRecord
+
+TRIALS, STUDY, BUNDLE = "trials.csv", "study.json", "bundle"
+STATE = ".studies"
+"""Folder beside the results in which studies are kept, to go on with."""
+
+
+@dataclass(frozen=True)
+class Searching:
+    """How to search; see ``pipelines.tune``.
+
+    Args:
+        space: Path of a TOML file, a space, or "auto".
+        method: "random", "bayesian" or "hyperband".
+        max_trials: Trials; None for no limit.
+        budget_minutes: Minutes of the search; None for no limit.
+        folds: Trainings of a trial.
+        objective: Metric that is minimized.
+        patience: Trials without gain after which the search ends; None for no limit.
+        workers: Trials at the same time.
+        worker_kind: "processes" or "ray".
+        address: Of a Ray cluster.
+    """
+
+    space: SearchSpace | str = "auto"
+    method: str = "bayesian"
+    max_trials: int | None = 20
+    budget_minutes: float | None = None
+    folds: int = 3
+    objective: str = "wql"
+    patience: int | None = None
+    workers: int = 1
+    worker_kind: str = "processes"
+    address: str | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of ``tune``, the space read."""
+        arguments = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        if isinstance(self.space, str) and self.space != "auto":
+            arguments["space"] = SearchSpace.read(self.space)
+        return arguments
+
+
+@dataclass(frozen=True)
+class TunedOutcome:
+    """What a search leaves behind.
+
+    Args:
+        tuned: What was found.
+        files: Files and folders that were published.
+        run_id: The MLflow run of the study; None if none was kept.
+        seconds: Stage to the time that it took.
+    """
+
+    tuned: Tuned
+    files: Sequence[Path]
+    run_id: str | None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def run_tune(
+    request: Request,
+    output: str | Path,
+    how: Searching | None = None,
+    *,
+    store: str | Path | None = None,
+    progress: Progress | None = None,
+) -> TunedOutcome:
+    """Search, compare the best with the default on held-out windows, fit the best to all rows, and publish.
+
+    The study is kept in the output folder after every trial. The same call goes on with one that was stopped
+    or killed; a larger budget goes on with one that has ended.
+
+    Args:
+        request: Data and settings; its seed is that of search and trainings.
+        output: Folder of the results, replaced all at once at the very end.
+        how: How to search.
+        store: Where to keep the MLflow runs; None keeps none.
+        progress: Where to show the stages.
+
+    Returns:
+        What was found and where it lies.
+
+    Raises:
+        PanelError: The data are missing, cannot be used, or are too few to hold any out.
+        ConfigError: A setting is not allowed, or the output cannot be written to.
+        BusyError: Another job writes to the output, or the MLflow store cannot be used now.
+        ForecastingError: No trial was completed.
+    """
+    stages, how = Stages(progress), how or Searching()
+    arguments = how.arguments()
+    names = (TRIALS, STUDY, BUNDLE)
+    refuse_data(request.files, *(Path(output) / name for name in names))
+    with stages("read the data"):
+        task = Task.load(request)
+        forecaster = task.forecaster()
+    with results_folder(output, names) as folder:
+        plan(forecaster, task.panel, stages)
+        load_tensorflow(stages)
+        with recorded_study(store, stages) as recorder, stages("search"), warnings_as_notes(stages):
+            try:
+                tuned = tune(
+                    task.panel,
+                    forecaster,
+                    **arguments,
+                    seed=forecaster.seed,
+                    directory=folder.path / STATE,
+                    observers=(TrialNotes(stages.progress, how), *recorder),
+                    name=task.name,
+                    callbacks=(stages.progress.epoch,),
+                )
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt("The study is kept: the same command goes on with it.") from None
+            run_id = next((observer.run_id for observer in recorder), None)
+        best = tuned.unfitted()
+        fit(best, task.panel, stages)
+        with stages("write"), warnings_as_notes(stages):
+            write_frame(tuned.results.map(_cell), folder.draft / TRIALS)
+            write_json(study_record(tuned), folder.draft / STUDY)
+            best.save(folder.draft / BUNDLE)
+        with stages("publish"), signals_wait():
+            files = folder.publish({"name": task.name, "data_sha256": task.digest()})
+    return TunedOutcome(tuned, files, run_id, dict(stages.seconds))
+
+
+def study_record(tuned: Tuned) -> dict[str, Any]:
+    """A study as plain data.
+
+    Args:
+        tuned: The study.
+
+    Returns:
+        JSON-able: its record, the best values, and scores on the held-out windows.
+    """
+    content = {**asdict(tuned.record), "spent": tuned.spent, "best_params": dict(tuned.best_params)}
+    content["beats_default"] = tuned.held_out.beats
+    record: dict[str, Any] = plain(content)
+    return {**record, "held_out_scores": scores_record(tuned.held_out.scores)}
+
+
+class TrialNotes:
+    """Tells of trials as a job tells of what is special: a line each.
+
+    Args:
+        progress: Where to.
+        how: How the search goes.
+    """
+
+    def __init__(self, progress: Progress, how: Searching) -> None:
+        self._progress, self._how = progress, how
+        self._best = float("inf")
+
+    def begin(self, study: StudyRecord) -> None:
+        """Tell of trials that ended before."""
+        done = [trial.score for trial in study.trials if trial.score is not None]
+        self._best = min(done, default=self._best)
+        if study.trials:
+            self._progress.note(f"the study goes on after {len(study.trials)} trials")
+
+    def trial_began(self, trial: TrialRecord) -> None:
+        """Say nothing: most of them soon end."""
+
+    def trial_ended(self, trial: TrialRecord) -> None:
+        """Tell what came of it."""
+        is_trial = trial.number >= 0
+        of = "" if self._how.max_trials is None else f" of {self._how.max_trials}"
+        which = f"trial {trial.number + 1}{of}" if is_trial else "default settings"
+        if trial.score is None:
+            self._progress.note(f"{which} failed: {trial.error}")
+            return
+        best = is_trial and trial.score < self._best
+        self._best = min(self._best, trial.score) if is_trial else self._best
+        values = ", ".join(f"{name}={_cell(value)}" for name, value in trial.values.items())
+        self._progress.note(
+            f"{which}: {self._how.objective} {trial.score:.4g}{' (the best so far)' if best else ''}, "
+            f"{trial.seconds:.0f} s{': ' if values else ''}{values}"
+        )
+
+    def end(self, study: StudyRecord) -> None:
+        """Say nothing: the answer of the job does."""
+
+
+@contextmanager
+def recorded_study(store: str | Path | None, stages: Stages) -> Iterator[tuple[StudyTracker, ...]]:
+    """Keep MLflow runs of a study for the time of a job.
+
+    Args:
+        store: Folder, ``sqlite:///FILE`` or address of an MLflow server; None keeps no run.
+        stages: Where to show and measure the opening of the store.
+
+    Yields:
+        The observers that write them, with the id of the study's run; none without a store.
+    """
+    if store is None:
+        yield ()
+        return
+    with stages.loading("MLflow"):
+        from pipelines.plots.studies import study_figures
+        from pipelines.tracking import StudyTracker, Tracker
+
+        observer = StudyTracker(Tracker(store), study_figures, versions())
+    with observer:
+        yield (observer,)
+
+
+def _cell(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value
