@@ -9,6 +9,7 @@ import pytest
 from at_once import open_at_once
 from example_studies import make_study
 from postgres_server import execute, postgres_server
+from quick_stores import quick_stores
 
 from pipelines.errors import BusyError, ConfigError
 from pipelines.tracking import StudyTracker, Tracker, TrackingStore, postgres, ui_command
@@ -80,6 +81,24 @@ def test_what_is_wrong_is_said_without_the_password(server: str, database: str) 
         Tracker(f"{closed}/runs")
     assert "secret" not in str(refused.value)
     assert Tracker(f"{wrong}/runs?application_name=tcn", "shared").experiment_id
+
+
+@pytest.mark.usefixtures(quick_stores.__name__)
+def test_what_a_database_that_dies_no_longer_takes_waits(tmp_path: Path) -> None:
+    with postgres_server() as server:
+        execute(server, "CREATE DATABASE runs")
+        tracker = Tracker(f"{server}/runs", artifacts=tmp_path / "artifacts", spool=tmp_path / "unsent")
+        run = tracker.start_run("run")
+        run.log_params({"before": "x"})
+    with run:
+        run.log_params({"after": "x"})
+        run.log_epoch({"step": 1, "loss": 0.5})
+    (folder,) = (tmp_path / "unsent").iterdir()
+    kept = Tracker(folder)
+    (rest,) = kept._client.search_runs([kept.experiment_id])
+    assert rest.data.params == {"after": "x"}
+    assert (rest.data.metrics, rest.info.status) == ({"train/loss": 0.5}, "FINISHED")
+    assert rest.data.tags["tcn.continues"] == run.run_id
 
 
 def test_addresses_are_read_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,8 @@ from pipelines.tracking.study_records import (
     trial_params,
     trial_points,
 )
-from pipelines.tracking.tracker import PARENT, Tracker
+from pipelines.tracking.tags import PARENT
+from pipelines.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

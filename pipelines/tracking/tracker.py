@@ -8,21 +8,24 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from pipelines.errors import BusyError
 from pipelines.tracking.names import KEY_LENGTH, TAG_LENGTH, clip
 from pipelines.tracking.process import is_gone, process_tags
 from pipelines.tracking.quiet import quiet
 from pipelines.tracking.run import TrackedRun
-from pipelines.tracking.store import TrackingStore, connect, experiment_id
+from pipelines.tracking.spool import send_waiting
+from pipelines.tracking.spooling import SpoolingClient, is_down
+from pipelines.tracking.store import TrackingStore, connect, experiment_id, redacted
+from pipelines.tracking.tags import KEY
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Run
 
 logger = logging.getLogger(__name__)
 
-KEY, PARENT = "tcn.key", "mlflow.parentRunId"
-"""Tags: the name of a run that is found again by it, and the run that it is nested in."""
 _NAME_LENGTH = 250
 _PAGE = 1000
 _QUOTES = str.maketrans("'\"`", "___")  # a filter of MLflow cannot hold them all
@@ -38,10 +41,13 @@ class Tracker:
             ``postgresql://USER@HOST/DATABASE``, or the address of an MLflow server.
         experiment: Name of the experiment, created where it is missing.
         artifacts: Folder for the artifacts of an experiment that is created in PostgreSQL.
+        spool: Folder for runs that a server or database cannot take now; they are sent when a tracker for it
+            is made the next time, or by `pipelines.tracking.send_all`. None: what cannot be written fails.
 
     Raises:
         ConfigError: The store or the experiment cannot be used.
-        BusyError: The store cannot be used just now: its server is down, or another process holds its lock.
+        BusyError: The store cannot be used just now: its server is down and nothing may wait for it, or
+            another process holds its lock.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -57,12 +63,15 @@ class Tracker:
         store: str | Path,
         experiment: str = "tcn-forecasting",
         artifacts: str | Path | None = None,
+        spool: str | Path | None = None,
     ) -> None:
         self.store = TrackingStore.parse(store, artifacts)
         self.experiment = experiment
-        self._client = connect(self.store)
-        self.experiment_id = experiment_id(self._client, self.store, experiment)
-        self._end_killed_runs()
+        self.experiment_id = ""
+        waits = spool is not None and self.store.database is None
+        self._client: MlflowClient = self._open(Path(spool)) if spool and waits else self._connect()
+        if self.experiment_id:
+            self._end_killed_runs()
 
     def start_run(
         self, name: str, tags: Mapping[str, str] | None = None, start_time: int | None = None
@@ -152,6 +161,33 @@ class Tracker:
         if found is not None:
             return self.reopen_run(found, every), True
         return self.start_run(name, every, start_time), False
+
+    def _connect(self) -> MlflowClient:
+        client = connect(self.store)
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.experiment_id = experiment_id(client, self.store, self.experiment)
+        except MlflowException as error:
+            if not is_down(error):
+                raise
+            raise BusyError(
+                f"A tracking store must work. Received: {redacted(self.store.uri)}, which fails "
+                f"({error.message}); try again later, or name a directory."
+            ) from error
+        return client
+
+    def _open(self, spool: Path) -> MlflowClient:
+        """Open a store that may be down, and send what waits for it."""
+        try:
+            client = self._connect()
+        except BusyError:
+            return cast("MlflowClient", SpoolingClient(None, self.store, self.experiment, spool))
+        try:
+            send_waiting(spool, self.store, client)
+        except Exception:  # it goes on waiting; the run that is about to start matters more
+            logger.warning("Runs that wait in %s could not be sent.", spool, exc_info=True)
+        return cast("MlflowClient", SpoolingClient(client, self.store, self.experiment, spool))
 
     def _end_killed_runs(self) -> None:
         """End the runs of processes of this host that were killed and could not do it themselves."""
