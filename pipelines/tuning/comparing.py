@@ -117,5 +117,5 @@ def compare_held_out(
 def _forecasts(
     forecaster: Forecaster, name: str, panel: Panel, origins: RollingOrigins, report: Report
 ) -> pd.DataFrame:
-    named = Forecaster(**{**forecaster.get_params(), "alias": name, "conformal": None})
+    named = type(forecaster)(**{**forecaster.get_params(), "alias": name, "conformal": None})
     return origins.held_out(named.fit(origins.rows, callbacks=(report,)), panel)

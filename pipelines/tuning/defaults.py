@@ -57,16 +57,15 @@ def default_space(settings: Settings, plan: Plan, panel: Panel) -> SearchSpace:
     if not settings.jitter:
         domains["jitter"] = Choice(0.0, 0.05, 0.2)
     if settings.head == "quantile":
-        domains["head"] = Choice("quantile", "normal", "laplace")
-    if settings.head == "quantile" and settings.transform is None:
-        domains["transform"] = Choice(None, "log" if _is_positive(panel) else "asinh")
-    if settings.head == "quantile" and settings.scaling == "auto" and panel.n_series == 1:
-        domains["scaling"] = Choice("origin", "global")
-    if settings.head == "quantile" and _is_intermittent(panel):
         # Zeros must stay zeros for the head that forecasts how often they are.
-        del domains["transform"]
-        domains.pop("scaling", None)
-        domains["head"] = Choice("quantile", "hurdle", "normal", "laplace")
+        zeros = (
+            _is_intermittent(panel) and settings.transform is None and settings.scaling in ("auto", "origin")
+        )
+        domains["head"] = Choice("quantile", *["hurdle"] * zeros, "normal", "laplace")
+        if settings.transform is None and not zeros:
+            domains["transform"] = Choice(None, "log" if _is_positive(panel) else "asinh")
+        if settings.scaling == "auto" and panel.n_series == 1 and not zeros:
+            domains["scaling"] = Choice("origin", "global")
     return SearchSpace(domains)
 
 

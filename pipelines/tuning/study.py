@@ -115,7 +115,7 @@ def tune(
         raise ConfigError(f"objective must be one of {', '.join(OBJECTIVES)}. Received: {objective!r}.")
     origins = RollingOrigins.of(panel, settings, folds)
     shared = cheap(settings)
-    searched = _space(space, shared, origins.rows)
+    searched = _space(space, type(forecaster)(**dict(shared)), shared, origins.rows)
     searched.check(shared)
     steps = forecaster.plan(origins.rows).steps if method == "hyperband" else 0
     search = Search(searched, method, seed, shared, steps)
@@ -207,7 +207,7 @@ class Study:
         if record.best is None:
             raise ForecastingError(_no_trial(record))
         best_params = self.search.without_resource(record.best.values)
-        best = Forecaster(**{**self.forecaster.get_params(), **best_params})
+        best = type(self.forecaster)(**{**self.forecaster.get_params(), **best_params})
 
         def report(epoch: dict[str, float]) -> None:
             for callback in callbacks:
@@ -291,8 +291,9 @@ class Running:
         assert trial is not None
         for observer in self.observers:
             observer.trial_began(trial)
-        arguments = self.study.arguments(trial.values)
-        return self.executor.submit(run_trial, arguments, self.study.origins, self.study.objective)
+        study = self.study
+        kind, arguments = type(study.forecaster), study.arguments(trial.values)
+        return self.executor.submit(run_trial, kind, arguments, study.origins, study.objective)
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:
@@ -302,14 +303,14 @@ def _outcome(future: Future[Outcome]) -> Outcome:
         return Outcome(error=str(error))
 
 
-def _space(space: Any, shared: Settings, rows: Panel) -> SearchSpace:
+def _space(space: Any, forecaster: Forecaster, shared: Settings, rows: Panel) -> SearchSpace:
     if isinstance(space, SearchSpace):
         return space
     if isinstance(space, Mapping):
         return SearchSpace(space)
     if space != "auto":
         raise ConfigError(f"space must be 'auto', a SearchSpace or a mapping. Received: {space!r}.")
-    return default_space(shared, Forecaster(**dict(shared)).plan(rows), rows)
+    return default_space(shared, forecaster.plan(rows), rows)
 
 
 def _no_trial(record: StudyRecord) -> str:

@@ -13,6 +13,7 @@ from pipelines.errors import ForecastingError
 from pipelines.tuning.records import FoldRecord
 
 if TYPE_CHECKING:
+    from pipelines.forecaster import Forecaster
     from pipelines.tuning.folds import RollingOrigins
 
 
@@ -33,24 +34,25 @@ class Outcome:
     error: str | None = None
 
 
-def run_trial(arguments: Mapping[str, Any], origins: RollingOrigins, objective: str) -> Outcome:
+def run_trial(
+    kind: type[Forecaster], arguments: Mapping[str, Any], origins: RollingOrigins, objective: str
+) -> Outcome:
     """Train and score a forecaster.
 
     Args:
-        arguments: Those of ``Forecaster``.
+        kind: ``Forecaster``, or one like it.
+        arguments: Those of its constructor.
         origins: Folds to score it on.
         objective: Metric, of which smaller is better.
 
     Returns:
         The outcome; an exception becomes the reason of a failed trial.
     """
-    from pipelines.forecaster import Forecaster
-
     began = time.monotonic()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of the data, which say the same in every trial
-            folds = origins.score(Forecaster(**arguments))
+            folds = origins.score(kind(**arguments))
         scores = [fold.metrics.get(objective) for fold in folds]
         if lacking := [fold.number for fold, score in zip(folds, scores, strict=True) if score is None]:
             raise ForecastingError(

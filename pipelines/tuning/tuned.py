@@ -61,7 +61,7 @@ class Tuned:
 
     def unfitted(self) -> Forecaster:
         """Return a forecaster of the best values, with the rest as it was asked for."""
-        return Forecaster(**{**self.forecaster.get_params(), **self.best_params})
+        return type(self.forecaster)(**{**self.forecaster.get_params(), **self.best_params})
 
     def best_forecaster(self) -> Forecaster:
         """Return the same, fitted to all rows."""

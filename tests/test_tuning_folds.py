@@ -1,0 +1,81 @@
+"""All trials are scored on the same origins, and nothing of a search sees what is held out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jobs_stand_in import make_frame
+from small_forecasters import weekly
+from tuning_cases import Erring, forecaster, panel_of
+
+from pipelines import ConfigError, Forecaster, Panel, PanelError, evaluate
+from pipelines.config import Settings
+from pipelines.tuning.folds import RollingOrigins
+from pipelines.tuning.trials import run_trial
+
+UNTRAINED = {"horizon": 3, "season_length": 7, "filters": 2, "dilations": [1], "ensemble": 1, "max_steps": 0}
+
+
+def origins_of(panel, folds=2, **arguments):
+    return RollingOrigins.of(panel, Settings.of(forecaster(**arguments).get_params()), folds)
+
+
+@given(
+    st.lists(st.integers(50, 120), min_size=1, max_size=4),
+    st.integers(1, 3),
+    st.sampled_from([("auto", 4), (7, 30)]),
+)
+@settings(max_examples=25, deadline=None)
+def test_folds_lie_before_what_is_held_out(lengths, folds, lookbacks):
+    panel = Panel.from_frame(make_frame(lengths), 1)
+    one, other = (origins_of(panel, folds, lookback=lookback) for lookback in lookbacks)
+    assert one.bounds == other.bounds
+    assert one.windows == other.windows
+    assert one.rows == panel.before(one.held.rows)
+    assert one.held.n_windows >= 1
+    frame = one.backtest(forecaster(), [])
+    # No value to be forecast is held out, and folds part the windows.
+    last = panel.stamps(int(np.argmax(panel.lengths)))[-1]
+    assert frame["ds"].max() <= last - one.held.rows
+    number = sum(((frame["cutoff"] >= a) & (frame["cutoff"] <= b)).astype(int) for a, b in one.bounds)
+    assert (number == 1).all()
+    assert all(a <= b for a, b in one.bounds)
+    assert [b for _, b in one.bounds[:-1]] < [a for a, _ in one.bounds[1:]] or len(one.bounds) == 1
+    if len(set(lengths)) == 1:
+        assert len(one.bounds) == folds
+
+
+def test_scores_of_folds_are_those_of_their_windows():
+    panel = panel_of((100, 100))
+    origins = origins_of(panel)
+    asked = forecaster(filters=8, lookback=6)
+    outcome = run_trial(Erring, asked.get_params(), origins, "wql")
+    frame = origins.backtest(asked, [])
+    assert outcome.error is None
+    assert len(outcome.folds) == 2
+    for fold, (first, last) in zip(outcome.folds, origins.bounds, strict=True):
+        part = frame[frame["cutoff"].between(first, last)]
+        scores = evaluate(part, origins.rows, origins.season_length)
+        assert fold.cutoffs == (str(first), str(last))
+        for name in ("mae", "wql", "mase", "coverage_80"):
+            assert fold.metrics[name] == scores.overall.loc["TCN", name]
+        assert fold.by_step["mae"] == tuple(scores.by_step.set_index("step")["mae"])
+        assert len(fold.epochs) == 1
+    assert outcome.score == np.mean([fold.metrics["wql"] for fold in outcome.folds])
+
+
+def test_real_networks_of_any_look_back_are_scored_on_the_same_values():
+    days = pd.date_range("2024-01-01", periods=80)
+    panel = Panel.from_frame(pd.DataFrame({"unique_id": "a", "ds": days, "y": weekly(80)}))
+    origins = RollingOrigins.of(panel, Settings.of(UNTRAINED), 2)
+    frames = [origins.backtest(Forecaster(**UNTRAINED, lookback=lookback), []) for lookback in (4, 30)]
+    pd.testing.assert_frame_equal(*(frame[["ds", "cutoff", "y"]] for frame in frames))
+    assert not frames[0]["TCN"].equals(frames[1]["TCN"])
+
+
+def test_short_series_are_refused_before_anything_is_trained():
+    with pytest.raises(PanelError, match="holds rows out"):
+        origins_of(panel_of((10,)))
+    with pytest.raises(ConfigError, match="folds=40 do not fit"):
+        origins_of(panel_of((60,)), folds=40)
