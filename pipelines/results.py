@@ -76,7 +76,7 @@ class ForecastResult:
         """Number of series that were forecast.
 
         Returns:
-            How many different ids the forecast holds.
+            How many different ids the forecast holds, or the backtest if there is no forecast.
 
         Example:
             >>> import pandas as pd
@@ -84,4 +84,5 @@ class ForecastResult:
             >>> ForecastResult("demo", frame, frame, frame, scores=None, horizon=2).n_series
             2
         """
-        return int(self.forecast[self.columns[0]].nunique())
+        frame = self.forecast if len(self.forecast) else self.backtest
+        return int(frame[self.columns[0]].nunique())

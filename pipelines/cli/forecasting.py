@@ -30,15 +30,15 @@ def forecast(
         Literal["csv", "parquet", "both"],
         typer.Option("--format", help="Files to write forecasts to.", rich_help_panel="Output"),
     ] = "both",
-    tracking_uri: Annotated[
-        str | None,
+    tracking_uri: o.TrackingUri = None,
+    tracking_strict: o.TrackingStrict = False,
+    track: Annotated[
+        bool,
         typer.Option(
-            help="MLflow store: a folder, sqlite:///FILE, or a server. Default: the output folder.",
+            "--track/--no-track",
+            help="Keep an MLflow run, by default in the output folder.",
             rich_help_panel="Output",
         ),
-    ] = None,
-    track: Annotated[
-        bool, typer.Option("--track/--no-track", help="Keep an MLflow run.", rich_help_panel="Output")
     ] = True,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
@@ -49,11 +49,12 @@ def forecast(
         from pipelines.jobs import Backtesting, run_forecast
 
         formats = ("csv", "parquet") if file_format == "both" else (file_format,)
+        how = Backtesting(certificate=certificate, against=parse_names(against))
         store = (tracking_uri or output) if track else None
         with current.progress() as progress:
             outcome = run_forecast(
                 request(), output, refit=refit, n_windows=n_windows, formats=formats, store=store,
-                how=Backtesting(certificate=certificate, against=parse_names(against)), progress=progress,
+                strict=tracking_strict, how=how, progress=progress,
             )  # fmt: skip
         from pipelines.cli.answers import forecast_record, show_forecast
 

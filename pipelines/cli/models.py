@@ -152,6 +152,8 @@ def backtest(
         Path | None,
         typer.Option("--output", "-o", help="File for the forecasts of the past.", rich_help_panel="Output"),
     ] = None,
+    tracking_uri: o.TrackingUri = None,
+    tracking_strict: o.TrackingStrict = False,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
     debug: o.Debug = False,
@@ -169,7 +171,7 @@ def backtest(
         with current.progress() as progress:
             tested = run_backtest(
                 request(), bundle=bundle, output=output, n_windows=n_windows, step=step, how=how,
-                progress=progress,
+                store=tracking_uri, strict=tracking_strict, progress=progress,
             )  # fmt: skip
         from pipelines.cli.answers import backtest_record, show_backtest
 

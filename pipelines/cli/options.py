@@ -192,6 +192,22 @@ Against = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        metavar="STORE",
+        help="MLflow store: a folder, sqlite:///FILE, postgresql://USER@HOST/NAME, or a server.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+TrackingStrict = Annotated[
+    bool,
+    typer.Option(
+        "--tracking-strict",
+        help="End with 75 if the MLflow server is down. Otherwise the run waits and is sent later.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 Bundle = Annotated[Path, typer.Option(help="Folder of the fitted network.", rich_help_panel=_OUTPUT)]
 Json = Annotated[
     bool, typer.Option("--json", help="One JSON object on standard output.", rich_help_panel=_OUTPUT)

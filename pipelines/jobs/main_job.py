@@ -58,6 +58,7 @@ def run_forecast(
     n_windows: int | None = None,
     formats: Sequence[str] = FORMATS,
     store: str | Path | None = None,
+    strict: bool = False,
     how: Backtesting | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
@@ -76,6 +77,8 @@ def run_forecast(
         n_windows: Windows to test on; by default see `hold_out`.
         formats: Of the forecasts: ``csv``, ``parquet`` or both.
         store: Where to keep the MLflow run; None keeps none.
+        strict: Whether a tracking server that is down is an error. If not, the run waits in the output folder
+            and is sent later.
         how: Whether to certify the backtest, and which statistical models to compare with.
         progress: Where to show the stages.
 
@@ -104,7 +107,10 @@ def run_forecast(
         forecaster = task.forecaster().set_params(conformal=None)
         task.check_future(panel.before(held.rows))
     plan(forecaster, panel.before(held.rows), stages)
-    with results_folder(output, names) as folder, recorded(store, task.name, stages) as recorder:
+    with (
+        results_folder(output, names) as folder,
+        recorded(store, task.name, stages, Path(output), strict) as recorder,
+    ):
         fit(forecaster, panel.before(held.rows), stages, recorder.log_epoch)
         with stages("backtest"), warnings_as_notes(stages):
             backtest = backtest_held_out(forecaster, panel, held, task.season_length, request.levels, how)

@@ -11,11 +11,13 @@ from pipelines.bundle import check_replaceable
 from pipelines.errors import ConfigError, PanelError
 from pipelines.frequency import Freq
 from pipelines.holding_out import HeldOut, hold_out
+from pipelines.jobs.backtest_record import backtest_result
 from pipelines.jobs.backtesting import Backtesting, backtest_held_out, score, write_beside
 from pipelines.jobs.files import write_frame
 from pipelines.jobs.fitting import fit, load_forecaster, load_tensorflow, plan
 from pipelines.jobs.memory import too_large
 from pipelines.jobs.outputs import output_path, refuse_data, refuse_listed
+from pipelines.jobs.recording import recorded
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.task import Request, Task
 from pipelines.jobs.training_rows import seen_targets
@@ -141,6 +143,8 @@ def run_backtest(
     n_windows: int | None = None,
     step: int | None = None,
     how: Backtesting | None = None,
+    store: str | Path | None = None,
+    strict: bool = False,
     progress: Progress | None = None,
 ) -> Tested:
     """Test on the last windows of every series: a network fitted on the rows before them, or a saved one.
@@ -157,6 +161,9 @@ def run_backtest(
         how: How they are forecast, and what is compared with; by default with one training. Beside an
             output ``past.csv`` lie ``past.certificate.json`` and ``past.leaderboard.csv``, where they are
             asked for.
+        store: Where to keep an MLflow run; None keeps none.
+        strict: Whether a tracking server that is down is an error. If not, and there is an output, the run
+            waits beside it and is sent later.
         progress: Where to show the stages.
 
     Returns:
@@ -167,6 +174,7 @@ def run_backtest(
         ConfigError: A setting is not allowed or not that of the bundle, the fit needs more memory than there
             is, or the output is no such file, cannot be written, or is the data or part of earlier results.
         BundleError: The bundle is missing or damaged.
+        BusyError: The MLflow store cannot be used now.
         ForecastingError: A certificate is asked for and a forecast reads what comes after its cutoff.
     """
     stages, how = Stages(progress), how or Backtesting()
@@ -186,22 +194,30 @@ def run_backtest(
             raise PanelError(f"{held.reason} {cure}")
         how.windows(task.horizon, held)
     forecaster = saved or task.forecaster()
-    if how.refit:
-        plan(forecaster, panel.before(task.horizon), stages)
-        load_tensorflow(stages)
-    elif saved is None:
-        earlier = panel.before(held.rows)
-        plan(forecaster, earlier, stages)
-        fit(forecaster, earlier, stages)
-    with stages("backtest"), warnings_as_notes(stages):
-        backtest = backtest_held_out(
-            forecaster, panel, held, task.season_length, request.levels, how, stages.progress.epoch
-        )
-        scores = score(backtest, panel, task.season_length)
-    if path is not None:
-        with stages("write"):
-            write_frame(backtest, path)
-            write_beside(backtest, scores, how, path.parent, f"{path.stem}.")
+    beside = None if path is None else path.parent
+    with recorded(store, f"{task.name} backtest", stages, beside, strict) as recorder:
+        if how.refit:
+            plan(forecaster, panel.before(task.horizon), stages)
+            load_tensorflow(stages)
+        elif saved is None:
+            earlier = panel.before(held.rows)
+            plan(forecaster, earlier, stages)
+            fit(forecaster, earlier, stages, recorder.log_epoch)
+        with stages("backtest"), warnings_as_notes(stages):
+            backtest = backtest_held_out(
+                forecaster, panel, held, task.season_length, request.levels, how, stages.progress.epoch
+            )
+            scores = score(backtest, panel, task.season_length)
+        files = []
+        if path is not None:
+            with stages("write"):
+                write_frame(backtest, path)
+                files = write_beside(backtest, scores, how, path.parent, f"{path.stem}.")
+        if recorder.run_id is not None:
+            with stages("track"):
+                result = backtest_result(task, forecaster, held, how, backtest, scores, stages.seconds)
+                recorder.log_result(result, None, files)
+        recorder.end(path or Path.cwd())
     trained = saved is not None and not how.refit
     seen = seen_targets(saved, held.tested(panel), held, how.gap) if saved and trained else 0
     n_series = int(backtest[panel.columns.id_col].nunique())

@@ -29,7 +29,7 @@ class Recorder(Protocol):
     def log_epoch(self, record: Mapping[str, Any]) -> None:
         """Take the record of a training epoch."""
 
-    def log_result(self, result: ForecastResult, report: Path, files: Sequence[Path] = ()) -> None:
+    def log_result(self, result: ForecastResult, report: Path | None, files: Sequence[Path] = ()) -> None:
         """Take the result, its report and other files; a store that fails now must not cost the forecast."""
 
     def end(self, place: Path) -> None:
@@ -46,7 +46,7 @@ class _NoRecorder:
     def log_epoch(self, record: Mapping[str, Any]) -> None:
         pass
 
-    def log_result(self, result: ForecastResult, report: Path, files: Sequence[Path] = ()) -> None:
+    def log_result(self, result: ForecastResult, report: Path | None, files: Sequence[Path] = ()) -> None:
         pass
 
     def end(self, place: Path) -> None:
@@ -61,7 +61,7 @@ class _MlflowRecorder:
         self._open_run = open_run
         self._failure: Exception | None = None
 
-    def log_result(self, result: ForecastResult, report: Path, files: Sequence[Path] = ()) -> None:
+    def log_result(self, result: ForecastResult, report: Path | None, files: Sequence[Path] = ()) -> None:
         try:
             self._run.log_result(result, figures_of(result), report)
             self._run.log_files(files)
@@ -85,16 +85,20 @@ class _MlflowRecorder:
 
 
 @contextmanager
-def recorded(store: str | Path | None, name: str, stages: Stages) -> Iterator[Recorder]:
+def recorded(
+    store: str | Path | None, name: str, stages: Stages, output: Path | None = None, strict: bool = False
+) -> Iterator[Recorder]:
     """Keep an MLflow run for the time of a job.
 
     It ends with ``end``, as FINISHED, or as FAILED if it could not be written whole; else with the block, as
     FAILED or KILLED.
 
     Args:
-        store: Folder, ``sqlite:///FILE`` or address of an MLflow server; None keeps no run.
+        store: As in `open_tracker`; None keeps no run.
         name: Name of the run.
         stages: Where to show and measure the opening of the store.
+        output: As in `open_tracker`.
+        strict: As in `open_tracker`.
 
     Yields:
         Where to log to.
@@ -114,16 +118,19 @@ def recorded(store: str | Path | None, name: str, stages: Stages) -> Iterator[Re
         yield _NoRecorder()
         return
     with stages.loading("MLflow"):
-        started = open_tracker(store).start_run(name)
+        started = open_tracker(store, output, strict).start_run(name)
     with ExitStack() as open_run:
         yield _MlflowRecorder(open_run.enter_context(started), open_run)
 
 
-def open_tracker(store: str | Path) -> Tracker:
+def open_tracker(store: str | Path, output: Path | None = None, strict: bool = False) -> Tracker:
     """Open a store to keep runs in.
 
     Args:
-        store: Folder, ``sqlite:///FILE`` or address of an MLflow server.
+        store: Folder, ``sqlite:///FILE``, ``postgresql://USER@HOST/DATABASE`` or address of an MLflow server.
+        output: Folder of the job's results. In it lie artifacts of what is kept in PostgreSQL, and runs wait
+            that a server which is down cannot take.
+        strict: Whether a server that is down is an error.
 
     Returns:
         The tracker.
@@ -132,10 +139,12 @@ def open_tracker(store: str | Path) -> Tracker:
         ConfigError: The store cannot be used.
         BusyError: The store cannot be used just now.
     """
-    from pipelines.tracking import Tracker
+    from pipelines.tracking import UNSENT, Tracker
 
+    artifacts = None if output is None else output / "artifacts"
+    spool = None if output is None or strict else output / UNSENT
     try:
-        return Tracker(store)
+        return Tracker(store, artifacts=artifacts, spool=spool)
     except ConfigError as error:
         raise ConfigError(f"{error} Or name another store with --tracking-uri, or use --no-track.") from error
 
@@ -147,13 +156,16 @@ def figures_of(result: ForecastResult) -> dict[str, Figure]:
         result: The forecast.
 
     Returns:
-        Name to figure: the forecast and, if there are scores, backtest, error by step and coverage.
+        Name to figure: the forecast if there is one and, if there are scores, backtest, error by step and
+        coverage.
     """
     from pipelines import plots
 
     common: dict[str, Any] = {"alias": result.alias, "columns": result.columns}
     season = result.season_length
-    figures = {"forecast": plots.fan_chart(result.forecast, result.history, season_length=season, **common)}
+    figures = {}
+    if len(result.forecast):
+        figures["forecast"] = plots.fan_chart(result.forecast, result.history, season_length=season, **common)
     if result.scores is not None:
         figures["backtest"] = plots.backtest_chart(result.backtest, **common)
         figures["error_by_step"] = plots.error_by_step(result.scores, alias=result.alias)

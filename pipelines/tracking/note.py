@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pipelines.tracking.markdown import cell, markdown_table
 from pipelines.tracking.names import TAG_LENGTH, clip
-from pipelines.tracking.records import params_of, scores_table, worst_series
+from pipelines.tracking.records import certificate_of, params_of, scores_table, worst_series
 from pipelines.verdict import verdict
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def note_of(result: ForecastResult, figures: Iterable[str] = (), report: str | N
     if result.scores is not None:
         blocks.append(_scores(result.scores, result.levels))
         blocks.append(_worst(result.scores, result.alias, result.columns[0]))
+    if certified := certificate_of(result):
+        blocks.append(_certified(certified))
     facts = (name for name in _FACTS if params.get(name))
     blocks.append("\n".join(f"- {name.replace('_', ' ')}: `{params[name]}`" for name in facts))
     blocks.append(_files(list(figures), report))
@@ -67,6 +69,13 @@ def _worst(scores: Scores, alias: str, id_col: str) -> str:
     if len(table) < 2:
         return ""
     return "Worst series:\n\n" + markdown_table(columns, table[columns].itertuples(index=False, name=None))
+
+
+def _certified(certificate: Mapping[str, Any]) -> str:
+    tried = f"{len(certificate['cutoffs'])} of {certificate['of_cutoffs']} cutoffs"
+    if certificate["holds"]:
+        return f"Certified at {tried}: no forecast moved by a bit when all that came later was replaced."
+    return f"**{certificate['moved']} forecasts read what came later**, found at {tried}."
 
 
 def _files(figures: Sequence[str], report: str | None) -> str:

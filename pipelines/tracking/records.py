@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_POINTS = 200
 WORST_SERIES = 50
 PREVIEW_ROWS = 1000
+_CERTIFIED = ("holds", "of_cutoffs", "compared", "moved", "bits")
 
 
 class Point(NamedTuple):
@@ -113,6 +114,9 @@ def metrics_of(result: ForecastResult) -> list[Point]:
     """
     points = finite_points((f"seconds/{stage}", seconds, 0) for stage, seconds in result.seconds.items())
     points += finite_points((f"calibration/{name}", factor, 0) for name, factor in result.calibration.items())
+    certified = certificate_of(result)
+    numbers = ((name, certified[name]) for name in _CERTIFIED if name in certified)
+    points += finite_points((f"certificate/{name}", number, 0) for name, number in numbers)
     scores = result.scores
     if scores is None or result.backtest.empty:
         return points
@@ -128,6 +132,19 @@ def metrics_of(result: ForecastResult) -> list[Point]:
     # insight.
     points += _curves(scores.by_cutoff, "cutoff", {result.alias: ""})
     return points
+
+
+def certificate_of(result: ForecastResult) -> Mapping[str, Any]:
+    """What a leakage certificate says of the backtest.
+
+    Args:
+        result: The forecast.
+
+    Returns:
+        Fields of ``pipelines.backtesting.Certificate``; none where no certificate was asked for.
+    """
+    found: Mapping[str, Any] = result.backtest.attrs.get("certificate") or {}
+    return found
 
 
 def _curves(frame: pd.DataFrame, axis: str, prefix: Mapping[str, str]) -> Iterator[Point]:

@@ -15,7 +15,15 @@ from pipelines.tracking.environment import ENVIRONMENT, environment_text
 from pipelines.tracking.names import TAG_LENGTH, clip, legal_name
 from pipelines.tracking.note import note_of
 from pipelines.tracking.quiet import quiet
-from pipelines.tracking.records import Point, epoch_points, metrics_of, params_of, previews_of, tables_of
+from pipelines.tracking.records import (
+    Point,
+    certificate_of,
+    epoch_points,
+    metrics_of,
+    params_of,
+    previews_of,
+    tables_of,
+)
 from pipelines.verdict import verdict
 
 if TYPE_CHECKING:
@@ -254,6 +262,9 @@ class TrackedRun:
     def _tag(self, result: ForecastResult, note: str) -> None:
         tags = {"mlflow.note.content": note, "model": result.alias, "data": result.name}
         tags["verdict"] = verdict(result.scores, result.alias, result.levels, result.reason).label
+        if certified := certificate_of(result):
+            tags["certificate"] = "holds" if certified["holds"] else "fails"
+            tags["certificate_sha256"] = str(certified["sha256"])
         if result.scores is not None and result.scores.shift:
             tags["shift"] = str(result.scores.shift.get("verdict", ""))
             tags["shift_diagnostic"] = json.dumps(result.scores.shift, default=str)

@@ -1,0 +1,71 @@
+"""A backtest as the record that an MLflow run is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.jobs.files import plain
+from pipelines.jobs.versions import versions
+from pipelines.results import ForecastResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.forecaster import Forecaster
+    from pipelines.holding_out import HeldOut
+    from pipelines.jobs.backtesting import Backtesting
+    from pipelines.jobs.task import Task
+    from pipelines.metrics import Scores
+
+
+def backtest_result(
+    task: Task,
+    forecaster: Forecaster,
+    held: HeldOut,
+    how: Backtesting,
+    backtest: pd.DataFrame,
+    scores: Scores | None,
+    seconds: dict[str, float],
+) -> ForecastResult:
+    """Put together what a backtest came to.
+
+    Args:
+        task: Data and settings.
+        forecaster: What was tested; trained anew for every window, it has not learned anything itself.
+        held: Which rows were held out.
+        how: How they were forecast.
+        backtest: The backtest frame.
+        scores: Its scores; None if nothing of it was observed.
+        seconds: Stage to its wall time.
+
+    Returns:
+        A result without a forecast.
+    """
+    from pipelines.plots.series import history_length
+
+    panel = task.panel
+    asked = {"n_windows": held.n_windows, "step": held.step, **how.arguments(), "against": how.against}
+    fitted = not how.refit
+    shown = history_length(task.horizon, task.season_length)
+    return ForecastResult(
+        name=task.name,
+        forecast=backtest.iloc[:0].drop(columns=["cutoff", panel.columns.target_col]),
+        history=panel.tail(shown).to_frame()[list(panel.columns)],
+        backtest=backtest,
+        scores=scores,
+        horizon=task.horizon,
+        settings=plain({**forecaster.get_params(), **asked}),
+        plan=forecaster.plan_.to_dict() if fitted else {},
+        versions=versions(),
+        training=tuple(forecaster.history_) if fitted else (),
+        digest=task.digest(),
+        columns=panel.columns,
+        alias=forecaster.alias,
+        levels=task.request.levels,
+        season_length=task.season_length,
+        freq=panel.freq.text,
+        seconds=dict(seconds),
+        reason="" if scores is not None else "no value was observed in the held-out rows",
+        rows=panel.notes.rows_in,
+        calibration=dict(forecaster.calibration_) if fitted else {},
+    )
