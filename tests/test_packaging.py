@@ -124,10 +124,8 @@ def imported_roots(path):
 
 def test_every_import_is_a_declared_dependency():
     extras = PROJECT["optional-dependencies"]
-    lines = [
-        *PROJECT["dependencies"],
-        *(line for name in ("onnx", "postgres", "predict", "sktime", "stats") for line in extras[name]),
-    ]
+    names = ("onnx", "postgres", "predict", "serve", "sktime", "stats")
+    lines = [*PROJECT["dependencies"], *(line for name in names for line in extras[name])]
     declared = {canonicalize_name(Requirement(line).name) for line in lines}
     # The distribution may be tensorflow or one of its builds; the import is the same.
     homes = packages_distributions() | {"tensorflow": ["tensorflow"]}

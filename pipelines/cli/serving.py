@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,6 +89,33 @@ def models(
                 typer.echo(f"{each.name} version {each.version}: {', '.join(each.aliases) or '-'}")
 
 
+def serve(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Folder of a saved network, or models:/NAME@ALIAS.")
+    ],
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any that is free.")
+    ] = 8000,
+    max_megabytes: Annotated[int, typer.Option(min=1, help="Size of the largest request.")] = 32,
+    tracking: Tracking = "output",
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+    debug: o.Debug = False,
+) -> None:
+    """Answer requests for forecasts on this machine, until Ctrl-C."""
+    with session(as_json, quiet, debug) as current:
+        from pipelines.serving.server import load_app
+        from pipelines.serving.server import serve as run
+
+        def ready(address: str) -> None:
+            current.answer({"command": "serve", "address": address, "model": model})
+            if current.talks:
+                typer.echo(f"{address}\nCtrl-C ends it.")
+            sys.stdout.flush()
+
+        run(load_app(model, tracking, max_megabytes * 2**20), port, ready, access_log=current.talks)
+
+
 def _record(made: Registered) -> dict[str, object]:
     return {
         "name": made.name,
@@ -104,3 +132,4 @@ def register(app: typer.Typer) -> None:
         register_bundle
     )
     app.command(epilog="Example: tcn models --promote sales@challenger --tracking output")(models)
+    app.command(epilog="Example: tcn serve output/bundle --port 8000")(serve)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ import pandas as pd
 from pipelines.errors import ConfigError, PanelError
 from pipelines.fitted import Fitted
 from pipelines.panel import Panel
-from pipelines.serving.kinds import Kinds
+from pipelines.serving.histories import Histories
+from pipelines.serving.kinds import Kinds, check_names
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,18 @@ class Wanted:
         return int(self.horizon)
 
 
+class Answer(NamedTuple):
+    """A forecast.
+
+    Attributes:
+        frame: Columns as of ``Forecaster.predict``.
+        notes: Lines about what the fit did not know.
+    """
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Forecasts:
     """Forecasts of one fitted forecaster; safe to use from several threads.
@@ -59,10 +73,12 @@ class Forecasts:
     Args:
         fitted: What was learned.
         kinds: Columns and kinds of their values.
+        histories: What is known of each series by now.
     """
 
     fitted: Fitted
     kinds: Kinds
+    histories: Histories
 
     @classmethod
     def of(cls, fitted: Fitted) -> Forecasts:
@@ -71,7 +87,8 @@ class Forecasts:
         Args:
             fitted: What was learned.
         """
-        return cls(fitted, Kinds.of(fitted))
+        kinds = Kinds.of(fitted)
+        return cls(fitted, kinds, Histories(fitted, kinds))
 
     def predict(
         self,
@@ -79,37 +96,37 @@ class Forecasts:
         future: pd.DataFrame | None = None,
         static: pd.DataFrame | None = None,
         wanted: Wanted = Wanted(),
-    ) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    ) -> Answer:
         """Forecast the steps after each series' last row.
 
         Args:
-            rows: Histories as a client sends them; None or empty for that of the bundle.
+            rows: Histories as a client sends them; None or empty for those that are known.
             future: Future covariates of the steps ahead.
             static: Static covariates, a row per series.
             wanted: What to know of the steps.
 
         Returns:
-            What ``Forecaster.predict`` returns, and lines about what the fit did not know.
+            What ``Forecaster.predict`` returns.
 
         Raises:
             PanelError: If a frame cannot be used, or lacks values that the forecast needs.
             ConfigError: If a number is not allowed.
         """
-        panel = self.fitted.read(
-            None if rows is None or not len(rows) else self.kinds.rows(rows),
-            None if static is None else self.kinds.constant(static),
-        )
-        return self.predict_panel(panel, None if future is None else self.kinds.ahead(future), wanted)
+        ahead = None if future is None else self.kinds.ahead(future)
+        constant = None if static is None else self.kinds.constant(static)
+        if rows is not None:
+            check_names([*rows.columns], self.kinds.columns, "Columns of rows")
+        if rows is not None and len(rows):
+            return self._predict(self.fitted.read(self.kinds.rows(rows), constant), ahead, wanted)
+        panel, known = self.histories.together()
+        panel = panel if constant is None else self.fitted.read(panel, constant)
+        return self._predict(panel, known if ahead is None else ahead, wanted)
 
-    def predict_together(
-        self,
-        rows: pd.DataFrame,
-        wanted: Wanted = Wanted(),
-    ) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    def predict_together(self, rows: pd.DataFrame, wanted: Wanted = Wanted()) -> Answer:
         """Forecast from one frame that holds the future covariates too, for clients that send but one.
 
         With future columns, rows after the last value of a series are its steps ahead, and rows of a frame
-        without any value are those after the history of the bundle.
+        without any value are those after the histories that are known.
 
         Args:
             rows: Histories, and the steps ahead.
@@ -124,20 +141,43 @@ class Forecasts:
         kinds, fitted = self.kinds, self.fitted
         if not kinds.future or not len(rows):
             return self.predict(rows, wanted=wanted)
-        frame = fitted.read(kinds.rows(rows)).to_frame()
+        panel = fitted.read(kinds.rows(rows))
+        frame = panel.to_frame()
         is_known = frame[kinds.target_col].notna()
         # Up to the last value of a series, there is one at or after each row.
         is_past = is_known[::-1].groupby(frame[kinds.id_col]).cummax()[::-1]
         if is_known.any():  # series without any value are histories too
             is_past |= ~is_known.groupby(frame[kinds.id_col]).transform("any")
-        history = fitted.read(frame[is_past] if is_past.any() else None)
         ahead = frame.loc[~is_past, [kinds.id_col, kinds.time_col, *kinds.future]]
-        return self.predict_panel(history, ahead if len(ahead) else None, wanted)
+        constant = panel.static_frame() if panel.static else None
+        history = frame[is_past] if is_past.any() else self.histories.together()[0]
+        return self._predict(
+            fitted.read(history, constant if is_past.any() else None), ahead if len(ahead) else None, wanted
+        )
 
-    def predict_panel(
-        self, panel: Panel, future: pd.DataFrame | None, wanted: Wanted
-    ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-        """Forecast a panel; see ``predict``."""
+    def predict_known(self, name: Any, wanted: Wanted = Wanted()) -> Answer:
+        """Forecast one series from what is known of it.
+
+        Args:
+            name: Its id, also as text.
+            wanted: As for ``predict``.
+
+        Returns:
+            As ``predict``.
+
+        Raises:
+            PanelError, ConfigError: As ``predict``.
+            Refused: With status 404 if it is not known.
+        """
+        name = self.kinds.identity(name)
+        panel, ahead = self.histories.of(name)
+        if not self.fitted.settings.multivariate:
+            return self._predict(panel, ahead, wanted)
+        found = self._predict(*self.histories.together(), wanted)
+        is_own = found.frame[self.kinds.id_col] == name
+        return Answer(found.frame[is_own].reset_index(drop=True), found.notes)
+
+    def _predict(self, panel: Panel, future: pd.DataFrame | None, wanted: Wanted) -> Answer:
         fitted, horizon = self.fitted, self.fitted.plan.horizon
         columns, steps = fitted.columns(wanted.levels, wanted.quantiles), wanted.steps(horizon)
         table, notes = fitted.table_and_notes(panel, fitted.read_future(panel, future))
@@ -152,4 +192,4 @@ class Forecasts:
                 "Forecasts must be finite. Received: values whose forecast is not; send smaller ones, or fit "
                 "the forecaster to them."
             )
-        return frame, notes
+        return Answer(frame, notes)

@@ -82,10 +82,24 @@ class Kinds:
         )
 
     @property
+    def row_columns(self) -> tuple[str, ...]:
+        """All columns whose values change from row to row."""
+        return (self.id_col, self.time_col, self.target_col, *self.past, *self.future)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """All columns that a frame of rows may have."""
-        keys = self.id_col, self.time_col, self.target_col
-        return (*keys, *self.past, *self.future, *self.static)
+        return (*self.row_columns, *self.static)
+
+    @property
+    def ahead_columns(self) -> tuple[str, ...]:
+        """All columns that a frame of the steps ahead may have."""
+        return (self.id_col, self.time_col, *self.future)
+
+    @property
+    def constant_columns(self) -> tuple[str, ...]:
+        """All columns that a frame of static values may have."""
+        return (self.id_col, *self.static)
 
     def rows(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Bring a frame of rows to what was learned.
@@ -103,11 +117,11 @@ class Kinds:
 
     def ahead(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Bring a frame of the steps ahead to what was learned; see ``rows``."""
-        return self._read(frame, (self.id_col, self.time_col, *self.future), "future")
+        return self._read(frame, self.ahead_columns, "future")
 
     def constant(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Bring a frame of static values to what was learned; see ``rows``."""
-        return self._read(frame, (self.id_col, *self.static), "static")
+        return self._read(frame, self.constant_columns, "static")
 
     def identity(self, text: Any) -> Any:
         """Bring one id to what was learned.
@@ -190,7 +204,7 @@ def check_names(found: Sequence[Any], known: Collection[str], what: str) -> None
     """
     for name in found:
         if name not in known:
-            close = get_close_matches(str(name), known, n=1)
+            close = get_close_matches(str(name)[:80], known, n=1)
             cure = f"did you mean {close[0]!r}?" if close else "leave it out."
             listed = ", ".join(map(repr, known))
             raise PanelError(f"{what} must be among {listed}. Received: {_short(name)}; {cure}")

@@ -63,7 +63,7 @@ class BundleModel(PythonModel):
             if not isinstance(rows, pd.DataFrame):
                 rows = model_input  # MLflow has made a frame of it
             wanted = Wanted((params or {}).get("levels"), None, (params or {}).get("horizon"))
-            frame, _ = self._forecasts.predict_together(rows, wanted)
+            frame = self._forecasts.predict_together(rows, wanted).frame
         except ForecastingError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         return frame

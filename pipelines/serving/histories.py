@@ -1,0 +1,257 @@
+"""What is known of each series by now: the history of a bundle, and what has been observed since."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pipelines.covariates import Covariates
+from pipelines.errors import PanelError
+from pipelines.fitted import Fitted
+from pipelines.panel import Panel, show
+from pipelines.reading import not_asked_for
+from pipelines.serving.kinds import Kinds, check_names
+from pipelines.serving.problems import Refused
+
+
+class Appended(NamedTuple):
+    """What became of rows.
+
+    Attributes:
+        series: Series that they belong to.
+        rows: Rows that were new.
+        repeated: Rows that were known already.
+    """
+
+    series: int
+    rows: int
+    repeated: int
+
+
+@dataclass(frozen=True)
+class _State:
+    """One series; never changed, only replaced."""
+
+    panel: Panel
+    future: pd.DataFrame | None = None
+
+
+class Histories:
+    """Histories that grow row by row; safe to use from several threads.
+
+    A forecast needs the first row of a series as well as its last ones: it is scaled by it. So histories are
+    kept whole.
+
+    Args:
+        fitted: What was learned, and the histories to begin with.
+        kinds: Columns and kinds of their values.
+    """
+
+    def __init__(self, fitted: Fitted, kinds: Kinds) -> None:
+        self._fitted, self._kinds = fitted, kinds
+        panel = fitted.panel
+        known = [] if fitted.is_sample else panel.ids.tolist()
+        self._place: dict[Hashable, int] = {name: i for i, name in enumerate(known)}
+        self._changed: dict[Hashable, _State] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """Number of series."""
+        return len(self._place)
+
+    def of(self, name: Hashable) -> tuple[Panel, pd.DataFrame | None]:
+        """Return the history of a series, and what is known of its steps ahead.
+
+        Args:
+            name: Its id.
+
+        Raises:
+            Refused: With status 404 if it is not known.
+        """
+        state = self._state(name)
+        return state.panel, state.future
+
+    def together(self) -> tuple[Panel, pd.DataFrame | None]:
+        """Return the histories of all series, and what is known of their steps ahead.
+
+        Raises:
+            PanelError: If the bundle holds no history.
+        """
+        if not self._changed:
+            return self._fitted.read(None), None
+        states = [self._state(name) for name in self._place]
+        rows = pd.concat([state.panel.to_frame() for state in states], ignore_index=True)
+        ahead = [state.future for state in states if state.future is not None]
+        return self._fitted.read(rows), pd.concat(ahead) if ahead else None
+
+    def append(self, rows: pd.DataFrame | None, future: pd.DataFrame | None = None) -> Appended:
+        """Append rows to the histories of their series, all of them or none.
+
+        Args:
+            rows: Rows that follow the last one of their series without a gap; rows that are known already
+                may be repeated as they were. What was not observed is null.
+            future: Future covariates of steps ahead; later ones take the place of earlier ones.
+
+        Returns:
+            What became of the rows.
+
+        Raises:
+            PanelError: If a frame cannot be used, leaves a gap, or differs from what is known.
+            ConfigError: If there are future covariates for a forecaster without any.
+            Refused: With status 404 if a series is not known.
+        """
+        ahead = [] if future is None else self._read_ahead(future)
+        piece = None if rows is None or not len(rows) else self._read(rows)
+        with self._lock:
+            states, repeated = ({}, 0) if piece is None else self._joined(piece)
+            for part in ahead:
+                name = part[self._kinds.id_col].iloc[0]
+                state = states.get(name) or self._state(name)
+                states[name] = _State(state.panel, _joined_ahead(state, part, self._kinds.time_col))
+            self._changed |= states
+        return Appended(len(states), (0 if piece is None else piece.n_rows) - repeated, repeated)
+
+    def _state(self, name: Hashable) -> _State:
+        if name in self._changed:
+            return self._changed[name]
+        if name not in self._place:
+            raise Refused(
+                404,
+                f"A series must be one of the {len(self)} whose history is known. Received: series "
+                f"{show(name)}; send its history to POST /forecast.",
+            )
+        return _State(self._fitted.panel.select([self._place[name]]))
+
+    def _joined(self, piece: Panel) -> tuple[dict[Hashable, _State], int]:
+        """Series of a piece with its rows, and how many of these were known."""
+        states = {name: self._state(name) for name in piece.ids.tolist()}
+        frame, begin = piece.to_frame(), piece.indptr
+        parts: list[pd.DataFrame] = []
+        total = 0
+        for i, state in enumerate(states.values()):
+            known = count_known(state.panel, piece.select([i]))
+            total += known
+            if known < piece.lengths[i]:
+                parts += [state.panel.to_frame(), frame.iloc[begin[i] + known : begin[i + 1]]]
+        if parts:
+            panel = self._fitted.read(pd.concat(parts, ignore_index=True))
+            for i, name in enumerate(panel.ids.tolist()):
+                states[name] = _State(panel.select([i]), states[name].future)
+        return states, total
+
+    def _read(self, rows: pd.DataFrame) -> Panel:
+        """Read rows, and see that their series are known and that they leave out no step."""
+        kinds = self._kinds
+        check_names([*rows.columns], kinds.row_columns, "Columns of rows")
+        frame = kinds.rows(rows)
+        for name in frame[kinds.id_col].drop_duplicates() if kinds.id_col in frame else ():
+            self._state(name)
+        panel = self._fitted.read(frame)
+        _check_gaps(panel, kinds.time_col)
+        return panel
+
+    def _read_ahead(self, future: pd.DataFrame) -> list[pd.DataFrame]:
+        """Read the steps ahead, a frame for each series."""
+        kinds = self._kinds
+        if not kinds.future:
+            raise not_asked_for("future")
+        keys = kinds.id_col, kinds.time_col, kinds.target_col
+        frame = kinds.ahead(future).assign(**{kinds.target_col: np.nan})
+        panel = Panel.from_frame(
+            frame, self._fitted.plan.freq, *keys, covariates=Covariates(future=kinds.future)
+        )
+        _check_gaps(panel, kinds.time_col)
+        for column in panel.covariates:
+            if (column.categories is not None) != (column.name in kinds.categorical):
+                learned = "text" if column.name in kinds.categorical else "numbers"
+                raise PanelError(
+                    f"Column {column.name!r} must hold {learned}, as the forecaster learned it. Received: "
+                    "others; convert them."
+                )
+        frame = panel.to_frame().drop(columns=kinds.target_col)
+        return [frame.iloc[i:j] for i, j in pairwise(panel.indptr.tolist())]
+
+
+def _joined_ahead(state: _State, part: pd.DataFrame, time_col: str) -> pd.DataFrame:
+    """What is known of the steps ahead, newer rows in the place of older ones."""
+    frame = part if state.future is None else pd.concat([state.future, part])
+    frame = frame.drop_duplicates(time_col, keep="last")
+    last = state.panel.frame_time(state.panel.last_stamps)[0]
+    return frame[frame[time_col] > last]
+
+
+def _check_gaps(panel: Panel, time_col: str) -> None:
+    if panel.notes.gaps:
+        raise PanelError(
+            f"Rows of {time_col!r} must leave out no step. Received: {panel.notes.gaps} left out in series "
+            f"{show(panel.notes.gappy[0])}; send them too, with null where nothing was observed."
+        )
+
+
+def count_known(known: Panel, part: Panel) -> int:
+    """Count the first rows of a part that are known already.
+
+    Args:
+        known: One series.
+        part: Further rows of it.
+
+    Returns:
+        Rows of the part that are in both.
+
+    Raises:
+        PanelError: If they are not the same, or the part leaves a gap, comes before the series, or is off its
+            grid.
+    """
+    name = f"series {show(part.ids[0])}"
+    columns = part.columns
+    first, phase = part.freq.locate(part.starts)
+    begin, own = known.freq.locate(known.starts)
+    place = int(first[0] - begin[0])  # row of the known ones that the part begins with
+    stamp = part.frame_time(part.starts)[0]
+    if phase[0] != own[0]:
+        raise PanelError(
+            f"Stamps must lie on the grid of their series. Received: {columns.time_col}={stamp} in {name}, "
+            f"whose last row is {known.frame_time(known.last_stamps)[0]}; send the stamps of its steps."
+        )
+    if place > known.n_rows:
+        raise PanelError(
+            f"Rows of {columns.time_col!r} must follow the last one of their series. Received: "
+            f"{columns.time_col}={stamp} in {name}, {place - known.n_rows} after the step that follows "
+            f"{known.frame_time(known.last_stamps)[0]}; send those between too, with null where nothing was "
+            "observed."
+        )
+    if place < 0:
+        raise PanelError(
+            f"Rows must not come before the first one of their series. Received: {columns.time_col}={stamp} "
+            f"in {name}; send those after it."
+        )
+    count = min(known.n_rows - place, part.n_rows)
+    if count == 0:
+        return 0
+    ours, theirs = (
+        each.to_frame().iloc[rows].reset_index(drop=True)
+        for each, rows in ((known, slice(place, place + count)), (part, slice(0, count)))
+    )
+    for column in ours.columns[2:]:
+        same = _same(ours[column], theirs[column])
+        if not same.all():
+            row = int(np.argmin(same))
+            raise PanelError(
+                f"Rows that are known must be repeated as they were. Received: {column}="
+                f"{show(theirs[column].iloc[row])} in {name} at {ours[columns.time_col].iloc[row]}, where it "
+                f"is {show(ours[column].iloc[row])}; send later rows only, or the whole history to POST "
+                "/forecast."
+            )
+    return count
+
+
+def _same(ours: pd.Series[Any], theirs: pd.Series[Any]) -> Any:
+    """Which values are equal, missing ones being equal to each other."""
+    both = ours.isna().to_numpy() & theirs.isna().to_numpy()
+    return both | (ours.astype(object).to_numpy() == theirs.astype(object).to_numpy())

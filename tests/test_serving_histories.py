@@ -1,0 +1,195 @@
+"""Observations that arrive one after the other: what is forecast then is what the longer history gives."""
+
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from served_bundles import echo_forecaster
+from small_forecasters import EXTREME, frame_of, weekly
+
+from pipelines import ConfigError, Covariates, PanelError
+from pipelines.serving.forecasts import Forecasts, Wanted
+from pipelines.serving.problems import Refused
+
+SMALL = {"horizon": 3, "freq": "D", "lookback": 8, "filters": 4, "dilations": (1, 2), "levels": [80]}
+ROWS = 30
+
+
+def plain_frame(n=ROWS + 12):
+    """Three series, one of them with missing values, another that begins later."""
+    holes = weekly(n, 2)
+    holes[[5, ROWS, n - 2]] = np.nan
+    frame = frame_of({"a": weekly(n, 1), "b": holes, "c": 100 * weekly(n, 3)})
+    return frame[(frame["unique_id"] != "c") | (frame["ds"] > "2024-01-10")].reset_index(drop=True)
+
+
+def covariate_frame():
+    """The same with a past column, one that is known ahead, and one that does not change."""
+    rng = np.random.default_rng(4)
+    frame = plain_frame()
+    return frame.assign(
+        load=rng.normal(size=len(frame)),
+        price=rng.normal(size=len(frame)),
+        open=rng.choice(["yes", "no"], len(frame)),
+        kind=frame["unique_id"].map({"a": "shop", "b": "shop", "c": "kiosk"}),
+    )
+
+
+USED = Covariates(past=["load"], future=["price", "open"], static=["kind"], calendar="auto", lags={"load": 1})
+
+
+def split(frame):
+    """Rows of the first 30 days, and the others."""
+    is_known = frame["ds"] <= "2024-01-30"
+    return frame[is_known], frame[~is_known]
+
+
+def served(kind="plain"):
+    """What is served, and what comes after its history."""
+    known, later = split(covariate_frame() if kind == "covariates" else plain_frame())
+    asked = {"covariates": USED} if kind == "covariates" else {"multivariate": kind == "multivariate"}
+    forecaster = echo_forecaster(known, **SMALL, **asked)
+    return forecaster, Forecasts.of(forecaster.fitted_), known, later
+
+
+def as_json(frame):
+    """What a client sends of a frame: times as text, missing values as null."""
+    texts = frame.assign(ds=frame["ds"].dt.strftime("%Y-%m-%d")).astype(object)
+    return texts.where(frame.notna(), None)
+
+
+def assert_same(found, expected):
+    pd.testing.assert_frame_equal(found.frame, expected.reset_index(drop=True), check_exact=True)
+
+
+@given(st.data())
+@settings(max_examples=25)
+def test_updates_in_any_pieces_give_the_forecast_of_the_longer_history(data):
+    forecaster, forecasts, known, later = served()
+    ends = {name: 0 for name in "abc"}
+    for _ in range(data.draw(st.integers(1, 4))):
+        parts = []
+        for name, rows in later.groupby("unique_id"):
+            back = data.draw(st.integers(0, ends[name]))  # rows that are sent once more
+            new = data.draw(st.integers(0, len(rows) - ends[name]))
+            parts.append(rows.iloc[ends[name] - back : ends[name] + new])
+            ends[name] += new
+        piece = pd.concat(parts)
+        told = forecasts.histories.append(as_json(piece.sample(frac=1, random_state=0)))
+        assert told.rows + told.repeated == len(piece)
+    longer = pd.concat([known, *(rows.iloc[: ends[name]] for name, rows in later.groupby("unique_id"))])
+    expected = forecaster.predict(longer)
+    assert_same(forecasts.predict(), expected)
+    for name in "abc":
+        own = forecaster.predict(longer[longer["unique_id"] == name])
+        assert_same(forecasts.predict_known(name), own)
+
+
+@pytest.mark.parametrize("kind", ["covariates", "multivariate"])
+def test_updates_with_columns_give_the_forecast_of_the_longer_history(kind):
+    forecaster, forecasts, known, later = served(kind)
+    columns = [name for name in later if name != "kind"]
+    place = later.groupby("unique_id").cumcount()
+    for day in range(6):
+        forecasts.histories.append(as_json(later.loc[place == day, columns]))
+    longer, ahead = pd.concat([known, later[place < 6]]), None
+    if kind == "covariates":
+        ahead = later.loc[place >= 6, ["unique_id", "ds", "price", "open"]]
+        with pytest.raises(PanelError, match="needs 'price' for every step ahead"):
+            forecasts.predict_known("a")
+        first, others = ahead.groupby("unique_id").head(2), ahead.groupby("unique_id").tail(5)
+        for part in (first, others.assign(price=9.0), others):  # the last one sent counts
+            forecasts.histories.append(None, as_json(part))
+    expected = forecaster.predict(longer, ahead)
+    assert_same(forecasts.predict(), expected)
+    for name in "abc":
+        assert_same(forecasts.predict_known(name), expected[expected["unique_id"] == name])
+
+
+def test_steps_ahead_in_one_frame_are_those_of_a_frame_of_their_own():
+    forecaster, forecasts, known, later = served("covariates")
+    ahead = later.groupby("unique_id").head(3)
+    expected = forecaster.predict(known, ahead[["unique_id", "ds", "price", "open"]])
+    one = pd.concat([known, ahead.assign(y=None, load=None)])
+    # The last value of a series may itself be missing: then its steps ahead begin one earlier.
+    whole = known.groupby("unique_id")["y"].transform(lambda y: y.iloc[-1:].notna().all())
+    assert whole.all()
+    assert_same(forecasts.predict_together(as_json(one)), expected)
+    assert_same(forecasts.predict_together(as_json(ahead.assign(y=None, load=None))), expected)
+
+
+def test_extreme_values_are_forecast_as_in_python():
+    frame = frame_of(EXTREME)
+    forecaster = echo_forecaster(frame_of({"a": weekly(40)}), **SMALL)
+    found = Forecasts.of(forecaster.fitted_).predict(as_json(frame))
+    assert_same(found, forecaster.predict(frame))
+
+
+def test_fewer_steps_and_other_levels():
+    forecaster, forecasts, _, _ = served()
+    found = forecasts.predict(wanted=Wanted([50, 95], [0.3], 2))
+    expected = forecaster.predict(levels=[50, 95], quantiles=[0.3]).groupby("unique_id").head(2)
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"ds": "2024-02-20", "y": 1}, "must follow the last one .*ds=2024-02-20.* in series 'a', 20 after"),
+        ({"ds": "2024-01-30", "y": 1}, "repeated as they were. Received: y=1.0 in series 'a' at 2024-01-30"),
+        ({"ds": "2024-01-30T12:00:00", "y": 1}, "lie on the grid .*2024-01-30 12:00"),
+        ({"ds": "2023-12-31", "y": 1}, "not come before the first one .*2023-12-31"),
+        ({"ds": "2024-01-31", "y": "many"}, "Column 'y' must hold finite numbers. Received: 'many'"),
+        ({"ds": "soon", "y": 1}, "'ds'.*'soon'"),
+        ({"ds": ["2024-01-31", "2024-01-31"], "y": [1, 1]}, "one row per stamp"),
+        (
+            {"ds": ["2024-01-31", "2024-02-02"], "y": [1, 1]},
+            "must leave out no step. Received: 1 left out in series 'a'",
+        ),
+        ({"ds": "2024-01-31", "y": 1, "kind": "shop"}, "Columns of rows must be among .*'kind'"),
+        ({"ds": "2024-01-31"}, "must have a column 'y'"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused_and_change_nothing(rows, message):
+    forecaster, forecasts, _, later = served()
+    good = as_json(later[later["unique_id"] == "b"].head(1))
+    bad = pd.DataFrame({name: np.atleast_1d(value) for name, value in rows.items()}).assign(unique_id="a")
+    with pytest.raises(PanelError, match=message):
+        forecasts.histories.append(pd.concat([good, bad]) if set(good) == set(bad) else bad)
+    assert_same(forecasts.predict(), forecaster.predict())
+
+
+def test_series_that_are_not_known_are_refused_with_404():
+    forecasts = served()[1]
+    with pytest.raises(
+        Refused, match=r"one of the 3 whose history is known\. Received: series 'zz'"
+    ) as caught:
+        forecasts.histories.append(pd.DataFrame({"unique_id": ["zz"], "ds": ["2024-01-31"], "y": [1.0]}))
+    assert caught.value.status == 404
+
+
+def test_columns_that_are_not_used_are_refused():
+    with pytest.raises(ConfigError, match="future frame must hold future covariates"):
+        served()[1].histories.append(None, pd.DataFrame({"unique_id": ["a"], "ds": ["2024-01-31"]}))
+    wrong = pd.DataFrame({"unique_id": ["a"], "ds": ["2024-01-31"], "price": ["low"], "open": ["no"]})
+    with pytest.raises(PanelError, match="Column 'price' must hold numbers, as the forecaster learned it"):
+        served("covariates")[1].histories.append(None, wrong)
+
+
+def test_updates_from_many_threads_are_all_there():
+    forecaster, forecasts, known, later = served()
+
+    def send(name):
+        for _, row in later[later["unique_id"] == name].iterrows():
+            forecasts.histories.append(as_json(pd.DataFrame([row]).astype({"y": float})))
+            forecasts.predict_known(name)
+
+    threads = [threading.Thread(target=send, args=(name,)) for name in "abc"]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert_same(forecasts.predict(), forecaster.predict(pd.concat([known, later])))

@@ -1,0 +1,154 @@
+"""The server as a process of its own: what it loads, how it starts and stops, many clients at once."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from served_bundles import has_onnx, rows_of, served_bundle, served_forecaster
+
+PROGRAM = """
+import sys
+from pipelines.cli import app
+try:
+    app(sys.argv[1:])
+finally:
+    print(*sorted({"tensorflow", "keras", "mlflow"} & {*sys.modules}), file=sys.stderr)
+"""
+
+
+@contextmanager
+def server(*arguments, model=None):
+    """A server on a free port, its process and its address."""
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        PROGRAM,
+        "serve",
+        str(model or served_bundle()),
+        *arguments,
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process, process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ask(address, path, body=None):
+    """Status and answer of a page."""
+    content = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address + path, content, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+@pytest.fixture(scope="module")
+def running():
+    with server("--port", "0") as (process, address):
+        assert address.startswith("http://127.0.0.1:")
+        yield process, address
+
+
+def test_forecasts_over_a_socket_equal_those_of_python(running):
+    forecaster = served_forecaster()
+    rows = rows_of(forecaster)
+    body = {"rows": json.loads(rows.assign(ds=rows["ds"].astype(str)).to_json(orient="records"))}
+    status, found = ask(running[1], "/forecast", body)
+    assert status == 200
+    frame = pd.DataFrame(found["forecast"]).assign(ds=lambda frame: pd.to_datetime(frame["ds"]))
+    pd.testing.assert_frame_equal(frame, forecaster.predict(rows), rtol=1e-6, check_dtype=False)
+
+
+def test_sixteen_clients_at_once_get_the_answers_of_one(running):
+    names = served_forecaster().panel_.ids.tolist()
+    alone = {name: ask(running[1], f"/forecast/{name}")[1] for name in names}
+
+    def client(number):
+        name = names[number % len(names)]
+        mine = [ask(running[1], f"/forecast/{name}") for _ in range(5)]
+        wrong = ask(running[1], "/forecast", {"horizon": 99})
+        return all(each == (200, alone[name]) for each in mine) and wrong[0] == 422
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(client, range(16)))
+
+
+def test_what_is_no_http_does_not_end_it(running):
+    port = int(running[1].rsplit(":")[-1])
+    for sent in (b"\x00\xff\r\n\r\n", b"POST /forecast HTTP/1.1\r\nContent-Length: ten\r\n\r\n", b""):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            assert not connection.recv(1000).startswith(b"HTTP/1.1 5")
+    assert ask(running[1], "/health") == (200, {"status": "ok"})
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs the sockets of Linux")
+def test_only_this_machine_is_answered(running):
+    port = running[1].rsplit(":")[-1]
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    places = {line.split()[1] for line in lines if line.split()[1].endswith(f":{int(port):04X}")}
+    assert {place.split(":")[0] for place in places} == {"0100007F"}
+
+
+def test_a_port_in_use_ends_the_command_with_75(running):
+    port = running[1].rsplit(":")[-1]
+    with server("--port", port) as (process, address):
+        assert address == ""
+        assert process.wait(60) == 75
+        assert f"Received: {port}, which another program uses" in process.stderr.read()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_it_ends_in_order_and_writes_plain_lines(number, code):
+    with server("--port", "0") as (process, address):
+        assert ask(address, "/health")[0] == 200
+        process.send_signal(number)
+        assert process.wait(30) == code
+        errors = process.stderr.read()
+    [line] = [line for line in errors.splitlines() if "/health" in line]
+    assert line.endswith('"GET /health HTTP/1.1" 200')
+    assert "\x1b" not in errors
+    assert "Traceback" not in errors
+    if has_onnx:
+        assert errors.splitlines()[-1].strip() in ("", "Interrupted.")  # nothing heavy was imported
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(address)
+
+
+def test_a_damaged_bundle_is_not_served(tmp_path):
+    (tmp_path / "manifest.json").write_text("{}")
+    with server("--port", "0", model=tmp_path) as (process, address):
+        assert (address, process.wait(60)) == ("", 65)
+        assert "readable manifest.json" in process.stderr.read()
+
+
+def test_a_registered_model_is_served(tmp_path):
+    from pipelines.serving import register
+
+    register(served_bundle(), "sales", tmp_path, "champion")
+    model = "models:/sales@champion"
+    with server("--port", "0", "--json", "--tracking", str(tmp_path), model=model) as (_, line):
+        told = json.loads(line)
+        assert told["model"] == model
+        info = ask(told["address"], "/info")[1]
+        assert (info["model"], info["version"]) == ("models:/sales", "1")
+        found = ask(told["address"], "/forecast", {})[1]["forecast"]
+    np.testing.assert_allclose([row["TCN"] for row in found], served_forecaster().predict()["TCN"], rtol=1e-6)
