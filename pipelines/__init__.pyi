@@ -15,6 +15,7 @@ from .panel import Panel
 from .ranking import leaderboard
 from .store import PanelStore
 from .tuning import SearchSpace, tune
+from .windowing import RegressorForecaster, RollingOriginSplit, WindowTransformer
 
 __version__: str
 __all__ = [
@@ -28,8 +29,11 @@ __all__ = [
     "Panel",
     "PanelError",
     "PanelStore",
+    "RegressorForecaster",
+    "RollingOriginSplit",
     "Scores",
     "SearchSpace",
+    "WindowTransformer",
     "WorkerError",
     "datasets",
     "evaluate",

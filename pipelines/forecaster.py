@@ -248,6 +248,16 @@ class Forecaster:
         }
         return f"Forecaster({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
 
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn asks of a step of a pipeline; this one takes frames, and no target."""
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether something was learned, as scikit-learn asks."""
+        return hasattr(self, "_fitted")
+
     def plan(self, df: Any, static: Any = None, initial: str | None = None) -> Plan:
         """Say what ``fit`` would do, without training.
 

@@ -8,9 +8,13 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.validation import check_is_fitted
 from small_forecasters import (
     HORIZON,
     SMALL,
@@ -50,6 +54,27 @@ def test_clone_gives_an_unfitted_copy_of_the_arguments():
     assert copy.get_params() == fitted().get_params()
     with pytest.raises(NotFittedError):
         copy.predict()
+
+
+def pipeline(forecaster):
+    return Pipeline([("same", FunctionTransformer()), ("forecast", forecaster)])
+
+
+def test_a_pipeline_passes_arguments_on_and_shows_them():
+    made = clone(pipeline(Forecaster(horizon=4))).set_params(forecast__max_steps=7, forecast__levels=[50])
+    assert made.get_params()["forecast__levels"] == [50]
+    for shown in ({"print_changed_only": False}, {"display": "text"}):
+        with sklearn.config_context(**shown):
+            assert "max_steps=7" in repr(made)
+    assert "Forecaster" in made._repr_html_()
+
+
+def test_a_pipeline_forecasts_once_it_is_fitted():
+    for unfitted in (Forecaster(horizon=4), pipeline(Forecaster(horizon=4))):
+        with pytest.raises(sklearn.exceptions.NotFittedError):
+            check_is_fitted(unfitted)
+    frame = training_frame()
+    pd.testing.assert_frame_equal(pipeline(fitted()).predict(frame), fitted().predict(frame))
 
 
 def test_set_params_changes_all_or_nothing():
