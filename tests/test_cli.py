@@ -326,7 +326,7 @@ def test_ui_opens_the_store_and_shows_its_address(monkeypatch):
     Path("runs").mkdir()
     Path("runs/mlflow.db").touch()
     result = tcn("ui", "runs", "--port", 0)
-    assert opened == [(Path("runs"), 0)]
+    assert opened == [("runs", 0)]
     assert "http://127.0.0.1:5000/#/experiments" in result.stdout
     assert result.exit_code == 130
 

@@ -392,6 +392,23 @@ def test_any_panel_can_be_recorded(tracker: Tracker, tmp_path: Path, arguments: 
     np.testing.assert_array_equal(table["TCN"], result.forecast["TCN"])
 
 
+def test_a_certificate_is_in_the_run(tracker: Tracker) -> None:
+    result = make_result()
+    certificate = {"cutoffs": ["a", "b"], "of_cutoffs": 3, "compared": 840, "moved": 0, "bits": 0}
+    result.backtest.attrs["certificate"] = certificate | {"holds": True, "seed": 0, "sha256": "ab12"}
+    found = stored(tracker, write(tracker, result)).data
+    assert (found.tags["certificate"], found.tags["certificate_sha256"]) == ("holds", "ab12")
+    assert (found.metrics["certificate/holds"], found.metrics["certificate/compared"]) == (1, 840)
+    assert "Certified at 2 of 3 cutoffs" in found.tags["mlflow.note.content"]
+    certificate |= {"holds": False, "moved": 4, "bits": 9, "seed": 0, "sha256": "cd34"}
+    result.backtest.attrs["certificate"] = certificate
+    run = write(tracker, result)
+    found = stored(tracker, run).data
+    assert (found.tags["certificate"], found.metrics["certificate/moved"]) == ("fails", 4)
+    assert "**4 forecasts read what came later**" in found.tags["mlflow.note.content"]
+    assert "environment.txt" in artifacts(tracker, run)
+
+
 def test_strange_model_names_keep_their_metrics_apart(tracker: Tracker) -> None:
     result = make_result()
     names = {"SeasonalNaive": "a/b", "Naive": "a[b", "Drift": "a(b"}

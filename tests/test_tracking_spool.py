@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -13,8 +14,12 @@ import pytest
 from example_studies import make_study
 from mlflow_http import HttpServer
 from quick_stores import quick_stores
+from typer.testing import CliRunner
 
+from pipelines.cli.app import app
 from pipelines.errors import BusyError
+from pipelines.jobs.recording import recorded
+from pipelines.jobs.stages import Stages
 from pipelines.tracking import StudyTracker, TrackedRun, Tracker, send_all, sending
 from pipelines.tracking.quiet import quiet
 
@@ -124,11 +129,11 @@ def test_a_server_that_dies_amid_a_run_gets_the_rest_later(
     with tracker.start_run("after") as run:
         write(run, 3)
     assert len(caplog.messages) == 1
-    with pytest.raises(BusyError, match="must answer"):
-        send_all(spool)
+    assert CliRunner().invoke(app, ["sync", str(tmp_path)]).exit_code == 75
     http.start()
     try:
-        assert send_all(spool) == 2
+        sent = CliRunner().invoke(app, ["sync", str(tmp_path), "--json"])
+        assert (sent.exit_code, json.loads(sent.stdout)) == (0, {"command": "sync", "sent": 2})
         fresh = Tracker(http.address, "dies")
         assert without_times(read(fresh, "whole")) == expected(1, 2)
         assert without_times(read(fresh, "after")) == expected(3)
@@ -225,6 +230,19 @@ def test_what_a_killed_process_kept_is_sent_too(http: HttpServer, tmp_path: Path
     finally:
         http.stop()
     assert (run.info.status, run.data.params) == ("KILLED", {"p1": "x"})
+
+
+def test_a_job_keeps_its_run_beside_its_results_unless_strict(http: HttpServer, tmp_path: Path) -> None:
+    with recorded(http.address, "job", Stages(), tmp_path) as recorder:
+        recorder.log_epoch({"step": 1, "loss": 0.5})
+        recorder.end(tmp_path)
+    assert [path.parent.name for path in tmp_path.glob("*/*/mlflow.db")] != []
+    assert {path.name for path in tmp_path.iterdir()} == {"unsent"}
+    with (
+        pytest.raises(BusyError, match="must answer"),
+        recorded(http.address, "job", Stages(), tmp_path, strict=True),
+    ):
+        pytest.fail("nothing was to be trained")
 
 
 def test_what_a_server_refuses_is_an_error_as_ever(server: HttpServer, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``tcn datasets``, ``ui`` and ``doctor``: what is there, and is it in order?"""
+"""``tcn datasets``, ``ui``, ``sync`` and ``doctor``: what is there, and is it in order?"""
 
 from __future__ import annotations
 
@@ -27,24 +27,52 @@ def datasets(as_json: o.Json = False, quiet: o.Quiet = False, debug: o.Debug = F
 
 
 def ui(
-    output: Annotated[Path, typer.Argument(help="Folder of a forecast's results.")] = Path("output"),
+    output: Annotated[
+        str, typer.Argument(help="Folder of a forecast's results, or postgresql://USER@HOST/DATABASE.")
+    ] = "output",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; another one if it is taken.")] = 5000,
     debug: o.Debug = False,
 ) -> None:
     """Open the MLflow interface to the runs in a folder, on this machine only, until Ctrl-C."""
     with session(debug=debug) as current:
         from pipelines.errors import ConfigError
-        from pipelines.tracking import open_ui
+        from pipelines.tracking import TrackingStore, open_ui
         from pipelines.tracking.store import DATABASE
 
-        if not (output / DATABASE).is_file():
+        if not (Path(output) / DATABASE).is_file() and not TrackingStore.parse(output).in_postgres:
             raise ConfigError(
-                f"The folder must hold MLflow runs. Received: {str(output)!r}, without {DATABASE}; make a "
+                f"The folder must hold MLflow runs. Received: {output!r}, without {DATABASE}; make a "
                 "forecast first (tcn forecast SOURCE --output FOLDER), or name the folder of one."
             )
         console = current.console()
         console.print("Starting the MLflow interface ...")
         open_ui(output, port, lambda url: console.print(f"{url}\nCtrl-C ends it.", soft_wrap=True))
+
+
+def sync(
+    output: Annotated[Path, typer.Argument(help="Folder of results beside which runs wait.")] = Path(
+        "output"
+    ),
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STORE",
+            help="Send them there instead, or with this user and password.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+    debug: o.Debug = False,
+) -> None:
+    """Send MLflow runs that wait in a folder, because their server was down, to their server."""
+    with session(as_json, quiet, debug) as current:
+        from pipelines.tracking import UNSENT, send_all
+
+        count = send_all(output / UNSENT, to)
+        current.answer({"command": "sync", "sent": count})
+        if current.talks:
+            current.console().print(f"Runs sent: {count}")
 
 
 def doctor(as_json: o.Json = False, quiet: o.Quiet = False, debug: o.Debug = False) -> None:
@@ -70,4 +98,5 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command(epilog="Example: tcn datasets --json")(datasets)
     app.command(epilog="Example: tcn ui output")(ui)
+    app.command(epilog="Example: tcn sync output")(sync)
     app.command(epilog="Example: tcn doctor")(doctor)
