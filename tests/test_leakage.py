@@ -38,7 +38,7 @@ SMALL = {"horizon": HORIZON, "lookback": 8, "filters": 4, "dilations": (1,), "en
 KEYS = ["unique_id", "cutoff", "ds"]
 COLUMNS = ["TCN", "TCN-lo-80", "TCN-hi-80", "TCN-lo-95", "TCN-hi-95"]
 
-pytestmark = pytest.mark.filterwarnings("ignore:column")
+pytestmark = pytest.mark.filterwarnings("ignore:column", "ignore:the level of")
 
 
 def values_of(name):
