@@ -15,6 +15,8 @@ SCRIPTS = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if not path
 NEEDS = {
     "hierarchies": ["hierarchicalforecast"],
     "predict_bundle": ["onnx", "tf2onnx", "onnxruntime"],
+    "ray_workers": ["ray"],
+    "serving": ["onnx", "tf2onnx", "onnxruntime"],
     "sktime_checks": ["sktime"],
 }
 
@@ -29,16 +31,20 @@ def test_there_is_one_for_each_claim():
         "epf",
         "fine_tuning",
         "gaps",
+        "gradient_boosting",
         "hierarchies",
         "long_memory",
         "out_of_core",
         "panel_memory",
         "predict_bundle",
+        "ray_workers",
         "recurrent",
+        "serving",
         "sktime_checks",
         "streaming_step",
         "training_origins",
         "transfer",
+        "tuning_kill",
         "weather",
     }
 
