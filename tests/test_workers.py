@@ -48,6 +48,15 @@ def test_processes_are_others_and_are_used_again(pool):
     assert len(ids) <= 2 == pool.n
 
 
+def test_a_process_that_has_grown_makes_room_for_another(monkeypatch):
+    with open_workers(n=1) as workers:
+        first, same = (workers.submit(calls.process_id).result() for _ in range(2))
+        monkeypatch.setattr("pipelines.workers.processes._MOST_GROWTH", 10 * 2**20)
+        large, other = (workers.submit(calls.grown_process_id, size).result() for size in (2**26, 0))
+    assert first == same == large != other
+    assert is_gone(large)
+
+
 def test_an_error_comes_back_with_its_type_and_where_it_was_raised(pool):
     error = pool.submit(calls.fail, "panel").exception()
     assert type(error) is PanelError

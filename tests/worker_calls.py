@@ -84,3 +84,8 @@ def talk():
     for _ in range(3):
         warnings.warn("the data are odd", UserWarning, stacklevel=1)
     return sys.stdin.read()
+
+
+def grown_process_id(size):
+    """The process, after it has used so many bytes."""
+    return os.getpid() if len(bytearray(size)) == size else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import sys
 import threading
 from multiprocessing.connection import Connection, wait
@@ -15,13 +16,15 @@ def serve(calls: Connection, words: Connection) -> None:
     """Answer calls until the pipe that they come through is closed.
 
     Args:
-        calls: Where pickled calls come from and outcomes go to.
+        calls: Where pickled calls come from; outcomes go there, each followed by the bytes of memory that
+            this process has grown by since its first.
         words: Where standard output and standard error go.
     """
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     for stream in (1, 2):  # those of libraries in C as well
         os.dup2(words.fileno(), stream)
     words.close()
+    at_first = 0
     while True:
         try:
             call = calls.recv_bytes()
@@ -30,6 +33,13 @@ def serve(calls: Connection, words: Connection) -> None:
         outcome = answer(call)
         sys.stdout.flush()
         calls.send_bytes(outcome)
+        at_first = at_first or _peak_memory()
+        calls.send(_peak_memory() - at_first)
+
+
+def _peak_memory() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _leave_with_parent() -> None:

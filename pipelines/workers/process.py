@@ -27,9 +27,14 @@ class Died(Exception):
 
 
 class WorkerProcess:
-    """A process that makes calls, one at a time, until it is killed or its parent ends."""
+    """A process that makes calls, one at a time, until it is killed or its parent ends.
+
+    Attributes:
+        grown: Bytes of memory that it has grown by since its first call.
+    """
 
     def __init__(self) -> None:
+        self.grown = 0
         self._calls, far_calls = _spawning.Pipe()
         words, far_words = _spawning.Pipe(duplex=False)
         # A daemon ends with its parent's interpreter even where nobody closes it.
@@ -55,6 +60,7 @@ class WorkerProcess:
         try:
             self._calls.send_bytes(payload)
             answered = self._calls.recv_bytes()
+            self.grown = self._calls.recv()
         except (EOFError, OSError):
             code = self.end()
             self._calls.close()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Final
 
 from pipelines.workers.call import Outcome
 from pipelines.workers.process import Died, WorkerProcess
 
+# TensorFlow keeps what XLA has compiled, some 75 MiB for each training, for as long as its process lives.
+_MOST_GROWTH: Final = 2**30
+
 
 class Processes:
-    """Processes of this machine, each started with its first call and replaced when it dies.
+    """Processes of this machine, each started with its first call and replaced when it dies or grows large.
 
     They may use all cores, as the process that started them: how many threads share a sum decides how it is
     rounded, and results must not depend on the number of workers.
@@ -43,7 +46,12 @@ class Processes:
         worker = self._places.get()
         try:
             worker = worker or self._started()
-            return worker.call(call)
+            outcome = worker.call(call)
+            if worker.grown > _MOST_GROWTH:
+                worker.end()
+                self._all.discard(worker)
+                worker = None
+            return outcome
         except Died:
             if worker is not None:
                 self._all.discard(worker)
