@@ -66,7 +66,7 @@ def assert_same(found, expected):
 
 
 @given(st.data())
-@settings(max_examples=25)
+@settings(max_examples=10)
 def test_updates_in_any_pieces_give_the_forecast_of_the_longer_history(data):
     forecaster, forecasts, known, later = served()
     ends = {name: 0 for name in "abc"}

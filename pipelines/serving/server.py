@@ -92,7 +92,8 @@ def _app(bundle: Path, source: str, version: str | None, max_body: int) -> Any:
 
 
 def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
+    # Where the protocol is not named, asyncio lets small packets wait, 40 ms for each answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just left is free
     try:
         listener.bind((HOST, port))
