@@ -126,6 +126,20 @@ def test_order_and_names_of_series_change_nothing():
     np.testing.assert_array_equal(clone(transformer).fit(renamed).transform(renamed), expected)
 
 
+def test_origins_are_those_of_networks_and_some_of_them_can_be_drawn():
+    frame = training_frame()
+    transformer = windows(history=frame)
+    origins = transformer.origins()
+    assert origins["unique_id"].value_counts()["a"] == 90 - 7 - HORIZON
+    gaps = origins.loc[origins["unique_id"] == "d", "ds"]
+    missing = frame.loc[(frame["unique_id"] == "d") & frame["y"].isna(), "ds"].iloc[0]
+    assert not gaps.between(missing - pd.to_timedelta(HORIZON, "D"), missing, inclusive="left").any()
+    some = transformer.origins(at_most=20, seed=1)
+    assert len(some.merge(origins)) == len(some) == 20
+    pd.testing.assert_frame_equal(some, transformer.origins(at_most=20, seed=1))
+    assert len(transformer.origins(at_most=10_000)) == len(origins)
+
+
 def test_output_can_be_a_frame():
     frame = training_frame().set_index(np.arange(100, 440))
     transformer = windows().set_output(transform="pandas")

@@ -33,6 +33,21 @@ def origins_of(table: SeriesTable) -> tuple[Ints, Ints]:
     return series, (table.indptr[:-1] + table.first_origin)[series] + within
 
 
+def drawn_of(count: int, wanted: int, seed: int) -> Ints:
+    """Draw some of many.
+
+    Args:
+        count: How many there are.
+        wanted: How many to draw, no more than that.
+        seed: Fixes which.
+
+    Returns:
+        ``(wanted,)`` distinct numbers below ``count``, sorted.
+    """
+    drawn = np.random.default_rng(seed).choice(count, wanted, replace=False, shuffle=False)
+    return np.sort(drawn)
+
+
 def targets_of(panel: Panel, series: Ints, rows: Ints, steps: Ints) -> npt.NDArray[np.float64]:
     """Return the values after origins.
 

@@ -21,7 +21,7 @@ from pipelines.frames import FrameKind
 from pipelines.panel import Panel
 from pipelines.reading import not_asked_for, read_panel, with_known_static
 from pipelines.windowing.features import WindowFeatures, is_relative, scale_of_targets
-from pipelines.windowing.origins import origins_of, targets_of
+from pipelines.windowing.origins import drawn_of, origins_of, targets_of
 from pipelines.windowing.quantiles import has_quantiles, regressors_of
 from pipelines.windows import SeriesTable
 from pipelines.wording import counted
@@ -223,13 +223,7 @@ class RegressorForecaster(BaseEstimator):  # type: ignore[misc]
         """Series, rows and steps ahead of what is learned from: targets that were observed."""
         series, rows = origins_of(table)
         count = len(rows) * self.horizon
-        if count > self.max_rows:
-            pairs = np.random.default_rng(self.seed).choice(
-                count, self.max_rows, replace=False, shuffle=False
-            )
-            pairs.sort()
-        else:
-            pairs = np.arange(count)
+        pairs = drawn_of(count, self.max_rows, self.seed) if count > self.max_rows else np.arange(count)
         origin, step = np.divmod(pairs, self.horizon)
         known = np.isfinite(targets_of(panel, series[origin], rows[origin], step + 1))
         return series[origin[known]], rows[origin[known]], step[known] + 1

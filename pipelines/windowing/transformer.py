@@ -18,7 +18,7 @@ from pipelines.plan import seasons_of
 from pipelines.reading import read_panel
 from pipelines.transforms import series_table
 from pipelines.windowing.features import WindowFeatures, is_relative, scale_of_targets
-from pipelines.windowing.origins import located, origins_of, targets_of
+from pipelines.windowing.origins import drawn_of, located, origins_of, targets_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -139,20 +139,26 @@ class WindowTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         )
         return np.array([*self.features_.origin_names, *of_steps], object)
 
-    def origins(self, X: Any = None) -> pd.DataFrame:
+    def origins(self, X: Any = None, at_most: int | None = None, seed: int = 0) -> pd.DataFrame:
         """Return the origins that networks are trained on, as far as all their targets are known.
 
         Args:
             X: The history, if it is not that of the constructor.
+            at_most: Of more origins, so many are drawn: features take memory for each. None for all.
+            seed: Fixes what is drawn.
 
         Returns:
             Id and time columns, sorted.
         """
         panel = self._panel(X)
         series, rows = origins_of(series_table(panel, seasons_of(self._settings(), panel)))
-        steps = np.arange(1, self.horizon + 1)
-        known = np.isfinite(targets_of(panel, series[:, None], rows[:, None], steps)).all(axis=1)
+        known = np.ones(len(rows), bool)
+        for step in range(1, self.horizon + 1):
+            known &= np.isfinite(targets_of(panel, series, rows, np.array(step)))
         series, rows = series[known], rows[known]
+        if at_most is not None and len(rows) > at_most:
+            drawn = drawn_of(len(rows), at_most, seed)
+            series, rows = series[drawn], rows[drawn]
         stamps = panel.freq.advance(panel.starts[series], rows - panel.indptr[series])
         return panel.key_frame(series, stamps)
 

@@ -25,6 +25,8 @@ _QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": ".
 # without them it listens on loopback.
 _LOOPBACK: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 _HOST: Final = "127.0.0.1"
+# Calls of a worker before another takes its place: TensorFlow keeps all that XLA has compiled.
+_CALLS: Final = 12
 # Seconds that a cluster may take to answer, and canceled calls to end.
 _PATIENCE: Final = 10.0
 
@@ -50,7 +52,8 @@ class RayCluster:
         with ExitStack() as opened:
             self._ray = _start(n, opened) if address is None else _connect(address, opened)
             # Tries are counted here, as for processes.
-            self._remote = self._ray.remote(num_cpus=1, max_retries=0)(answer)
+            options = {"num_cpus": 1, "max_retries": 0, "max_calls": _CALLS}
+            self._remote = self._ray.remote(**options)(answer)
             self._opened = opened.pop_all()
 
     def prepare(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
