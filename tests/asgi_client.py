@@ -25,14 +25,15 @@ class Client:
     def get(self, path, **headers):
         return self.request("GET", path, b"", headers)
 
-    def post(self, path, content, kind="application/json", **headers):
+    def post(self, path, content, kind="application/json", stops=None, **headers):
+        """Post a body; a client that stops "waits" before its last part, or "leaves"."""
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        return self.request("POST", path, body, {"content-type": kind, **headers})
+        return self.request("POST", path, body, {"content-type": kind, **headers}, stops)
 
-    def request(self, method, path, body=b"", headers=()):
-        return asyncio.run(self._request(method, path, body, dict(headers)))
+    def request(self, method, path, body=b"", headers=(), stops=None):
+        return asyncio.run(self._request(method, path, body, dict(headers), stops))
 
-    async def _request(self, method, path, body, headers):
+    async def _request(self, method, path, body, headers, stops):
         path, _, query = path.partition("?")
         headers = {"host": "127.0.0.1:8000", **headers}
         scope = {
@@ -53,7 +54,9 @@ class Client:
         sent = []
 
         async def receive():
-            if not parts:
+            if stops == "waits":
+                await asyncio.sleep(60)
+            if stops == "leaves" or not parts:
                 return {"type": "http.disconnect"}
             return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -128,6 +129,16 @@ def test_observations_move_the_forecast():
         "repeated": 10,
     }
     assert_same(client.post("/forecast", {}).json()["forecast"], forecaster.predict(frame))
+
+
+def test_a_bundle_without_history_asks_for_one():
+    frame = frame_of({"a": weekly(20)})
+    forecaster = echo_forecaster(frame, horizon=3, lookback=8, dilations=(1, 2))
+    sample = replace(forecaster.fitted_, is_sample=True)
+    client = Client(create_app(Forecasts.of(sample), About("echo", None, "", {}, {})))
+    assert_same(client.post("/forecast", {"rows": sent(frame)}).json()["forecast"], forecaster.predict())
+    assert "keeps no history" in client.post("/forecast", {}).json()["error"]
+    assert client.get("/forecast/a").status == 404
 
 
 def test_it_says_what_it_serves(client, forecaster):
@@ -257,6 +268,13 @@ def test_a_large_body_is_not_read_to_its_end():
     with pytest.raises(Refused):
         asyncio.run(read_body(stream(), None, 10_000))
     assert len(parts) == 11
+
+
+def test_bodies_that_do_not_arrive_are_refused(client, monkeypatch):
+    monkeypatch.setattr("pipelines.serving.bodies._SECONDS", 0.05)
+    assert client.post("/forecast", b"{}", stops="waits").status == 408
+    assert client.post("/forecast", b"{}", stops="leaves").status == 400
+    assert client.get("/health").status == 200
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipelines.errors import BundleError, ConfigError
-from pipelines.tracking.quiet import quiet
+from pipelines.tracking.quiet import only_errors, quiet
 from pipelines.tracking.store import TrackingStore, connect, redacted
 
 if TYPE_CHECKING:
@@ -256,7 +256,8 @@ class Registry:
             from mlflow.exceptions import MlflowException
 
             try:
-                yield
+                with only_errors("mlflow"):
+                    yield
             except MlflowException as error:
                 missing = error.error_code == "RESOURCE_DOES_NOT_EXIST" or "not found" in error.message
                 raise (kind if missing else ConfigError)(

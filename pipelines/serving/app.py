@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 
 from pipelines import __version__
 from pipelines.errors import ForecastingError
@@ -29,8 +29,6 @@ from pipelines.serving.requests import (
     read_observations,
     read_query,
 )
-
-logger = logging.getLogger(__name__)
 
 MAX_BODY: Final = 32 * 2**20
 """Bytes of the largest body, about half a million rows."""
@@ -83,7 +81,10 @@ def create_app(forecasts: Forecasts, about: About, max_body: int = MAX_BODY) -> 
     async def posted(request: Request, work: Callable[[dict[str, Any]], Any]) -> Response:
         _check_type(request.headers.get("content-type", ""))
         length = request.headers.get("content-length")
-        body = await read_body(request.stream(), length, max_body)
+        try:
+            body = await read_body(request.stream(), length, max_body)
+        except ClientDisconnect:
+            raise Refused(400, "A body must be whole. Received: a part of it; send it again.") from None
         return await compute(lambda: work(parse_json(body)))
 
     @app.get("/health")
@@ -186,8 +187,7 @@ def _answer_errors(app: FastAPI, columns: tuple[str, ...]) -> None:
 
     @app.exception_handler(Exception)
     async def fail(request: Request, error: Exception) -> Response:
-        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return _json({"error": "An unexpected error in the server, which its log tells of."}, 500)
+        return _json({"error": "An unexpected error in the server; its log says where."}, 500)
 
 
 def _check_type(header: str) -> None:

@@ -113,7 +113,7 @@ def _log_lines(access_log: bool) -> None:
     """Write what the server logs as plain lines to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    for name in ("uvicorn.access", "uvicorn.error", "pipelines.serving"):
+    for name in ("uvicorn.access", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.INFO if access_log and name == "uvicorn.access" else logging.ERROR)
