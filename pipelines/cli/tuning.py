@@ -11,6 +11,8 @@ from pipelines.cli import options as o
 from pipelines.cli.request import Ask, takes_request
 from pipelines.cli.session import session
 
+WORKERS: str | None = "processes"
+"""What runs trials, also one at a time: memory that TensorFlow keeps ends with a process."""
 _SEARCH = "Search"
 
 
@@ -57,7 +59,7 @@ def tune(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Run trials on Ray: its address, or local.",
+            help="Run trials on a Ray cluster, host:port; local for one of this machine.",
             rich_help_panel=_SEARCH,
         ),
     ] = None,
@@ -90,7 +92,7 @@ def tune(
             raise typer.BadParameter("the data are named once, as SOURCE or with --data")
         how = Searching(
             space or "auto", method, max_trials, budget_minutes, folds, objective, patience, workers,
-            "processes" if ray is None else "ray", None if ray in (None, "local") else ray,
+            WORKERS if ray is None else "ray", None if ray in (None, "local") else ray,
         )  # fmt: skip
         store = (tracking_uri or output) if track else None
         with current.progress() as progress:

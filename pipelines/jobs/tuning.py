@@ -41,7 +41,7 @@ class Searching:
         objective: Metric that is minimized.
         patience: Trials without gain after which the search ends; None for no limit.
         workers: Trials at the same time.
-        worker_kind: "processes" or "ray".
+        worker_kind: "processes" or "ray"; None for this process if there is one worker.
         address: Of a Ray cluster.
     """
 
@@ -53,7 +53,7 @@ class Searching:
     objective: str = "wql"
     patience: int | None = None
     workers: int = 1
-    worker_kind: str = "processes"
+    worker_kind: str | None = None
     address: str | None = None
 
     def arguments(self) -> dict[str, Any]:

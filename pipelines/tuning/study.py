@@ -55,7 +55,7 @@ def tune(
     *,
     static: Any = None,
     name: str = "study",
-    worker_kind: str = "processes",
+    worker_kind: str | None = None,
     address: str | None = None,
     callbacks: Sequence[Callable[[dict[str, float]], None]] = (),
     clock: Callable[[], float] = time.monotonic,
@@ -79,12 +79,13 @@ def tune(
         seed: Seed of the search; that of all trainings is the forecaster's.
         directory: Folder to keep the state of studies in: called again with the same data and arguments, a
             study goes on where it ended or was killed, also with a larger budget. None keeps nothing.
-        workers: Trials at the same time, each in a process of its own if there are several.
+        workers: Trials at the same time.
         patience: Trials without gain after which the search ends; None for no limit.
         observers: Told of all that happens.
         static: Frame of static covariates.
         name: Name of the study, for people.
-        worker_kind: "processes" or "ray".
+        worker_kind: "processes" of this machine, or those of "ray"; None for this very process if there is
+            one worker, else "processes". A script that starts them needs ``if __name__ == "__main__":``.
         address: Of a Ray cluster.
         callbacks: Each takes the record of every epoch of the trainings at the end.
         clock: Seconds, for the budget.

@@ -1,0 +1,197 @@
+"""``tcn tune``: a search from data to a published forecaster, stopped and continued."""
+
+import json
+
+import jobs_stand_in
+import pandas as pd
+import pytest
+from jobs_stand_in import make_frame
+from tuning_cases import Erring, study_of, told
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.jobs import Request, Searching, run_tune
+from pipelines.jobs.results_folder import read_manifest, results_folder
+from pipelines.tuning import SearchSpace
+from pipelines.tuning.budget import Budget
+from pipelines.tuning.executing import open_executor
+from pipelines.tuning.journal import Journal
+from pipelines.tuning.state import StudyFolder
+from pipelines.tuning.study import Running
+
+SPACE = SearchSpace({"filters": [8, 16, 32], "lookback": [6, 9, 12]})
+REQUEST = Request("sales.csv", horizon=3, season_length=6)
+HOW = Searching(SPACE, "random", max_trials=4, objective="mae", folds=2)
+
+
+@pytest.fixture(autouse=True)
+def _stand_in(monkeypatch, tmp_path):
+    jobs_stand_in.install(monkeypatch.setattr)
+    monkeypatch.setattr("pipelines.jobs.task.Forecaster", Erring)
+    # A process of its own does not know the stand-ins.
+    monkeypatch.setattr("pipelines.cli.tuning.WORKERS", None)
+    monkeypatch.chdir(tmp_path)
+    make_frame((90, 90), 6).to_csv("sales.csv", index=False)
+    (tmp_path / "space.toml").write_text("filters = [8, 16, 32]\nlookback = [6, 9, 12]")
+
+
+def tcn(*arguments):
+    return CliRunner().invoke(app, ["tune", *(str(part) for part in arguments)])
+
+
+def tune(*arguments):
+    shared = ("--horizon", 3, "--season-length", 6, "--no-track", "--space", "space.toml", "--folds", 2)
+    search = ("--method", "random", "--max-trials", 4, "--objective", "mae")
+    return tcn("sales.csv", *shared, *search, *arguments)
+
+
+def test_a_search_is_published_as_a_whole(tmp_path):
+    outcome = run_tune(REQUEST, "tuned", HOW)
+    assert [path.name for path in outcome.files] == ["bundle", "study.json", "trials.csv"]
+    assert {name.partition("/")[0] for name in read_manifest(tmp_path / "tuned")} == {
+        "bundle", "study.json", "trials.csv",
+    }  # fmt: skip
+    trials = pd.read_csv("tuned/trials.csv")
+    assert trials["trial"].tolist() == [0, 1, 2, 3]
+    assert trials["filters"].tolist() == outcome.tuned.results["filters"].tolist()
+    study = json.loads((tmp_path / "tuned" / "study.json").read_text())
+    assert study["best_params"] == outcome.tuned.best_params
+    assert study["verdict"] == outcome.tuned.record.verdict
+    assert study["held_out_scores"]["overall"]["best"]["mae"] == study["held_out"]["best"]["mae"]
+    best = Erring.load("tuned/bundle")
+    assert {name: getattr(best, name) for name in SPACE} == outcome.tuned.best_params
+    assert best.panel_.n_rows == 180
+
+
+def test_the_same_command_goes_on(tmp_path, monkeypatch):
+    whole = json.loads(tune("--json", "--output", "whole").stdout)
+    real, calls = Erring.backtest, []
+
+    def stopped(self, *arguments, **others):
+        calls.append(self)
+        if len(calls) == 4:  # amid the third trial
+            raise KeyboardInterrupt
+        return real(self, *arguments, **others)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Erring, "backtest", stopped)
+        result = tune("--output", "tuned")
+    assert result.exit_code == 130
+    assert "Interrupted. The study is kept: the same command goes on with it." in result.stderr
+    assert not (tmp_path / "tuned" / "trials.csv").exists()
+    result = tune("--output", "tuned", "--json")
+    assert "note: the study goes on after 3 trials" in result.stderr
+    assert "note: trial 3 of 4: " in result.stderr
+    assert "note: trial 2 of 4: " not in result.stderr
+    resumed = json.loads(result.stdout)
+    for record in (whole, resumed):
+        assert [trial["status"] for trial in record["trials"]] != []
+        for trial in (*record["trials"], record["default"], record["best"]):
+            del trial["seconds"]
+        for name in ("seconds", "files"):
+            del record[name]
+    assert resumed == whole
+
+
+def test_the_answer_says_what_was_found():
+    result = tune("--quiet")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    result = tune()
+    assert result.exit_code == 0, result.output
+    assert "sales: 4 trials, ended by 4 trials" in result.stdout
+    assert "tuned/bundle" in result.stdout
+    assert "default" in result.stdout
+    record = json.loads(tune("--json").stdout)
+    assert record["verdict"] in result.stdout
+    assert record["command"] == "tune"
+    assert record["tracking"] is None
+    assert record["beats_default"] is (
+        record["held_out"]["best"]["mae"] < record["held_out"]["default"]["mae"]
+    )
+    assert len(record["trials"]) == 4
+    assert record["spent"] == "4 trials"
+
+
+def test_data_are_named_once():
+    arguments = ("--horizon", 3, "--season-length", 6, "--no-track", "--space", "space.toml", "--quiet")
+    assert tcn("--data", "sales.csv", "--max-trials", 3, *arguments).exit_code == 0
+    assert tcn("sales.csv", "--data", "sales.csv", *arguments).exit_code == 64
+    assert tcn(*arguments).exit_code == 64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("--space", "sales.csv"), 78, "must be a TOML file"),
+        (("--folds", 99), 78, "folds=99 do not fit"),
+        (("--budget-minutes", 0), 78, "budget_minutes must be a positive number"),
+        (("--horizon", 80), 65, "Nothing was held out"),
+        (("--method", "grid"), 64, "grid"),
+        (("--max-trials", 0), 64, "max-trials"),
+        (("--output", "sales.csv"), 78, "sales.csv"),
+    ],
+)
+def test_mistakes_end_before_anything_is_trained(arguments, code, text, monkeypatch):
+    monkeypatch.setattr(Erring, "backtest", None)
+    result = tune(*arguments)
+    assert result.exit_code == code
+    assert text in result.stderr
+
+
+def test_a_folder_that_another_process_writes_to_ends_with_75(tmp_path):
+    with results_folder(tmp_path / "tuned"):
+        result = tune()
+    assert result.exit_code == 75
+
+
+def test_no_completed_trial_is_an_error():
+    result = tune("--max-trials", 2, "--space", "failing.toml")
+    assert result.exit_code == 78
+    with open("failing.toml", "w") as file:
+        file.write("lookback = [12, 15]")
+    result = tune("--max-trials", 2, "--space", "failing.toml")
+    assert result.exit_code == 70
+    assert "A study needs a completed trial. Received: 2 trials, all of which failed." in result.stderr
+    assert "1 trial: TypeError: a mistake" in result.stderr
+
+
+def test_trials_of_several_processes_are_those_of_one(monkeypatch):
+    monkeypatch.setattr("pipelines.tuning.executing._CALLS", 2)
+    study, journals = study_of(space=SPACE), []
+    for workers, kind in ((1, None), (2, "processes")):
+        with open_executor(workers, kind) as executor:
+            journal = Journal(StudyFolder(None), study.identity)
+            Running(study, journal, Budget(4), executor, workers, (), iter(range(999)).__next__).run()
+        journals.append(journal)
+    assert told(journals[0].trials) == told(journals[1].trials)
+    assert {trial.status for trial in journals[0].trials} == {"COMPLETED", "FAILED"}
+    assert journals[1].events != journals[0].events  # trials overlapped
+
+
+def test_a_tracker_is_told_of_the_study(monkeypatch):
+    class Noting:
+        run_id = "run"
+
+        def __init__(self, tracker, draw, versions):
+            self.tracker, self.calls, self.draw = tracker, [], draw
+            made.append(self)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.calls.append("closed")
+
+        def __getattr__(self, name):
+            return lambda record: self.calls.append((name, record))
+
+    made = []
+    monkeypatch.setattr("pipelines.tracking.Tracker", lambda store: store)
+    monkeypatch.setattr("pipelines.tracking.StudyTracker", Noting)
+    outcome = run_tune(REQUEST, "tuned", HOW, store="runs")
+    [noting] = made
+    assert (outcome.run_id, noting.tracker) == ("run", "runs")
+    assert [call[0] for call in noting.calls[:-1]] == ["begin", *["trial_began", "trial_ended"] * 5, "end"]
+    assert noting.calls[-1] == "closed"
+    assert noting.calls[-2][1] == outcome.tuned.record
+    assert {"parallel_coordinates", "best_score"} <= noting.draw(outcome.tuned.record).keys()
