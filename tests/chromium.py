@@ -119,6 +119,11 @@ class Chromium:
 
     def show(self, page: Path, width: int = 1200, height: int = 900, dark: bool = False) -> None:
         """Open a file at a size and color scheme, and wait until it says that it is ready."""
+        self.open(page.resolve().as_uri(), width, height, dark)
+        self.wait_for("document.body && document.body.dataset.ready === 'yes'")
+
+    def open(self, address: str, width: int = 1200, height: int = 900, dark: bool = False) -> None:
+        """Begin to open an address at a size and color scheme."""
         self.messages.clear()
         self.requests.clear()
         self.send(
@@ -129,8 +134,7 @@ class Chromium:
             mobile=False,
         )
         self.set_dark(dark)
-        self.send("Page.navigate", url=page.resolve().as_uri())
-        self.wait_for("document.body && document.body.dataset.ready === 'yes'")
+        self.send("Page.navigate", url=address)
 
     def set_dark(self, dark: bool) -> None:
         """Say that the reader prefers a dark or a light page."""
@@ -152,6 +156,24 @@ class Chromium:
         if "exceptionDetails" in answer:
             raise RuntimeError(str(answer["exceptionDetails"]))
         return answer["result"].get("value")
+
+    def run_in_frame(self, script: str, seconds: float = 30) -> Any:
+        """Value of an expression in a sandboxed frame of the page, once it is true there."""
+        page, end = self._session, time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._session = None
+            frames = [one for one in self.send("Target.getTargets")["targetInfos"] if one["type"] == "iframe"]
+            for frame in frames:
+                self._session = None
+                target = self.send("Target.attachToTarget", targetId=frame["targetId"], flatten=True)
+                self._session = target["sessionId"]
+                found = self.run(script)
+                if found:
+                    self._session = page
+                    return found
+            self._session = page
+            time.sleep(0.1)
+        raise TimeoutError(f"{script} stayed false in every frame")
 
     def screenshot(self, path: Path, whole: bool = True) -> None:
         """Save a picture of the page."""

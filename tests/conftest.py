@@ -15,6 +15,9 @@ os.environ.setdefault(
 
 from hypothesis import settings
 
+# A fixture for the modules that ask for it.
+from quick_stores import quick_stores as quick_stores
+
 # No deadline: the first example of a test may pay for compiling a network.
 settings.register_profile("project", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("project")

@@ -9,7 +9,6 @@ import pytest
 from at_once import open_at_once
 from example_studies import make_study
 from postgres_server import execute, postgres_server
-from quick_stores import quick_stores
 
 from pipelines.errors import BusyError, ConfigError
 from pipelines.tracking import StudyTracker, Tracker, TrackingStore, postgres, ui_command
@@ -83,7 +82,7 @@ def test_what_is_wrong_is_said_without_the_password(server: str, database: str) 
     assert Tracker(f"{wrong}/runs?application_name=tcn", "shared").experiment_id
 
 
-@pytest.mark.usefixtures(quick_stores.__name__)
+@pytest.mark.usefixtures("quick_stores")
 def test_what_a_database_that_dies_no_longer_takes_waits(tmp_path: Path) -> None:
     with postgres_server() as server:
         execute(server, "CREATE DATABASE runs")

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from example_studies import make_study
 from mlflow_http import HttpServer
-from quick_stores import quick_stores
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
@@ -23,7 +22,7 @@ from pipelines.jobs.stages import Stages
 from pipelines.tracking import StudyTracker, TrackedRun, Tracker, send_all, sending
 from pipelines.tracking.quiet import quiet
 
-pytestmark = pytest.mark.usefixtures(quick_stores.__name__)
+pytestmark = pytest.mark.usefixtures("quick_stores")
 
 
 @pytest.fixture(scope="module")
