@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
 from pipelines.plots.panels import leave_legend_out, new_panels
 from pipelines.plots.scores import METRIC_NAMES
 from pipelines.plots.style import LIGHT, VALUE, new_figure, plain
+from pipelines.plots.values import as_text, axis_of, dimension_of, drawable
 
 if TYPE_CHECKING:
     from pipelines.tuning.records import StudyRecord, TrialRecord
 
-_SCALE = [[0.0, LIGHT["model"]], [0.5, LIGHT["average"]], [1.0, LIGHT["grid"]]]
-_DECADES = 20  # numbers that span more are drawn on a logarithmic axis
+_BEST_FIRST = [[0.0, LIGHT["model"]], [0.5, LIGHT["average"]], [1.0, LIGHT["grid"]]]
+_LATEST_LAST = [[0.0, LIGHT["grid"]], [0.3, LIGHT["average"]], [1.0, LIGHT["model"]]]
 _COLUMNS = 3
 
 
@@ -71,12 +70,12 @@ def parallel_coordinates(study: StudyRecord, *, title: str | None = None) -> go.
     """
     trials = _checked(study)
     scores = [trial.score for trial in trials]
-    axes = [_axis(name, [trial.values.get(name) for trial in trials]) for name in _names(study)]
+    axes = [dimension_of(name, [trial.values.get(name) for trial in trials]) for name in _names(study)]
     axes.append({"label": plain(study.objective), "values": scores})
     figure = new_figure("All trials" if title is None else title, "", "")
     figure.add_parcoords(
         dimensions=axes,
-        line={"color": scores, "colorscale": _SCALE, "showscale": True},
+        line={"color": scores, "colorscale": _BEST_FIRST, "showscale": True},
         labelfont={"size": 12, "color": LIGHT["ink"]},
         tickfont={"size": 11, "color": LIGHT["muted"]},
         unselected={"line": {"color": LIGHT["grid"], "opacity": 0.2}},
@@ -202,25 +201,23 @@ def slices_chart(study: StudyRecord, *, title: str | None = None) -> go.Figure:
         columns=columns,
         shared_yaxes=True,
         vertical_spacing=0.36 / rows,
-        horizontal_spacing=0.04,
+        horizontal_spacing=0.08,
     )
     for place, name in enumerate(names):
         row, column = place // columns + 1, place % columns + 1
         values = [trial.values.get(name) for trial in trials]
-        numeric = _is_numeric(values)
         figure.add_scatter(
-            x=values if numeric else [_text(value) for value in values],
+            x=drawable(values),
             y=[trial.score for trial in trials],
             name=plain(name),
             mode="markers",
-            marker={"color": [trial.number for trial in trials], "colorscale": _SCALE[::-1], "size": 8},
+            marker={"color": [trial.number for trial in trials], "colorscale": _LATEST_LAST, "size": 8},
             text=[f"trial {trial.number}" for trial in trials],
             hovertemplate=f"%{{text}}<br>%{{x}}: %{{y:{VALUE}}}<extra></extra>",
             row=row,
             col=column,
         )
-        kind = "category" if not numeric else "log" if _is_wide(values) else "linear"
-        figure.update_xaxes(type=kind, row=row, col=column)
+        figure.update_xaxes(**axis_of(values), tickfont_size=11, row=row, col=column)
         if column == 1:
             figure.update_yaxes(title_text=plain(study.objective), row=row, col=column)
     leave_legend_out(figure)
@@ -299,32 +296,8 @@ def _names(study: StudyRecord) -> list[str]:
     return sorted(known, key=lambda name: -study.importance.get(name, 0.0))
 
 
-def _axis(name: str, values: Sequence[Any]) -> dict[str, Any]:
-    if _is_numeric(values):
-        return {"label": plain(name), "values": list(values)}
-    texts = list(dict.fromkeys(map(_text, values)))
-    return {
-        "label": plain(name),
-        "values": [texts.index(_text(value)) for value in values],
-        "tickvals": list(range(len(texts))),
-        "ticktext": [plain(text) for text in texts],
-    }
-
-
-def _is_numeric(values: Sequence[Any]) -> bool:
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-
-
-def _is_wide(values: Sequence[Any]) -> bool:
-    return bool(min(values) > 0 and max(values) / min(values) > _DECADES)
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, list | tuple | Mapping) else str(value)
-
-
 def _values_text(trial: TrialRecord) -> str:
-    return "<br>".join(plain(f"{name}: {_text(value)}") for name, value in trial.values.items())
+    return "<br>".join(plain(f"{name}: {as_text(value)}") for name, value in trial.values.items())
 
 
 def _words(metric: str) -> str:
