@@ -47,10 +47,9 @@ def tune(*arguments):
 
 def test_a_search_is_published_as_a_whole(tmp_path):
     outcome = run_tune(REQUEST, "tuned", HOW)
-    assert [path.name for path in outcome.files] == ["bundle", "study.json", "trials.csv"]
-    assert {name.partition("/")[0] for name in read_manifest(tmp_path / "tuned")} == {
-        "bundle", "study.json", "trials.csv",
-    }  # fmt: skip
+    assert [path.name for path in outcome.files] == ["bundle", "study.html", "study.json", "trials.csv"]
+    names = {name.partition("/")[0] for name in read_manifest(tmp_path / "tuned")}
+    assert names == {path.name for path in outcome.files}
     trials = pd.read_csv("tuned/trials.csv")
     assert trials["trial"].tolist() == [0, 1, 2, 3]
     assert trials["filters"].tolist() == outcome.tuned.results["filters"].tolist()
@@ -58,6 +57,10 @@ def test_a_search_is_published_as_a_whole(tmp_path):
     assert study["best_params"] == outcome.tuned.best_params
     assert study["verdict"] == outcome.tuned.record.verdict
     assert study["held_out_scores"]["overall"]["best"]["mae"] == study["held_out"]["best"]["mae"]
+    page = (tmp_path / "tuned" / "study.html").read_text()
+    assert outcome.tuned.record.verdict in page
+    assert page.count("<td>lookback") == 0 < page.count("<th>lookback")
+    assert page.count('class="plotly-graph-div"') >= 3
     best = Erring.load("tuned/bundle")
     assert {name: getattr(best, name) for name in SPACE} == outcome.tuned.best_params
     assert best.panel_.n_rows == 180

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.cli.answers import address, near
-from pipelines.jobs.tuning import BUNDLE, STUDY, TRIALS, study_record
+from pipelines.jobs.tuning import BUNDLE, PAGE, STUDY, TRIALS, study_record
 from pipelines.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def show_tuned(console: Console, outcome: TunedOutcome, store: str | Path | None
     _show_held_out(console, tuned.held_out)
     _say(console, record.verdict, "bold green" if tuned.held_out.beats else "bold yellow")
     files = {path.name: near(path) for path in outcome.files}
-    places = {"Model": files[BUNDLE], "Trials": files[TRIALS], "Study": files[STUDY]}
+    places = {"Model": files[BUNDLE], "Page": files[PAGE], "Trials": files[TRIALS]}
     if store is not None:
         places["MLflow"] = address(store)
         if "://" not in str(store):

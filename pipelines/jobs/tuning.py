@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipelines.tracking import StudyTracker
     from pipelines.tuning.records import StudyRecord, TrialRecord
 
-TRIALS, STUDY, BUNDLE = "trials.csv", "study.json", "bundle"
+TRIALS, STUDY, PAGE, BUNDLE = "trials.csv", "study.json", "study.html", "bundle"
 STATE = ".studies"
 """Folder beside the results in which studies are kept, to go on with."""
 
@@ -112,7 +112,7 @@ def run_tune(
     """
     stages, how = Stages(progress), how or Searching()
     arguments = how.arguments()
-    names = (TRIALS, STUDY, BUNDLE)
+    names = (TRIALS, STUDY, PAGE, BUNDLE)
     refuse_data(request.files, *(Path(output) / name for name in names))
     with stages("read the data"):
         task = Task.load(request)
@@ -138,8 +138,11 @@ def run_tune(
         best = tuned.unfitted()
         fit(best, task.panel, stages)
         with stages("write"), warnings_as_notes(stages):
+            from pipelines.report.study_page import write_study_page
+
             write_frame(tuned.results.map(_cell), folder.draft / TRIALS)
             write_json(study_record(tuned), folder.draft / STUDY)
+            write_study_page(tuned.record, folder.draft / PAGE)
             best.save(folder.draft / BUNDLE)
         with stages("publish"), signals_wait():
             files = folder.publish({"name": task.name, "data_sha256": task.digest()})
