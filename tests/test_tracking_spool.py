@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -242,6 +243,20 @@ def test_a_job_keeps_its_run_beside_its_results_unless_strict(http: HttpServer, 
         recorded(http.address, "job", Stages(), tmp_path, strict=True),
     ):
         pytest.fail("nothing was to be trained")
+
+
+def test_the_machine_is_measured_where_the_run_is(
+    server: HttpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.1")
+    with recorded(server.address, "job", Stages(), tmp_path, system=True) as recorder:
+        time.sleep(0.4)
+        recorder.end(tmp_path)
+    tracker = Tracker(server.address)
+    assert recorder.run_id
+    metrics = tracker._client.get_run(recorder.run_id).data.metrics
+    assert 0 < metrics["system/system_memory_usage_percentage"] < 100
+    assert "system/cpu_utilization_percentage" in metrics
 
 
 def test_what_a_server_refuses_is_an_error_as_ever(server: HttpServer, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def forecast(
     ] = "both",
     tracking_uri: o.TrackingUri = None,
     tracking_strict: o.TrackingStrict = False,
+    system_metrics: o.SystemMetrics = False,
     track: Annotated[
         bool,
         typer.Option(
@@ -54,7 +55,7 @@ def forecast(
         with current.progress() as progress:
             outcome = run_forecast(
                 request(), output, refit=refit, n_windows=n_windows, formats=formats, store=store,
-                strict=tracking_strict, how=how, progress=progress,
+                strict=tracking_strict, system_metrics=system_metrics, how=how, progress=progress,
             )  # fmt: skip
         from pipelines.cli.answers import forecast_record, show_forecast
 

@@ -208,6 +208,14 @@ TrackingStrict = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+SystemMetrics = Annotated[
+    bool,
+    typer.Option(
+        "--system-metrics",
+        help="Log processor, memory and GPU in the MLflow run (needs the extra system).",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 Bundle = Annotated[Path, typer.Option(help="Folder of the fitted network.", rich_help_panel=_OUTPUT)]
 Json = Annotated[
     bool, typer.Option("--json", help="One JSON object on standard output.", rich_help_panel=_OUTPUT)

@@ -59,6 +59,7 @@ def run_forecast(
     formats: Sequence[str] = FORMATS,
     store: str | Path | None = None,
     strict: bool = False,
+    system_metrics: bool = False,
     how: Backtesting | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
@@ -79,6 +80,7 @@ def run_forecast(
         store: Where to keep the MLflow run; None keeps none.
         strict: Whether a tracking server that is down is an error. If not, the run waits in the output folder
             and is sent later.
+        system_metrics: Whether the run has metrics of what the machine did meanwhile.
         how: Whether to certify the backtest, and which statistical models to compare with.
         progress: Where to show the stages.
 
@@ -109,7 +111,7 @@ def run_forecast(
     plan(forecaster, panel.before(held.rows), stages)
     with (
         results_folder(output, names) as folder,
-        recorded(store, task.name, stages, Path(output), strict) as recorder,
+        recorded(store, task.name, stages, Path(output), strict, system_metrics) as recorder,
     ):
         fit(forecaster, panel.before(held.rows), stages, recorder.log_epoch)
         with stages("backtest"), warnings_as_notes(stages):

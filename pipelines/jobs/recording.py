@@ -86,7 +86,12 @@ class _MlflowRecorder:
 
 @contextmanager
 def recorded(
-    store: str | Path | None, name: str, stages: Stages, output: Path | None = None, strict: bool = False
+    store: str | Path | None,
+    name: str,
+    stages: Stages,
+    output: Path | None = None,
+    strict: bool = False,
+    system: bool = False,
 ) -> Iterator[Recorder]:
     """Keep an MLflow run for the time of a job.
 
@@ -99,6 +104,7 @@ def recorded(
         stages: Where to show and measure the opening of the store.
         output: As in `open_tracker`.
         strict: As in `open_tracker`.
+        system: Whether to measure what the machine does meanwhile.
 
     Yields:
         Where to log to.
@@ -118,9 +124,13 @@ def recorded(
         yield _NoRecorder()
         return
     with stages.loading("MLflow"):
-        started = open_tracker(store, output, strict).start_run(name)
+        tracker = open_tracker(store, output, strict)
+        started = tracker.start_run(name)
     with ExitStack() as open_run:
-        yield _MlflowRecorder(open_run.enter_context(started), open_run)
+        run = open_run.enter_context(started)
+        if system:
+            open_run.enter_context(tracker.measured(run))
+        yield _MlflowRecorder(run, open_run)
 
 
 def open_tracker(store: str | Path, output: Path | None = None, strict: bool = False) -> Tracker:

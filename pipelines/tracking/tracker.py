@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -18,6 +19,7 @@ from pipelines.tracking.run import TrackedRun
 from pipelines.tracking.spool import send_waiting
 from pipelines.tracking.spooling import SpoolingClient, is_down
 from pipelines.tracking.store import TrackingStore, connect, experiment_id, redacted
+from pipelines.tracking.system import system_metrics
 from pipelines.tracking.tags import KEY
 
 if TYPE_CHECKING:
@@ -93,6 +95,22 @@ class Tracker:
                 self.experiment_id, start_time=start_time, run_name=clip(name, _NAME_LENGTH), tags=every
             )
         return TrackedRun(self._client, str(run.info.run_id), commit)
+
+    def measured(self, run: TrackedRun) -> AbstractContextManager[None]:
+        """Log what the machine does inside a block; nothing of a run that waits for its server.
+
+        Args:
+            run: A run that has begun.
+
+        Returns:
+            The block.
+
+        Raises:
+            ConfigError: psutil is not installed.
+        """
+        if getattr(self._client, "is_down", False):  # only a `SpoolingClient` has it
+            return nullcontext()
+        return system_metrics(run.run_id, self.store.uri)
 
     def find_runs(self, tag: str, value: str) -> Iterator[Run]:
         """Find the runs of the experiment that have a tag.
