@@ -83,12 +83,14 @@ def newest(output: Path) -> str:
 
 def tune(output: Path, trials: int) -> list[str]:
     """Return the command of a study that trains for a few steps."""
-    space = output.parent / "space.toml"
+    space, data = output.parent / "space.toml", output.parent / "data.csv"
     space.write_text(_SPACE)
+    rows = (f"a,2024-{1 + day // 28:02d}-{1 + day % 28:02d},{10 + day % 7}" for day in range(56))
+    data.write_text("\n".join(("unique_id,ds,y", *rows)))
     return [
-        *(sys.executable, "-m", "pipelines.cli", "tune", "us_unemployment", "--method", "random"),
-        *("--max-trials", str(trials), "--folds", "1", "--max-steps", "2", "--space", str(space)),
-        *("--output", str(output), "--quiet"),
+        *(sys.executable, "-m", "pipelines.cli", "tune", str(data), "--freq", "D", "--horizon", "3"),
+        *("--method", "random", "--max-trials", str(trials), "--folds", "1", "--max-steps", "2"),
+        *("--space", str(space), "--output", str(output), "--quiet"),
     ]
 
 
