@@ -109,12 +109,13 @@ def runtime_of(path: Path) -> str:
     return "onnx" if ONNX in names_in(path) and has_onnx_runtime() else "keras"
 
 
-def read_fitted(path: Path, runtime: str) -> tuple[dict[str, Any], Fitted]:
+def read_fitted(path: Path, runtime: str, threads: int = 2) -> tuple[dict[str, Any], Fitted]:
     """Read what ``write_fitted`` wrote.
 
     Args:
         path: Directory of the bundle.
         runtime: "keras" or "onnx": what the network will be computed with.
+        threads: Threads of ONNX Runtime for one batch.
 
     Returns:
         Arguments of the forecaster, and what it has learned.
@@ -140,7 +141,7 @@ def read_fitted(path: Path, runtime: str) -> tuple[dict[str, Any], Fitted]:
             f"A forecaster's bundle must hold {', '.join(sorted(missing))}. Received: {path}, without."
         )
     try:
-        return _restored(files, runtime)
+        return _restored(files, runtime, threads)
     except BundleError:
         raise
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
@@ -150,7 +151,7 @@ def read_fitted(path: Path, runtime: str) -> tuple[dict[str, Any], Fitted]:
         ) from error
 
 
-def _restored(files: dict[str, Path], runtime: str) -> tuple[dict[str, Any], Fitted]:
+def _restored(files: dict[str, Path], runtime: str, threads: int) -> tuple[dict[str, Any], Fitted]:
     import pandas as pd
 
     state = json.loads(files[_CONFIG].read_text(encoding="utf-8"))
@@ -169,7 +170,7 @@ def _restored(files: dict[str, Path], runtime: str) -> tuple[dict[str, Any], Fit
         settings=settings,
         panel=panel,
         plan=plan,
-        network=_load_onnx(files, state["quantiles"]) if runtime == "onnx" else _load_keras(files),
+        network=_load_keras(files) if runtime == "keras" else _load_onnx(files, state["quantiles"], threads),
         history=state["history"],
         calibration=state["calibration"],
         nonnegative=state["nonnegative"],
@@ -196,8 +197,8 @@ def _load_keras(files: dict[str, Path]) -> Any:
     return load_network(files[_NETWORK])
 
 
-def _load_onnx(files: dict[str, Path], quantiles: list[float]) -> OnnxNetwork:
-    network = OnnxNetwork(files[ONNX], quantiles)
+def _load_onnx(files: dict[str, Path], quantiles: list[float], threads: int) -> OnnxNetwork:
+    network = OnnxNetwork(files[ONNX], quantiles, threads)
     check_golden(files[_GOLDEN], network)
     return network
 

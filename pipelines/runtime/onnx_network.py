@@ -44,6 +44,8 @@ class OnnxNetwork:
     Args:
         path: File.
         quantiles: Probabilities of its outputs.
+        threads: Threads that compute one batch. For one series a single one is as fast, and need not wait for
+            another where the machine is busy.
 
     Attributes:
         quantiles: Probabilities of its outputs.
@@ -56,9 +58,9 @@ class OnnxNetwork:
     quantiles: tuple[float, ...]
     context: int
 
-    def __init__(self, path: Path, quantiles: Sequence[float]) -> None:
+    def __init__(self, path: Path, quantiles: Sequence[float], threads: int = _THREADS) -> None:
         self.quantiles = tuple(quantiles)
-        self._session = _session(path)
+        self._session = _session(path, threads)
         inputs = {each.name: each.shape for each in self._session.get_inputs()}
         outputs = [each.shape[2:] for each in self._session.get_outputs()]
         if "series" not in inputs or outputs != [[len(self.quantiles)]]:
@@ -100,11 +102,11 @@ class OnnxNetwork:
         return in_original_units(out.reshape(*origins.shape, *out.shape[1:]), table, series, origins)
 
 
-def _session(path: Path) -> Any:
+def _session(path: Path, threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = min(_THREADS, os.cpu_count() or 1)
+    options.intra_op_num_threads = min(threads, os.cpu_count() or 1)
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 3

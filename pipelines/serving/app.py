@@ -33,7 +33,7 @@ from pipelines.serving.requests import (
 MAX_BODY: Final = 32 * 2**20
 """Bytes of the largest body, about half a million rows."""
 WORKERS: Final = 2
-"""Requests that are computed at once; ONNX Runtime computes each on several cores by itself."""
+"""Requests that are computed at once, each on a core of its own."""
 # Pages of other sites that a browser shows have another host in their requests.
 _HOSTS: Final = ["127.0.0.1", "localhost", "::1", "testserver"]
 

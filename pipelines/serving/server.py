@@ -11,14 +11,14 @@ from typing import Any, Final
 
 from pipelines.bundle import MANIFEST, checksum
 from pipelines.errors import BusyError, ConfigError
-from pipelines.forecaster import Forecaster
-from pipelines.saving import runtime_of
+from pipelines.saving import read_fitted, runtime_of
 from pipelines.serving.app import MAX_BODY, About, create_app
 from pipelines.serving.forecasts import Forecasts
 from pipelines.serving.registry import fetched
 
 HOST: Final = "127.0.0.1"
 _STOP_SECONDS: Final = 10  # that requests may take when the server is told to stop
+_IDLE_SECONDS: Final = 60  # that a client may keep its connection without a request
 
 
 def load_app(model: str, tracking: str | Path, max_body: int = MAX_BODY) -> Any:
@@ -68,6 +68,7 @@ def serve(
         log_config=None,
         access_log=access_log,
         server_header=False,
+        timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_STOP_SECONDS,
         lifespan="off",
     )
@@ -80,7 +81,8 @@ def serve(
 
 
 def _app(bundle: Path, source: str, version: str | None, max_body: int) -> Any:
-    fitted = Forecaster.load(bundle, runtime_of(bundle)).fitted_
+    # Requests are computed side by side: threads for each of them would wait for one another.
+    _, fitted = read_fitted(bundle, runtime_of(bundle), threads=1)
     about = About(
         source,
         version,
