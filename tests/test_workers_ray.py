@@ -19,6 +19,10 @@ ROOT = Path(pipelines.__file__).resolve().parent.parent
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra 'ray'")
 
 
+def stop(number, frame):
+    raise SystemExit
+
+
 @pytest.fixture(scope="module")
 def temporary(tmp_path_factory):
     """Where the cluster puts its files: sockets need short paths."""
@@ -31,12 +35,13 @@ def temporary(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pool(temporary):
     with ExitStack() as opened:
-        before = signal.getsignal(signal.SIGTERM)
+        before = signal.signal(signal.SIGTERM, stop)
+        opened.callback(signal.signal, signal.SIGTERM, before)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("tempfile.tempdir", str(temporary))
             patch.setenv("TF_NUM_INTRAOP_THREADS", "3")
             workers = opened.enter_context(open_workers("ray", n=2))
-        assert signal.getsignal(signal.SIGTERM) == before
+        assert signal.getsignal(signal.SIGTERM) is stop
         assert "RAY_USAGE_STATS_ENABLED" not in os.environ
         assert list(temporary.iterdir())
         yield workers
@@ -128,6 +133,32 @@ def test_another_program_can_use_the_cluster_and_leaves_it(pool, tmp_path):
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (5, "7\n"), done.stderr
     assert pool.submit(max, 8, 0).result() == 8
+
+
+SLEEPER = """
+import sys, time
+from pipelines.workers import open_workers
+
+if __name__ == "__main__":
+    with open_workers("ray", n=1) as workers:
+        workers.submit(time.sleep, 600)
+        print("open", flush=True)
+"""
+
+
+@needs_ray
+def test_sigterm_leaves_no_files(temporary, tmp_path):
+    script, folder = tmp_path / "script.py", temporary / "own"
+    script.write_text(SLEEPER)
+    folder.mkdir()
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    process = subprocess.Popen([sys.executable, str(script)], env=env, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "open\n"
+    assert list(folder.iterdir())
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    folder.rmdir()
 
 
 @needs_ray

@@ -8,6 +8,8 @@ import warnings
 
 from pipelines.errors import PanelError
 
+kept = []
+
 
 def noted(folder, number):
     """Write the process id beside the number; how many tries of this call there were before."""
@@ -87,5 +89,6 @@ def talk():
 
 
 def grown_process_id(size):
-    """The process, after it has used so many bytes."""
-    return os.getpid() if len(bytearray(size)) == size else None
+    """The process, which keeps so many more bytes."""
+    kept.append(b"x" * size)
+    return os.getpid()

@@ -8,6 +8,7 @@ import resource
 import sys
 import threading
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 
 from pipelines.workers.call import answer
 
@@ -33,13 +34,16 @@ def serve(calls: Connection, words: Connection) -> None:
         outcome = answer(call)
         sys.stdout.flush()
         calls.send_bytes(outcome)
-        at_first = at_first or _peak_memory()
-        calls.send(_peak_memory() - at_first)
+        at_first = at_first or _memory()
+        calls.send(_memory() - at_first)
 
 
-def _peak_memory() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def _memory() -> int:
+    """Bytes that this process holds; where Linux does not say so, the most that it has held."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _leave_with_parent() -> None:

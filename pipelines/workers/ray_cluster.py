@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
-from typing import Any, Final
+from types import FrameType
+from typing import Any, Final, NoReturn
 
 from pipelines.errors import ConfigError, WorkerError
 from pipelines.workers.call import Outcome, answer, outcome_of
@@ -48,6 +49,8 @@ class RayCluster:
                 "Workers of kind 'ray' need Ray, which is not installed; pip install 'tcn-forecasting[ray]', "
                 "or use kind='processes'."
             )
+        self._ended = False
+        self._making: set[int] = set()  # threads that are making a call
         self._under_way: set[Any] = set()
         with ExitStack() as opened:
             self._ray = _start(n, opened) if address is None else _connect(address, opened)
@@ -68,9 +71,13 @@ class RayCluster:
 
     def make(self, call: bytes) -> Outcome:
         """Let the cluster make a call."""
-        reference = self._remote.remote(call)
-        self._under_way.add(reference)
+        reference = None
+        self._making.add(threading.get_ident())
         try:
+            if self._ended:
+                raise Died("the workers were ended")
+            reference = self._remote.remote(call)
+            self._under_way.add(reference)
             return outcome_of(self._ray.get(reference))
         except self._ray.exceptions.RayTaskError as error:
             raise WorkerError(
@@ -81,13 +88,18 @@ class RayCluster:
             raise Died(f"{type(error).__name__}: {error}") from None
         finally:
             self._under_way.discard(reference)
+            self._making.discard(threading.get_ident())
 
     def end(self) -> None:
         """Kill the workers of calls that are being made, and leave or end the cluster."""
-        for reference in list(self._under_way):
-            self._ray.cancel(reference, force=True)
+        self._ended = True
         end = time.monotonic() + _PATIENCE
-        while self._under_way and time.monotonic() < end:
+        canceled: set[Any] = set()
+        # Ray ends the whole process where a thread still asks it for something.
+        while self._making and time.monotonic() < end:
+            for reference in self._under_way - canceled:
+                self._ray.cancel(reference, force=True)
+                canceled.add(reference)
             time.sleep(0.01)
         self._opened.close()
 
@@ -97,7 +109,7 @@ def _start(n: int, opened: ExitStack) -> Any:
     folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="tcn-ray-", ignore_cleanup_errors=True))
     # What this process can import, its workers can.
     variables = _variables() | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with _environment(_QUIET | _LOOPBACK), _same_sigterm():
+    with _environment(_QUIET | _LOOPBACK), _own_sigterm(opened):
         import ray
 
         ray.init(
@@ -124,7 +136,7 @@ def _connect(address: str, opened: ExitStack) -> Any:
     """Connect to a cluster, until ``opened`` closes."""
     _check_answers(address)
     is_here = address.startswith((_HOST, "localhost"))
-    with _environment(_QUIET | (_LOOPBACK if is_here else {})), _same_sigterm():
+    with _environment(_QUIET | (_LOOPBACK if is_here else {})), _own_sigterm(opened):
         import ray
 
         try:
@@ -175,8 +187,11 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _same_sigterm() -> Iterator[None]:
-    """Keep what SIGTERM does to this process; Ray would replace it."""
+def _own_sigterm(opened: ExitStack) -> Iterator[None]:
+    """Keep what SIGTERM does here, which Ray would replace; where it just kills, end in order instead.
+
+    The cluster's files would be left. It kills again when ``opened`` has closed.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -184,4 +199,9 @@ def _same_sigterm() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, _leave if before is signal.SIG_DFL else before)
+        opened.callback(signal.signal, signal.SIGTERM, before)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
