@@ -133,8 +133,9 @@ def study(output: Path, trials: int) -> None:
     from pipelines.tuning.folds import RollingOrigins
     from pipelines.tuning.journal import Journal
     from pipelines.tuning.oracles import Search
+    from pipelines.tuning.running import Running
     from pipelines.tuning.state import study_folder
-    from pipelines.tuning.study import Running, Study
+    from pipelines.tuning.study import Study
     from pipelines.tuning.trials import Outcome
 
     class Numbered(Search):

@@ -16,8 +16,8 @@ from pipelines.tuning import SearchSpace
 from pipelines.tuning.budget import Budget
 from pipelines.tuning.executing import open_executor
 from pipelines.tuning.journal import Journal
+from pipelines.tuning.running import Running
 from pipelines.tuning.state import StudyFolder
-from pipelines.tuning.study import Running
 
 SPACE = SearchSpace({"filters": [8, 16, 32], "lookback": [6, 9, 12]})
 REQUEST = Request("sales.csv", horizon=3, season_length=6)

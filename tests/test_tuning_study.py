@@ -15,8 +15,8 @@ from pipelines import BusyError, ConfigError, ForecastingError, Panel, SearchSpa
 from pipelines.tuning.budget import Budget
 from pipelines.tuning.journal import Journal
 from pipelines.tuning.records import TrialRecord
+from pipelines.tuning.running import Running
 from pipelines.tuning.state import snapshots, study_folder
-from pipelines.tuning.study import Running
 
 # Without the look-backs that fail.
 GOOD = SearchSpace({**SPACE, "lookback": [6, 9, 18]})
