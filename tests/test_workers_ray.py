@@ -16,7 +16,9 @@ from pipelines.errors import ConfigError, PanelError, WorkerError
 from pipelines.workers import TRIES, open_workers, ray_cluster
 
 ROOT = Path(pipelines.__file__).resolve().parent.parent
-needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra 'ray': make test-ray runs it")
+needs_ray = pytest.mark.skipif(
+    find_spec("ray") is None, reason="needs the extra 'ray': make test-ray runs it"
+)
 
 
 def stop(number, frame):
