@@ -1,4 +1,4 @@
-"""Fits of small forecasters by workers: one after the other here, by two processes, and by a Ray cluster.
+"""Fits of small forecasters: one after the other here, by two processes, and, if installed, by a Ray cluster.
 
 The forecasts must be the same to the bit wherever they are made. One worker of each kind is killed amid its
 first call, which is made again. The Ray cluster is a local one of two workers: two cores are shared in
@@ -11,6 +11,7 @@ import os
 import signal
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def main(small: bool) -> None:
         here = [forecast(seed, settings, Path(folder)) for seed in range(seeds)]
         alone = time.perf_counter() - began
     row(f"{seeds} fits, one after the other", f"{alone:.1f} s")
-    for kind in ("processes", "ray"):
+    for kind in ("processes", "ray") if find_spec("ray") else ("processes",):
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
             made = by_workers(kind, seeds, settings, Path(folder))
