@@ -169,4 +169,4 @@ if __name__ == "__main__":
     elif wants_small(__doc__):
         main(kills=4, trials=40, small=True)
     else:
-        main(kills=20, trials=6, small=False)
+        main(kills=20, trials=10, small=False)
