@@ -34,7 +34,7 @@ test-jax: $(VENV)/.installed-jax ## the tests and doctests of tcn with JAX under
 # Nearly all of their time is compiling. So little is optimized, and what is compiled is kept for the other process
 # and the next run; what one process meets while the other is writing it, it compiles itself.
 test-jax: export KERAS_BACKEND := jax
-test-jax: export XLA_FLAGS := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
+test-jax: export XLA_FLAGS := --xla_backend_optimization_level=0
 test-jax: export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/$(VENV)/jax-cache
 test-jax: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
 test-jax: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
