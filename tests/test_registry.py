@@ -106,6 +106,15 @@ def test_a_registered_model_holds_no_code_but_the_shim_and_no_pickle(store):
     assert len((files_of(store) / "pyfunc_shim.py").read_text().splitlines()) <= 10
 
 
+def test_models_of_a_copied_store_are_those_of_the_copy(store, forecaster, tmp_path):
+    copied = tmp_path / "copied"
+    shutil.copytree(store, copied)
+    found = load_registered("sales@champion", copied).predict()
+    pd.testing.assert_frame_equal(found, forecaster.predict(), rtol=1e-4)
+    assert files_of(copied).is_relative_to(copied)
+    assert files_of(store).is_relative_to(store)
+
+
 # Aliases
 
 

@@ -158,7 +158,7 @@ def test_no_completed_trial_is_an_error():
     assert "1 trial: TypeError: a mistake" in result.stderr
 
 
-def test_trials_of_several_processes_are_those_of_one(monkeypatch):
+def test_trials_of_several_processes_are_those_of_one():
     class Counting:
         """Counts the trials that are under way."""
 
@@ -174,7 +174,6 @@ def test_trials_of_several_processes_are_those_of_one(monkeypatch):
         def trial_ended(self, trial):
             self.now -= 1
 
-    monkeypatch.setattr("pipelines.tuning.executing._CALLS", 2)
     study, journals = study_of(space=SPACE), []
     for workers, kind in ((1, None), (2, "processes")):
         counting = Counting()
@@ -206,7 +205,7 @@ def test_a_tracker_is_told_of_the_study(monkeypatch):
             return lambda record: self.calls.append((name, record))
 
     made = []
-    monkeypatch.setattr("pipelines.tracking.Tracker", lambda store: store)
+    monkeypatch.setattr("pipelines.jobs.tuning.open_tracker", lambda store, output, strict: store)
     monkeypatch.setattr("pipelines.tracking.StudyTracker", Noting)
     outcome = run_tune(REQUEST, "tuned", HOW, store="runs")
     [noting] = made

@@ -66,13 +66,8 @@ def tune(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the results.", rich_help_panel="Output")
     ] = Path("tuned"),
-    tracking_uri: Annotated[
-        str | None,
-        typer.Option(
-            help="MLflow store: a folder, sqlite:///FILE, or a server. Default: the output folder.",
-            rich_help_panel="Output",
-        ),
-    ] = None,
+    tracking_uri: o.TrackingUri = None,
+    tracking_strict: o.TrackingStrict = False,
     track: Annotated[
         bool, typer.Option("--track/--no-track", help="Keep MLflow runs.", rich_help_panel="Output")
     ] = True,
@@ -96,7 +91,10 @@ def tune(
         )  # fmt: skip
         store = (tracking_uri or output) if track else None
         with current.progress() as progress:
-            outcome = run_tune(request(source=source or data), output, how, store=store, progress=progress)
+            outcome = run_tune(
+                request(source=source or data), output, how,
+                store=store, strict=tracking_strict, progress=progress,
+            )  # fmt: skip
         from pipelines.cli.tuned_answers import show_tuned, tuned_record
 
         current.answer(tuned_record(outcome, store))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.jobs.files import plain, scores_record, write_frame, write_json
 from pipelines.jobs.fitting import fit, load_tensorflow, plan
 from pipelines.jobs.outputs import refuse_data
+from pipelines.jobs.recording import open_tracker
 from pipelines.jobs.results_folder import results_folder
 from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
@@ -87,6 +88,7 @@ def run_tune(
     how: Searching | None = None,
     *,
     store: str | Path | None = None,
+    strict: bool = False,
     progress: Progress | None = None,
 ) -> TunedOutcome:
     """Search, compare the best with the default on held-out windows, fit the best to all rows, and publish.
@@ -99,6 +101,8 @@ def run_tune(
         output: Folder of the results, replaced all at once at the very end.
         how: How to search.
         store: Where to keep the MLflow runs; None keeps none.
+        strict: Whether a tracking server that is down is an error. If not, the runs wait in the output folder
+            and are sent later.
         progress: Where to show the stages.
 
     Returns:
@@ -120,7 +124,7 @@ def run_tune(
     with results_folder(output, names) as folder:
         plan(forecaster, task.panel, stages)
         load_tensorflow(stages)
-        with recorded_study(store, stages) as recorder, stages("search"), warnings_as_notes(stages):
+        with recorded_study(store, stages, Path(output), strict) as recorder, stages("search"), warnings_as_notes(stages):
             try:
                 tuned = tune(
                     task.panel,
@@ -207,12 +211,16 @@ class TrialNotes:
 
 
 @contextmanager
-def recorded_study(store: str | Path | None, stages: Stages) -> Iterator[tuple[StudyTracker, ...]]:
+def recorded_study(
+    store: str | Path | None, stages: Stages, output: Path, strict: bool = False
+) -> Iterator[tuple[StudyTracker, ...]]:
     """Keep MLflow runs of a study for the time of a job.
 
     Args:
-        store: Folder, ``sqlite:///FILE`` or address of an MLflow server; None keeps no run.
+        store: Folder or address of an MLflow store; None keeps no run.
         stages: Where to show and measure the opening of the store.
+        output: Folder of the results; in it runs wait for a server that is down.
+        strict: Whether a server that is down is an error.
 
     Yields:
         The observers that write them, with the id of the study's run; none without a store.
@@ -222,9 +230,9 @@ def recorded_study(store: str | Path | None, stages: Stages) -> Iterator[tuple[S
         return
     with stages.loading("MLflow"):
         from pipelines.plots.studies import study_figures
-        from pipelines.tracking import StudyTracker, Tracker
+        from pipelines.tracking import StudyTracker
 
-        observer = StudyTracker(Tracker(store), study_figures, versions())
+        observer = StudyTracker(open_tracker(store, output, strict), study_figures, versions())
     with observer:
         yield (observer,)
 

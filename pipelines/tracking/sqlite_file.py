@@ -20,6 +20,13 @@ from pipelines.errors import BusyError, ConfigError, ForecastingError
 _BUSY_SECONDS = 20.0
 # What a store of this package records: its own directory, or one of an experiment in it.
 _OWN_ROOT: Final = re.compile(r"(?P<root>file://.*/artifacts)(/\d+)?")
+# Where MLflow keeps addresses of artifacts: of runs, of models, and of their versions in the registry.
+_ADDRESSES: Final = (
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+    ("model_versions", "source"),
+)
 
 
 def check_writable(database: Path) -> None:
@@ -40,11 +47,11 @@ def check_writable(database: Path) -> None:
 
 
 def follow_move(database: Path, artifact_root: str) -> None:
-    """Let experiments and runs of a store that was moved or copied find their artifacts beside the database.
+    """Let experiments, runs and models of a store that was moved or copied find their artifacts beside it.
 
-    Experiments are pointed to the new place, so nothing new is ever written to the old one. A run is, if its
-    artifacts are in the new place, or are no longer in the old one. Artifacts that were never beside the
-    database stay where they are.
+    Experiments are pointed to the new place, so nothing new is ever written to the old one. A run or model
+    is, if its artifacts are in the new place, or are no longer in the old one. Artifacts that were never
+    beside the database stay where they are.
 
     Args:
         database: An MLflow database.
@@ -76,11 +83,13 @@ def _point(connection: sqlite3.Connection, old: str, new: str) -> None:
             connection.execute(
                 "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (moved(location), key)
             )
-    for key, address in connection.execute("SELECT run_uuid, artifact_uri FROM runs").fetchall():
-        if not (address or "").startswith(f"{old}/"):
-            continue
-        if _path(moved(address)).exists() or not _path(address).exists():
-            connection.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", (moved(address), key))
+    for table, column in _ADDRESSES:
+        rows = connection.execute(f"SELECT rowid, {column} FROM {table}").fetchall()
+        for key, address in rows:
+            if not (address or "").startswith(f"{old}/"):
+                continue
+            if _path(moved(address)).exists() or not _path(address).exists():
+                connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (moved(address), key))
 
 
 def _path(address: str) -> Path:
