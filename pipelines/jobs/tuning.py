@@ -124,7 +124,11 @@ def run_tune(
     with results_folder(output, names) as folder:
         plan(forecaster, task.panel, stages)
         load_tensorflow(stages)
-        with recorded_study(store, stages, Path(output), strict) as recorder, stages("search"), warnings_as_notes(stages):
+        with (
+            recorded_study(store, stages, Path(output), strict) as recorder,
+            stages("search"),
+            warnings_as_notes(stages),
+        ):
             try:
                 tuned = tune(
                     task.panel,
