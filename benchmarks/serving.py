@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,19 +45,22 @@ class Client:
             raise SystemExit(f"Every answer must have status 200. Received: {answer.status}, {text!r}.")
         return json.loads(text)
 
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
 
 @contextmanager
 def server(bundle: Path) -> Iterator[int]:
     """Serve a bundle on a free port."""
     program = "from pipelines.cli import main; main()"
     command = [sys.executable, "-c", program, "serve", str(bundle), "--port", "0", "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield int(json.loads(process.stdout.readline())["address"].rsplit(":")[-1])
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield int(json.loads(process.stdout.readline())["address"].rsplit(":")[-1])
+        finally:
+            process.send_signal(signal.SIGTERM)
 
 
 def main(small: bool) -> None:
@@ -86,8 +89,11 @@ def main(small: bool) -> None:
         client.ask("/observations", {"rows": [record(name, ends[name])]})
         ends[name] += 1
 
-    with TemporaryDirectory() as folder, server(_saved(forecaster, Path(folder))) as port:
-        client = Client(port)
+    with (
+        TemporaryDirectory() as folder,
+        server(_saved(forecaster, Path(folder))) as port,
+        closing(Client(port)) as client,
+    ):
         history = [record(ids[0], place) for place in range(rows)]
         own = frame[(frame["unique_id"] == ids[0]) & (frame["ds"] < days[rows])]
 
@@ -113,7 +119,7 @@ def main(small: bool) -> None:
 
         place = frame.groupby("unique_id").cumcount()
         longer = frame[place < frame["unique_id"].map(ends)]
-        found = pd.DataFrame(Client(port).ask("/forecast", {})["forecast"])
+        found = pd.DataFrame(client.ask("/forecast", {})["forecast"])
     names = [name for name in found if name not in ("unique_id", "ds")]
     ours, theirs = found[names].to_numpy(), forecaster.predict(longer)[names].to_numpy()
     gap = float((np.abs(ours - theirs) / np.abs(theirs)).max())
@@ -144,7 +150,10 @@ def _together(
     end = time.monotonic() + seconds
 
     def ask(number: int) -> list[float]:
-        client, name = Client(port), ids[-1 - number]
+        with closing(Client(port)) as client:
+            return asked(client, ids[-1 - number])
+
+    def asked(client: Client, name: str) -> list[float]:
         pages: list[Callable[[], Any]] = [
             lambda: client.ask(f"/forecast/{name.replace(' ', '%20')}"),
             lambda: client.ask("/forecast", {"rows": history}),
