@@ -18,7 +18,7 @@ from _timing import row, wants_small
 
 def main(small: bool) -> None:
     """Train both networks and print their errors."""
-    lag, steps, length, depth = (40, 60, 256, 6) if small else (400, 300, 2048, 10)
+    lag, steps, length, depth = (4, 3, 32, 2) if small else (400, 300, 2048, 10)
     far = tuple(2**i for i in range(depth))
     near = far[: depth // 2]
     print(f"target: the input of {lag} steps ago; {steps} batches of 4 chunks of {length} steps")

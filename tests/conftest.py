@@ -1,5 +1,6 @@
 """Settings that hold for every test: quiet libraries, no traffic, and the same random draws in each run."""
 
+import gc
 import os
 import signal
 
@@ -13,6 +14,7 @@ os.environ.setdefault(
     "--xla_cpu_parallel_codegen_split_count=1",
 )
 
+import pytest
 from hypothesis import settings
 
 # A fixture for the modules that ask for it.
@@ -23,3 +25,11 @@ settings.register_profile("project", deadline=None, derandomize=True, print_blob
 settings.load_profile("project")
 # A runner in the background may have been started with Ctrl-C ignored; tests of interruption need it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_what_stays():
+    """Keep the garbage collector from going through all that earlier modules have left, again and again."""
+    yield
+    gc.collect()
+    gc.freeze()
