@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from pipelines.disk import to_disk
 from pipelines.errors import BundleError
 
 FORMAT: Final = 2
@@ -45,8 +45,7 @@ def write_bundle(
         manifest = {"format": FORMAT, "files": files}
         (fresh / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         for name in (*sums, MANIFEST):
-            with (fresh / name).open("rb") as file:
-                os.fsync(file.fileno())
+            to_disk(fresh / name)
         fresh.chmod(0o755)
         _swap(fresh, path)
     finally:

@@ -58,9 +58,6 @@ class Forecaster:
             scale of that distribution.
         preset: "fast", "default" or "best": how much training to spend.
         max_steps: Training steps, or "auto".
-        learning_rate: Largest step size of the optimizer in training, from which it falls to 0; or "auto".
-        jitter: Noise that training adds to the values that are looked back on, and not to those to forecast;
-            its standard deviation is in units of the series' usual change.
         time_budget: Seconds that training may take; the result then depends on the speed of the machine.
         ensemble: Members whose quantiles are averaged, or "auto".
         alias: Name of the forecast's columns.
@@ -80,6 +77,9 @@ class Forecaster:
         conformal: How ``fit`` calibrates intervals: "split" or "adaptive", see ``calibrate``. The newest rows
             of each series are kept back from a first training and forecast by it; the weights that forecast
             come from a second training, on all rows, which doubles the time. None not to.
+        learning_rate: Largest step size of the optimizer in training, from which it falls to 0; or "auto".
+        jitter: Noise that training adds to the values that are looked back on, and not to those to forecast;
+            its standard deviation is in units of the series' usual change.
 
     What was learned has names that end in an underscore, such as ``plan_``.
 
@@ -113,8 +113,6 @@ class Forecaster:
         head: str = "quantile",
         preset: str = "default",
         max_steps: int | str = "auto",
-        learning_rate: float | str = "auto",
-        jitter: float = 0.0,
         time_budget: float | None = None,
         ensemble: int | str = "auto",
         alias: str = "TCN",
@@ -127,6 +125,8 @@ class Forecaster:
         multivariate: bool = False,
         target: str = "auto",
         conformal: str | None = None,
+        learning_rate: float | str = "auto",
+        jitter: float = 0.0,
     ) -> None:
         self.horizon = horizon
         self.freq = freq
@@ -141,8 +141,6 @@ class Forecaster:
         self.head = head
         self.preset = preset
         self.max_steps = max_steps
-        self.learning_rate = learning_rate
-        self.jitter = jitter
         self.time_budget = time_budget
         self.ensemble = ensemble
         self.alias = alias
@@ -155,6 +153,8 @@ class Forecaster:
         self.multivariate = multivariate
         self.target = target
         self.conformal = conformal
+        self.learning_rate = learning_rate
+        self.jitter = jitter
         self._settings()
 
     @property

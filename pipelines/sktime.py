@@ -51,8 +51,6 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         head: What quantiles are made by, such as "hurdle" for intermittent demand.
         preset: "fast", "default" or "best": how much training to spend.
         max_steps: Training steps, or "auto".
-        learning_rate: Largest step size of the optimizer, or "auto".
-        jitter: Noise that training adds to the values that are looked back on, in usual changes.
         time_budget: Seconds that training may take.
         ensemble: Members whose quantiles are averaged, or "auto".
         transform: What to do to the values before the network reads them, such as "log".
@@ -60,6 +58,8 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         multivariate: Whether the series of a panel, and the columns of y, see each other.
         target: What kind of numbers the values are, such as "count".
         conformal: How intervals are calibrated: "split", "adaptive" or not at all.
+        learning_rate: Largest step size of the optimizer, or "auto".
+        jitter: Noise that training adds to the values that are looked back on, in usual changes.
 
     Raises:
         ConfigError: By ``fit``, if an argument is not allowed.
@@ -111,8 +111,6 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         head: str = "quantile",
         preset: str = "default",
         max_steps: int | str = "auto",
-        learning_rate: float | str = "auto",
-        jitter: float = 0.0,
         time_budget: float | None = None,
         ensemble: int | str = "auto",
         transform: str | None = None,
@@ -120,6 +118,8 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         multivariate: bool = False,
         target: str = "auto",
         conformal: str | None = None,
+        learning_rate: float | str = "auto",
+        jitter: float = 0.0,
     ) -> None:
         self.covariates = covariates
         self.freq = freq
@@ -133,8 +133,6 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         self.head = head
         self.preset = preset
         self.max_steps = max_steps
-        self.learning_rate = learning_rate
-        self.jitter = jitter
         self.time_budget = time_budget
         self.ensemble = ensemble
         self.transform = transform
@@ -142,6 +140,8 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         self.multivariate = multivariate
         self.target = target
         self.conformal = conformal
+        self.learning_rate = learning_rate
+        self.jitter = jitter
         super().__init__()
         # Where sktime keeps the data once it is told to remember them.
         self._y = None

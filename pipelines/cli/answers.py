@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,12 +113,24 @@ def show_forecast(console: Console, outcome: Outcome, store: str | Path | None) 
     files = {path.name: near(path) for path in outcome.files}
     tables = [path for name, path in files.items() if name.startswith("forecasts.")]
     places = {"Forecasts": ", ".join(tables), "Report": files["report.html"], "Model": files["bundle"]}
+    show_places(console, places, store)
+
+
+def show_places(console: Console, places: Mapping[str, str], store: str | Path | None) -> None:
+    """Print where everything lies.
+
+    Args:
+        console: Where to.
+        places: Name to path, as people should read them.
+        store: Where the MLflow runs are; None for none.
+    """
+    shown = dict(places)
     if store is not None:
-        places["MLflow"] = address(store)
+        shown["MLflow"] = address(store)
         if "://" not in str(store):
-            places["Open it"] = f"tcn ui {near(Path(store))}"
+            shown["Open it"] = f"tcn ui {near(Path(store))}"
     grid = Table.grid(padding=(0, 2))
-    for what, where in places.items():
+    for what, where in shown.items():
         grid.add_row(what, where)
     console.print(grid, soft_wrap=True)
 

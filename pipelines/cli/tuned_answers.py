@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.cli.answers import address, near
+from pipelines.cli.answers import address, near, show_places
 from pipelines.jobs.tuning import BUNDLE, PAGE, STUDY, TRIALS, study_record
 from pipelines.wording import counted, percent
 
@@ -74,14 +74,7 @@ def show_tuned(console: Console, outcome: TunedOutcome, store: str | Path | None
     _say(console, record.verdict, "bold green" if tuned.held_out.beats else "bold yellow")
     files = {path.name: near(path) for path in outcome.files}
     places = {"Model": files[BUNDLE], "Page": files[PAGE], "Trials": files[TRIALS]}
-    if store is not None:
-        places["MLflow"] = address(store)
-        if "://" not in str(store):
-            places["Open it"] = f"tcn ui {near(Path(store))}"
-    grid = Table.grid(padding=(0, 2))
-    for what, where in places.items():
-        grid.add_row(what, where)
-    console.print(grid, soft_wrap=True)
+    show_places(console, places, store)
 
 
 def _show_held_out(console: Console, held_out: HeldOutScores) -> None:

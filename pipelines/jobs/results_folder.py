@@ -20,6 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from pipelines.disk import to_disk
 from pipelines.errors import BusyError, ConfigError
 from pipelines.jobs.signals import signals_wait
 
@@ -78,7 +79,7 @@ class ResultsFolder:
         text = json.dumps({**facts, "files": sums}, indent=2, allow_nan=False, default=str)
         manifest.write_text(f"{text}\n", encoding="utf-8")
         for file in (self.draft / name for name in (*sums, MANIFEST)):
-            _to_disk(file)
+            to_disk(file)
         listed = self._listed()
         former = {Path(name).parts[0] for name in listed}
         try:
@@ -89,7 +90,7 @@ class ResultsFolder:
                     if _is_replaceable(self.path, name, listed):
                         _remove(self.path / name)
                 os.replace(manifest, self.path / MANIFEST)
-                _to_disk(self.path)
+                to_disk(self.path)
                 for left in _drafts(self.path):
                     if left != self.draft:
                         _remove(left)
@@ -241,14 +242,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _foreign(path: Path, names: list[str]) -> ConfigError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipelines.disk import to_disk
 from pipelines.errors import ConfigError
 
 
@@ -53,8 +53,7 @@ def fresh_folder(path: Path) -> Iterator[Path]:
         try:
             yield draft
             for file in draft.iterdir():
-                with file.open("rb") as written:
-                    os.fsync(written.fileno())
+                to_disk(file)
             draft.chmod(0o755)
             if path.exists():
                 path.rmdir()

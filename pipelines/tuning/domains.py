@@ -105,7 +105,26 @@ class IntRange:
 
 
 @dataclass(frozen=True)
-class Uniform:
+class _Interval:
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_range(self, self.low, self.high)
+
+    @property
+    def size(self) -> float:
+        """Infinity."""
+        return math.inf
+
+    @property
+    def examples(self) -> tuple[Any, ...]:
+        """Values that all others are between."""
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Uniform(_Interval):
     """A number from ``low`` to ``high``, all alike.
 
     Args:
@@ -120,29 +139,13 @@ class Uniform:
         inf
     """
 
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        _check_range(self, self.low, self.high)
-
-    @property
-    def size(self) -> float:
-        """Infinity."""
-        return math.inf
-
-    @property
-    def examples(self) -> tuple[Any, ...]:
-        """Values that all others are between."""
-        return self.low, self.high
-
     def to_dict(self) -> dict[str, Any]:
         """Return what `domain_of` reads."""
         return {"low": float(self.low), "high": float(self.high), "log": False}
 
 
 @dataclass(frozen=True)
-class LogUniform:
+class LogUniform(_Interval):
     """A number from ``low`` to ``high``, all ratios alike.
 
     Args:
@@ -157,23 +160,10 @@ class LogUniform:
         (0.0001, 0.01)
     """
 
-    low: float
-    high: float
-
     def __post_init__(self) -> None:
-        _check_range(self, self.low, self.high)
+        super().__post_init__()
         if self.low <= 0:
             raise ConfigError(f"A range of ratios must begin above 0. Received: {self!r}.")
-
-    @property
-    def size(self) -> float:
-        """Infinity."""
-        return math.inf
-
-    @property
-    def examples(self) -> tuple[Any, ...]:
-        """Values that all others are between."""
-        return self.low, self.high
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `domain_of` reads."""
@@ -230,7 +220,7 @@ def _range(low: Any, high: Any, step: Any = None, log: Any = False) -> Domain:
     return LogUniform(low, high) if log else Uniform(low, high)
 
 
-def _check_range(domain: Domain, low: Any, high: Any) -> None:
+def _check_range(domain: IntRange | _Interval, low: Any, high: Any) -> None:
     numbers = all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in (low, high))
     if not numbers or not -math.inf < low < high < math.inf:
         raise ConfigError(f"A range must have two finite numbers, low < high. Received: {domain!r}.")

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
+from pipelines.disk import to_disk
 from pipelines.errors import BusyError, ConfigError
 
 LOCK: Final = ".lock"
@@ -84,12 +85,10 @@ class StudyFolder:
         target = self._path / f"state-{self._count:08d}.json"
         draft = self._path / f".{target.name}.tmp"
         try:
-            with draft.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+            draft.write_text(text, encoding="utf-8")
+            to_disk(draft)
             os.replace(draft, target)
-            _to_disk(self._path)
+            to_disk(self._path)
             for number, path in snapshots(self._path).items():
                 if number <= self._count - _KEPT:
                     path.unlink(missing_ok=True)
@@ -170,14 +169,6 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _checksum(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:
