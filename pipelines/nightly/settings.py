@@ -1,0 +1,245 @@
+"""What a scheduled job is told: validated, frozen, and with a fingerprint of what moves its forecasts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipelines.config import Settings
+
+Severity: TypeAlias = Literal["fail", "warn", "off"]
+"""What a check that does not hold does: stop the job, be named in the run, nothing."""
+
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Identifier: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+
+# Neither moves a forecast: where it goes, who hears of it, how long the job may take.
+_BESIDE: Final = ("folder", "sink", "tracking", "notify", "limits", "partitions")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Place(_Table):
+    """Where a table lies: a path, or a table of a database."""
+
+    path: Annotated[str | None, Field(description="CSV or Parquet file; also a URL that fsspec knows.")] = (
+        None
+    )
+    url: Annotated[
+        SecretStr | None,
+        Field(description="Database, as SQLAlchemy writes it; with a password only from the environment."),
+    ] = None
+    table: Annotated[Identifier | None, Field(description="Table of the database.")] = None
+    db_schema: Annotated[Identifier | None, Field(description="Schema of the table.")] = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Place:
+        if (self.path is None) == (self.url is None) or (self.url is None) != (self.table is None):
+            raise ValueError("must have either a path, or a url with a table")
+        return self
+
+
+class Source(Place):
+    """Where the series are read from; the columns are named in ``model``."""
+
+    path: Annotated[
+        str | None,
+        Field(description="Shipped data set, CSV or Parquet file, folder of Parquet files, or fsspec URL."),
+    ] = None
+    static: Annotated[str | None, Field(description="File of static covariates, a row per series.")] = None
+    known_at: Annotated[
+        str | None,
+        Field(
+            description="Column that says when a row became known; rows known after the cutoff are unseen."
+        ),
+    ] = None
+
+
+class Sink(Place):
+    """Where forecasts are published."""
+
+
+class Checks(_Table):
+    """What must hold of the data before anything is forecast."""
+
+    freshness: Annotated[
+        Severity, Field(description="The newest row is at most max_lag steps before the cutoff.")
+    ] = "fail"
+    max_lag: Annotated[int, Field(ge=0, description="Steps.")] = 0
+    stale_series: Annotated[
+        Severity, Field(description="At most stale_share of the series end before max_lag.")
+    ] = "warn"
+    stale_share: Share = 0.1
+    deadline_hours: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="Hours after the cutoff until which stale data mean: try again later (75).",
+        ),
+    ] = None
+    rows: Annotated[Severity, Field(description="No fewer rows than the last night had, less max_loss.")] = (
+        "fail"
+    )
+    series: Annotated[
+        Severity, Field(description="No fewer series than the last night had, less max_loss.")
+    ] = "fail"
+    max_loss: Share = 0.05
+    duplicates: Annotated[Severity, Field(description="No series has two rows of one time stamp.")] = "fail"
+    gaps: Annotated[Severity, Field(description="At most max_gaps of the values are missing.")] = "warn"
+    max_gaps: Share = 0.1
+    shift: Annotated[
+        Severity,
+        Field(description="The last season is distributed as in training: PSI at most max_psi."),
+    ] = "warn"
+    max_psi: Annotated[float, Field(gt=0)] = 0.25
+
+
+class Gates(_Table):
+    """What must hold of a forecast before it is published; a series that fails falls back."""
+
+    max_multiple: Annotated[
+        float,
+        Field(gt=0, description="Most that a value lies outside the range of its history, in such ranges."),
+    ] = 3.0
+    max_series: Annotated[
+        Share, Field(description="Share of failing series from which on the whole champion is set aside.")
+    ] = 0.2
+
+
+class Watch(_Table):
+    """How stored forecasts are judged as actuals arrive."""
+
+    group: Annotated[str | None, Field(description="Static column to score by, beside all series.")] = None
+    nights: Annotated[Count, Field(description="Nights that the monitored figures are means of.")] = 28
+    recalibrate: Annotated[bool, Field(description="Widen and narrow intervals by what they held.")] = True
+    rate: Annotated[float, Field(gt=0, le=1, description="Step size of the recalibration.")] = 0.05
+    max_loss: Annotated[
+        float, Field(gt=0, description="Error against seasonal naive's from which on the alarm is raised.")
+    ] = 1.0
+    coverage_gap: Annotated[
+        Share, Field(description="Difference to a level's promise from which on the alarm is raised.")
+    ] = 0.15
+
+
+class Retrain(_Table):
+    """When a challenger is trained, and what it must show."""
+
+    every: Annotated[
+        int | None, Field(ge=1, description="Steps between trainings; none: only by alarm or by hand.")
+    ] = None
+    on_alarm: bool = True
+    cooldown: Annotated[int, Field(ge=0, description="Steps after a training without another by alarm.")] = 7
+    margin: Annotated[
+        float, Field(ge=0, lt=1, description="Share by which the challenger must beat the champion.")
+    ] = 0.0
+    p_value: Annotated[
+        float,
+        Field(gt=0, le=1, description="Largest p-value of the Diebold-Mariano test of both; 1: no test."),
+    ] = 0.1
+    n_windows: Annotated[int | None, Field(ge=1, description="Origins that both are tested at.")] = None
+    warm: Annotated[bool, Field(description="Begin with the weights of the champion.")] = False
+    keep: Annotated[int, Field(ge=2, description="Versions kept on disk.")] = 5
+
+
+class Tracking(_Table):
+    """Where MLflow runs are kept."""
+
+    uri: Annotated[
+        str | None,
+        Field(description="Folder, sqlite:///FILE or server; by default the folder of the job."),
+    ] = None
+    enabled: bool = True
+    model: Annotated[
+        Name | None, Field(description="Registered model whose alias champion the job follows and moves.")
+    ] = None
+
+
+class Notify(_Table):
+    """Who hears of failures and alarms."""
+
+    command: Annotated[
+        tuple[str, ...] | None, Field(description="Program and arguments; gets JSON on standard input.")
+    ] = None
+    webhook: Annotated[SecretStr | None, Field(description="URL that JSON is posted to.")] = None
+    on: tuple[Literal["failure", "fallback", "alarm", "promotion"], ...] = ("failure", "fallback", "alarm")
+
+
+class Limits(_Table):
+    """How long the job may take and how often it tries."""
+
+    minutes: Annotated[float | None, Field(gt=0, description="Time limit of a run.")] = None
+    attempts: Annotated[Count, Field(description="Tries of what fails for a moment.")] = 4
+    first_wait: Annotated[float, Field(gt=0, description="Seconds before the second; doubles.")] = 1.0
+
+
+class Partitions(_Table):
+    """How the series are shared among workers."""
+
+    kind: Literal["single", "processes", "ray"] = "single"
+    workers: Count = 2
+    series: Annotated[Count, Field(description="Series of a partition.")] = 5000
+    address: Annotated[str | None, Field(description="Address of a Ray cluster.")] = None
+
+
+class JobSettings(BaseSettings):
+    """A scheduled job.
+
+    Example:
+        >>> job = JobSettings(name="rentals", source={"path": "bike_sharing"}, sink={"path": "f.parquet"},
+        ...                   model={"horizon": 24})
+        >>> job.model.levels, len(job.fingerprint)
+        ((80.0, 95.0), 64)
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="TCN_JOB_", env_nested_delimiter="__"
+    )
+
+    name: Name
+    folder: Annotated[
+        Path | None,
+        Field(description="Where the job keeps its state; by default one of its name beside the file."),
+    ] = None
+    source: Source
+    sink: Sink
+    model: Settings
+    checks: Checks = Checks()
+    gates: Gates = Gates()
+    watch: Watch = Watch()
+    retrain: Retrain = Retrain()
+    tracking: Tracking = Tracking()
+    notify: Notify = Notify()
+    limits: Limits = Limits()
+    partitions: Partitions = Partitions()
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _as_settings(cls, value: object) -> object:
+        return Settings.of(value) if isinstance(value, dict) else value
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that moves a forecast, hexadecimal: the same wherever forecasts go."""
+        record = self.model_dump(mode="json", exclude=set(_BESIDE))
+        record["source"]["url"] = self.source.url and _without_password(self.source.url.get_secret_value())
+        return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def columns(self) -> tuple[str, str, str]:
+        """Columns of ids, time stamps and values."""
+        return self.model.id_col, self.model.time_col, self.model.target_col
+
+
+def _without_password(url: str) -> str:
+    """A database's address without who asks: a changed password moves no forecast."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
