@@ -38,14 +38,14 @@ def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, 
 
     Args:
         ways: Name to a function that does the work once.
-        rounds: Timed rounds; one more comes first, untimed, and compiles and warms up.
+        rounds: Timed rounds; one more comes first, untimed, and compiles and warms up. With 0, that one is timed.
 
     Returns:
         Name to the median of its seconds.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for work in ways.values():
-        work()
+    seconds = {name: [timed(work)] for name, work in ways.items()}
+    if rounds:
+        seconds = {name: [] for name in ways}
     for _ in range(rounds):
         for name, work in ways.items():
             seconds[name].append(timed(work))

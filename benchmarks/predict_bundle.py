@@ -25,7 +25,7 @@ def main(small: bool) -> None:
 
     from pipelines import Forecaster
 
-    series, rows, rounds = (10, 60, 1) if small else (1000, 400, 5)
+    series, rows, rounds = (10, 60, 0) if small else (1000, 400, 5)
     days = pd.date_range("2024-01-01", periods=rows)
     noise = np.random.default_rng(0).normal(size=(series, rows))
     values = 100.0 + 10.0 * np.sin(np.arange(rows) * 2 * np.pi / 7) + noise

@@ -55,12 +55,20 @@ def test_forecasts_follow_the_data_and_are_ordered(folder, visitors):
     assert (middle < 2 * high).all()
 
 
+@pytest.fixture
+def not_exported(monkeypatch):
+    """Leave out the export, which takes as long as all else: the first run has it."""
+    monkeypatch.setattr("pipelines.network.can_export_onnx", lambda: False)
+
+
+@pytest.mark.usefixtures("not_exported")
 def test_a_second_run_gives_the_same_bytes(folder):
     tcn("forecast", folder / "visitors.csv", *SIZE, "-o", folder / "second", "--no-track")
     for name in ("forecasts.csv", "forecasts.parquet", "backtest.parquet", "scores.json"):
         assert (folder / "first" / name).read_bytes() == (folder / "second" / name).read_bytes(), name
 
 
+@pytest.mark.usefixtures("not_exported")
 def test_what_happens_after_the_first_cutoff_does_not_move_its_forecasts(folder, visitors):
     before = pd.read_parquet(folder / "first" / "backtest.parquet")
     cutoff = before["cutoff"].min()
