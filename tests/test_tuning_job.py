@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.jobs import Request, Searching, run_tune
 from pipelines.jobs.results_folder import read_manifest, results_folder
+from pipelines.jobs.tuning import STATE
+from pipelines.tracking import Tracker
 from pipelines.tuning import SearchSpace
 from pipelines.tuning.budget import Budget
 from pipelines.tuning.executing import open_executor
@@ -94,6 +96,65 @@ def test_the_same_command_goes_on(tmp_path, monkeypatch):
         for name in ("seconds", "files"):
             del record[name]
     assert resumed == whole
+
+
+def contents(folder):
+    """Every file of a folder of results; the manifest names them all with their checksums."""
+    return {
+        path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and STATE not in path.parts
+    }
+
+
+def test_a_search_that_has_ended_is_not_trained_again(tmp_path, monkeypatch):
+    run_tune(REQUEST, "tuned", HOW)
+    before = contents(tmp_path / "tuned")
+    trained = []
+
+    class Counting(Erring):
+        def fit(self, *arguments, **others):
+            trained.append(self.alias)
+            return super().fit(*arguments, **others)
+
+        def backtest(self, *arguments, **others):
+            trained.append(self.alias)
+            return super().backtest(*arguments, **others)
+
+    monkeypatch.setattr("pipelines.jobs.task.Forecaster", Counting)
+    monkeypatch.setattr("pipelines.jobs.fitting._find_devices", None)  # nor is TensorFlow imported
+    run_tune(REQUEST, "tuned", HOW)
+    assert contents(tmp_path / "tuned") == before
+    assert trained == []
+    monkeypatch.setattr("pipelines.jobs.fitting._find_devices", lambda: None)
+    # What is damaged counts for nothing, and nor does what another search has published.
+    (tmp_path / "tuned" / "bundle" / "state.json").write_text("{}")
+    run_tune(REQUEST, "tuned", HOW)
+    assert contents(tmp_path / "tuned") == before
+    assert trained == ["TCN"]
+    [kept] = (tmp_path / "tuned" / STATE).glob("*/held-out.kept")
+    content = bytearray(kept.read_bytes())
+    content[-1] ^= 1
+    kept.write_bytes(content)
+    run_tune(REQUEST, "tuned", HOW)
+    assert contents(tmp_path / "tuned") == before
+    assert trained == ["TCN", "default", "default", "best", "best"]
+    run_tune(Request("sales.csv", horizon=3, season_length=6, seed=1), "tuned", HOW)
+    del trained[:]
+    run_tune(REQUEST, "tuned", HOW)
+    assert contents(tmp_path / "tuned") == before
+    assert trained == ["TCN"]
+
+
+def test_a_search_that_has_ended_keeps_its_runs(quick_stores, tmp_path):
+    seen = []
+    for _ in range(2):
+        outcome = run_tune(REQUEST, "tuned", HOW, store="tuned")
+        client = Tracker("tuned")._client
+        runs = client.search_runs([client.get_run(outcome.run_id).info.experiment_id])
+        seen.append({run.info.run_id: (run.info.status, run.data.params, run.data.metrics) for run in runs})
+    assert seen[0] == seen[1]
+    parts = (*outcome.tuned.record.trials, outcome.tuned.record.default)
+    assert len(seen[0]) == 1 + len(parts) + sum(len(trial.folds) for trial in parts)
+    assert {status for status, _, _ in seen[0].values()} == {"FINISHED", "FAILED"}
 
 
 def test_the_answer_says_what_was_found():

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -268,6 +269,29 @@ def test_what_was_found(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
     tune(panel_of(), forecaster(), **{**arguments, "max_trials": 1}, seed=1, directory=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(("freq", "ids"), [(1, ["a", "b"]), ("D", [7, 8]), ("MS", [7, "7"])])
+def test_what_was_compared_is_kept_as_it_was(freq, ids, tmp_path):
+    stamps = range(90) if freq == 1 else pd.date_range("2020-01-01", periods=90, freq=freq, tz="Asia/Tokyo")
+    frame = pd.concat(
+        pd.DataFrame({"unique_id": np.array([name] * 90, object), "ds": stamps, "y": part["y"].to_numpy()})
+        for name, (_, part) in zip(ids, panel_of().to_frame().groupby("unique_id"), strict=True)
+    )
+    prepared = []
+    first, again = (
+        tune(
+            frame, forecaster(freq=freq), GOOD, "random", 2, folds=1, directory=tmp_path,
+            prepare=lambda: prepared.append(1),
+        )
+        for _ in range(2)
+    )  # fmt: skip
+    assert prepared == [1]
+    assert again.record == first.record
+    scores = (first.held_out.scores, again.held_out.scores)
+    for name in ("overall", "by_series", "by_step", "by_cutoff", "skill"):
+        pd.testing.assert_frame_equal(*(getattr(each, name) for each in scores), obj=name)
+    assert again.held_out.sentence == first.held_out.sentence
 
 
 def test_a_best_that_is_worse_is_said_to_be(tmp_path):

@@ -117,6 +117,20 @@ def load_tensorflow(stages: Stages) -> None:
         _find_devices()
 
 
+def check_tensorflow() -> None:
+    """See that TensorFlow is there, without its import.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    for name in ("tensorflow", "keras"):
+        if find_spec(name) is None:
+            raise ConfigError(
+                f"This needs TensorFlow and Keras. Received: an environment without {name}; "
+                "pip install tcn-forecasting. Without it, only bundles with model.onnx can be forecast from."
+            )
+
+
 def load_forecaster(bundle: str | Path, stages: Stages) -> Forecaster:
     """Load a saved forecaster with Keras.
 
@@ -137,12 +151,7 @@ def load_forecaster(bundle: str | Path, stages: Stages) -> Forecaster:
 
 
 def _find_devices() -> None:
-    for name in ("tensorflow", "keras"):
-        if find_spec(name) is None:
-            raise ConfigError(
-                f"This needs TensorFlow and Keras. Received: an environment without {name}; "
-                "pip install tcn-forecasting. Without it, only bundles with model.onnx can be forecast from."
-            )
+    check_tensorflow()
     from pipelines.training import find_devices
 
     find_devices()

@@ -58,6 +58,23 @@ class ResultsFolder:
         if foreign:
             raise _foreign(self.path, foreign)
 
+    def holds(self, name: str, facts: Mapping[str, Any]) -> bool:
+        """Whether the last job has published a folder of results beside these facts, and it is as it was.
+
+        Args:
+            name: Name of the folder.
+            facts: Part of what the job has passed to ``publish``.
+
+        Returns:
+            Whether nothing else would be published.
+        """
+        listed = {
+            file: sums for file, sums in read_manifest(self.path).items() if file.startswith(f"{name}/")
+        }
+        found = {f"{name}/{file}": sums for file, sums in digests(self.path / name).items()}
+        known = read_facts(self.path)
+        return bool(found) and found == listed and all(known.get(key) == facts[key] for key in facts)
+
     def publish(self, facts: Mapping[str, Any]) -> list[Path]:
         """Move everything from the draft to its place, and remove what only the former manifest named.
 
@@ -184,6 +201,20 @@ def read_manifest(path: Path) -> dict[str, str]:
         # Names decide what a later job replaces, so none may lead out of the folder.
         if all(_is_inside(str(name)) and _SHA256.fullmatch(str(value)) for name, value in files.items()):
             return {str(name): str(value) for name, value in files.items()}
+    return {}
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Read what the manifest of a folder of results holds beside its files.
+
+    Args:
+        path: The folder.
+
+    Returns:
+        The facts; empty without a manifest.
+    """
+    with suppress(OSError, ValueError, TypeError):
+        return {**json.loads((path / MANIFEST).read_text(encoding="utf-8"))}
     return {}
 
 

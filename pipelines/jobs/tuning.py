@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.jobs.files import plain, scores_record, write_frame, write_json
-from pipelines.jobs.fitting import fit, load_tensorflow, plan
+from pipelines.jobs.fitting import check_tensorflow, fit, load_tensorflow, plan
 from pipelines.jobs.outputs import refuse_data
 from pipelines.jobs.recording import open_tracker
 from pipelines.jobs.results_folder import results_folder
@@ -94,7 +95,7 @@ def run_tune(
     """Search, compare the best with the default on held-out windows, fit the best to all rows, and publish.
 
     The study is kept in the output folder after every trial. The same call goes on with one that was stopped
-    or killed; a larger budget goes on with one that has ended.
+    or killed; a larger budget goes on with one that has ended, and the same budget trains nothing again.
 
     Args:
         request: Data and settings; its seed is that of search and trainings.
@@ -123,12 +124,19 @@ def run_tune(
         forecaster = task.forecaster()
     with results_folder(output, names) as folder:
         plan(forecaster, task.panel, stages)
-        load_tensorflow(stages)
+        check_tensorflow()
         with (
             recorded_study(store, stages, Path(output), strict) as recorder,
-            stages("search"),
             warnings_as_notes(stages),
+            ExitStack() as stage,
         ):
+            stage.enter_context(stages("search"))
+
+            def compare() -> None:
+                stage.close()
+                load_tensorflow(stages)
+                stage.enter_context(stages("compare"))
+
             try:
                 tuned = tune(
                     task.panel,
@@ -139,21 +147,25 @@ def run_tune(
                     observers=(TrialNotes(stages.progress, how), *recorder),
                     name=task.name,
                     callbacks=(stages.progress.epoch,),
+                    prepare=compare,
                 )
             except KeyboardInterrupt:
                 raise KeyboardInterrupt("The study is kept: the same command goes on with it.") from None
             run_id = next((observer.run_id for observer in recorder), None)
-        best = tuned.unfitted()
-        fit(best, task.panel, stages)
+        which = {"study": tuned.record.study_id, "best_params": plain(dict(tuned.best_params))}
+        best = None if folder.holds(BUNDLE, which) else fit(tuned.unfitted(), task.panel, stages)
         with stages("write"), warnings_as_notes(stages):
             from pipelines.report.study_page import write_study_page
 
             write_frame(tuned.results.map(_cell), folder.draft / TRIALS)
             write_json(study_record(tuned), folder.draft / STUDY)
             write_study_page(tuned.record, folder.draft / PAGE)
-            best.save(folder.draft / BUNDLE)
+            if best is None:
+                shutil.copytree(folder.path / BUNDLE, folder.draft / BUNDLE)
+            else:
+                best.save(folder.draft / BUNDLE)
         with stages("publish"), signals_wait():
-            files = folder.publish({"name": task.name, "data_sha256": task.digest()})
+            files = folder.publish({"name": task.name, "data_sha256": task.digest(), **which})
     return TunedOutcome(tuned, files, run_id, dict(stages.seconds))
 
 

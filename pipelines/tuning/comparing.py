@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.baselines import add_baselines
 from pipelines.config import Settings
@@ -13,6 +14,7 @@ from pipelines.forecaster import Forecaster
 from pipelines.metrics import Scores, evaluate
 from pipelines.skill import REFERENCE, SIGNIFICANCE, compare
 from pipelines.tuning.folds import RollingOrigins, metrics_of
+from pipelines.tuning.kept import kept_frame
 from pipelines.wording import counted, number, percent
 
 if TYPE_CHECKING:
@@ -25,6 +27,24 @@ DEFAULT: Final = "default"
 _FIRST: Final = {"training": 1, "trainings": 2}
 _SECOND: Final = {"training": 2, "trainings": 2}
 Report = Callable[[dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """How the two trainings of a comparison go.
+
+    Attributes:
+        report: Takes the record of every epoch and, in it, ``training`` and ``trainings``, the number of the
+            training and how many there are.
+        prepare: Called before them, where they are not known from before.
+        kept: File in which their forecasts are kept; None keeps nothing.
+        key: What the forecasts depend on, JSON-able.
+    """
+
+    report: Report = lambda record: None
+    prepare: Callable[[], None] = lambda: None
+    kept: Path | None = None
+    key: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,7 +104,7 @@ def compare_held_out(
     panel: Panel,
     origins: RollingOrigins,
     objective: str,
-    report: Report = lambda record: None,
+    trainings: Trainings | None = None,
 ) -> HeldOutScores:
     """Fit both to the rows of the search, and score them on the windows after these.
 
@@ -94,12 +114,29 @@ def compare_held_out(
         panel: All rows.
         origins: What was held out of the search.
         objective: Metric that was minimized.
-        report: Takes the record of every epoch and, in it, ``training`` and ``trainings``, the number of the
-            training and how many there are.
+        trainings: How to train them.
 
     Returns:
         The scores.
     """
+    how = trainings or Trainings()
+
+    def compute() -> pd.DataFrame:
+        how.prepare()
+        return _both(best, default, panel, origins, how.report)
+
+    frame = kept_frame(how.kept, how.key, panel, compute)
+    tested = origins.held.tested(panel)
+    levels = Settings.of(default.get_params()).levels
+    frame = add_baselines(frame, tested, origins.season_length, levels)
+    scores = evaluate(frame, panel, origins.season_length)
+    return HeldOutScores(scores, objective, origins.held.n_windows)
+
+
+def _both(
+    best: Forecaster, default: Forecaster, panel: Panel, origins: RollingOrigins, report: Report
+) -> pd.DataFrame:
+    """Forecasts of both."""
     frame = _forecasts(default, DEFAULT, panel, origins, lambda record: report({**record, **_FIRST}))
     if best.get_params() == default.get_params():
         names = [name for name in frame.columns if name.split("-")[0] == DEFAULT]
@@ -107,11 +144,7 @@ def compare_held_out(
     else:
         other = _forecasts(best, BEST, panel, origins, lambda record: report({**record, **_SECOND}))
         frame = frame.assign(**{name: other[name] for name in other.columns.difference(frame.columns)})
-    tested = origins.held.tested(panel)
-    levels = Settings.of(default.get_params()).levels
-    frame = add_baselines(frame, tested, origins.season_length, levels)
-    scores = evaluate(frame, panel, origins.season_length)
-    return HeldOutScores(scores, objective, origins.held.n_windows)
+    return frame
 
 
 def _forecasts(

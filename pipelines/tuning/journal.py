@@ -79,6 +79,10 @@ class Journal:
         self._save(elapsed)
         return trial
 
+    def rest(self, elapsed: float) -> None:
+        """Write down the seconds so far, those of observers after the last trial among them."""
+        self._save(elapsed)
+
     def _put(self, trial: TrialRecord) -> None:
         if trial.number == DEFAULT:
             self.default = trial

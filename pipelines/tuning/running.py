@@ -70,6 +70,7 @@ class Running:
                         number = self.journal.begin(len(self.journal.trials), values, elapsed()).number
                         pending[self._start(number)] = number
             if not pending:
+                self.journal.rest(elapsed())
                 return spent or ""
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in sorted(done, key=lambda one: pending[one]):

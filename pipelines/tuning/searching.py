@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipelines.tuning.records import StudyObserver
     from pipelines.tuning.tuned import Tuned
 
+_HELD_OUT: Final = "held-out.kept"
 OBJECTIVES: Final = ("wql", "mase", "mae", "rmse")
 """Metrics that can be minimized."""
 
@@ -51,6 +52,7 @@ def tune(
     worker_kind: str | None = None,
     address: str | None = None,
     callbacks: Sequence[Callable[[dict[str, float]], None]] = (),
+    prepare: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Tuned:
     """Search for good hyper-parameters; every trial is scored on the same rolling origins.
@@ -81,6 +83,8 @@ def tune(
             one worker, else "processes". A script that starts them needs ``if __name__ == "__main__":``.
         address: Of a Ray cluster.
         callbacks: Each takes the record of every epoch of the trainings at the end.
+        prepare: Called before these trainings. There are none where a study has ended before: what they
+            forecast is kept in the directory, too.
         clock: Seconds, for the budget.
 
     Returns:
@@ -115,11 +119,12 @@ def tune(
     search = Search(searched, method, seed, shared, steps)
     study = Study(panel, forecaster, shared, search, origins, objective, folds, name)
     place = None if directory is None else Path(directory) / study.study_id
-    with study_folder(place) as folder, open_executor(workers, worker_kind, address) as executor:
+    with study_folder(place) as folder:
         journal = Journal(folder, study.identity)
-        running = Running(study, journal, budget, executor, workers, tuple(observers), clock)
-        spent = running.run()
-    return study.concluded(journal, spent, tuple(observers), callbacks)
+        with open_executor(workers, worker_kind, address) as executor:
+            spent = Running(study, journal, budget, executor, workers, tuple(observers), clock).run()
+        kept = folder.file(_HELD_OUT)
+        return study.concluded(journal, spent, tuple(observers), callbacks, prepare, kept)
 
 
 def _space(space: Any, forecaster: Forecaster, shared: Settings, rows: Panel) -> SearchSpace:

@@ -37,6 +37,10 @@ class StudyFolder:
         self._path = path
         self._count = 0
 
+    def file(self, name: str) -> Path | None:
+        """Path of another file in the folder; None if nothing is kept."""
+        return None if self._path is None else self._path / name
+
     def load(self) -> dict[str, Any] | None:
         """Read the newest good snapshot.
 
@@ -93,7 +97,7 @@ class StudyFolder:
                 if number <= self._count - _KEPT:
                     path.unlink(missing_ok=True)
         except OSError as error:
-            raise _unwritable(self._path, error) from error
+            raise unwritable(self._path, error) from error
 
 
 @contextmanager
@@ -133,7 +137,7 @@ def study_folder(path: str | Path | None) -> Iterator[StudyFolder]:
             "now; try again when it has ended, or name another folder."
         ) from error
     except OSError as error:
-        raise _unwritable(root, error) from error
+        raise unwritable(root, error) from error
     try:
         for left in root.glob(".state-*.tmp"):  # of a process that was killed
             left.unlink(missing_ok=True)
@@ -171,7 +175,16 @@ def _checksum(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _unwritable(path: Path, error: OSError) -> ConfigError:
+def unwritable(path: Path, error: OSError) -> ConfigError:
+    """Say that the folder of a study cannot be written to.
+
+    Args:
+        path: The folder.
+        error: What the system says.
+
+    Returns:
+        The error to raise.
+    """
     return ConfigError(
         f"The folder of a study must be one that can be written to. Received: {str(path)!r} "
         f"({error.strerror}); name another one."

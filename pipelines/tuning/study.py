@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pipelines import __version__
@@ -15,7 +16,7 @@ from pipelines.config import Settings
 from pipelines.errors import ForecastingError
 from pipelines.forecaster import Forecaster
 from pipelines.panel import Panel, panel_digest
-from pipelines.tuning.comparing import compare_held_out
+from pipelines.tuning.comparing import Trainings, compare_held_out
 from pipelines.tuning.folds import RollingOrigins
 from pipelines.tuning.importance import importance_of
 from pipelines.tuning.journal import Journal
@@ -98,8 +99,22 @@ class Study:
         spent: str,
         observers: Sequence[StudyObserver],
         callbacks: Sequence[Callable[[dict[str, float]], None]],
+        prepare: Callable[[], None] = lambda: None,
+        kept: Path | None = None,
     ) -> Tuned:
-        """Compare the best with the default on held-out windows, and end the study."""
+        """Compare the best with the default on held-out windows, and end the study.
+
+        Args:
+            journal: What has happened.
+            spent: Why no further trial started.
+            observers: Told of the end.
+            callbacks: Each takes the record of every epoch of the trainings.
+            prepare: Called before them.
+            kept: File in which what they forecast is kept, so that it is computed once.
+
+        Returns:
+            What was found.
+        """
         record = self.record(journal)
         if record.best is None:
             raise ForecastingError(_no_trial(record))
@@ -112,8 +127,11 @@ class Study:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
+            trainings = Trainings(
+                report, prepare, kept, {"study": self.study_id, "values": _plain(best_params)}
+            )
             held_out = compare_held_out(
-                best, self.forecaster, self.panel, self.origins, self.objective, report
+                best, self.forecaster, self.panel, self.origins, self.objective, trainings
             )
         record = replace(record, held_out=held_out.metrics, verdict=held_out.sentence)
         for observer in observers:
