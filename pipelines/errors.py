@@ -40,6 +40,17 @@ class BundleError(ForecastingError, ValueError):
     exit_code = 65
 
 
+class StateError(ForecastingError, ValueError):
+    """What a scheduled job has kept is missing or damaged.
+
+    Example:
+        >>> StateError.exit_code
+        65
+    """
+
+    exit_code = 65
+
+
 class ConfigError(ForecastingError, ValueError):
     """A setting has a value that is not allowed.
 

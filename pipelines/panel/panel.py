@@ -332,6 +332,25 @@ class Panel:
         """
         return self._cut(np.zeros_like(self.lengths), np.clip(self.rows_until(stamp), 0, self.lengths))
 
+    def extended(self, lengths: Ints) -> Panel:
+        """Return the panel with shorter series made longer, by rows without a value at their ends.
+
+        Args:
+            lengths: ``(series,)`` rows that each series shall have; longer ones stay as they are.
+
+        Example:
+            >>> frame = pd.DataFrame({"unique_id": ["A", "A", "B"], "ds": [1, 2, 2], "y": [5, 6, 7]})
+            >>> Panel.from_frame(frame).extended(np.array([3, 1])).values
+            array([ 5.,  6., nan,  7.])
+        """
+        lengths = np.maximum(lengths, self.lengths)
+        indptr = np.concatenate(([0], np.cumsum(lengths)))
+        rows = np.arange(self.n_rows) + np.repeat(indptr[:-1] - self.indptr[:-1], self.lengths)
+        values = np.full(indptr[-1], np.nan)
+        values[rows] = self.values
+        placed = tuple(column.place(len(values), rows) for column in self.covariates)
+        return replace(self, values=values, indptr=indptr, covariates=placed)
+
     def tail(self, n: int) -> Panel:
         """Return the last ``n`` rows of each series, or all of a shorter one.
 

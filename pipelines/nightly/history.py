@@ -1,0 +1,124 @@
+"""The series of a night, each of them up to the cutoff."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.frequency import Freq
+from pipelines.panel import Panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.config import Settings
+    from pipelines.nightly.records import Cutoff, Snapshot
+
+Ints = npt.NDArray[np.int64]
+
+
+def read_history(snapshot: Snapshot, settings: Settings, freq: str | None) -> Panel:
+    """Read the rows of a snapshot as a panel.
+
+    Args:
+        snapshot: The data.
+        settings: Names of the columns, and covariates.
+        freq: Frequency; None to infer it.
+
+    Returns:
+        The panel; each series ends with its own last row.
+
+    Raises:
+        PanelError: If the rows cannot be used.
+    """
+    return Panel.from_frame(
+        snapshot.history,
+        freq,
+        settings.id_col,
+        settings.time_col,
+        settings.target_col,
+        covariates=settings.covariates,
+        static=snapshot.static,
+    )
+
+
+def up_to(panel: Panel, cutoff: Cutoff) -> Panel:
+    """Let every series go on to the cutoff, unobserved, so that all are forecast for the steps after it.
+
+    Args:
+        panel: The series.
+        cutoff: Last time stamp to know; between two stamps, the one before it counts.
+
+    Returns:
+        The panel, where series that ended before the cutoff have rows without a value at their end.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"unique_id": "A", "ds": ["2024-01-01", "2024-02-01"], "y": [1.0, 2.0]})
+        >>> up_to(Panel.from_frame(frame, "MS"), pd.Timestamp("2024-04-15")).values
+        array([ 1.,  2., nan, nan])
+    """
+    stamp = _stamp(panel, cutoff)
+    first, phase = panel.freq.locate(panel.starts)
+    position = np.broadcast_to(panel.freq.locate(stamp)[0], first.shape)
+    position = position - (panel.freq.at(position, phase) > stamp.astype(np.int64))
+    return panel.extended(position - first + 1)
+
+
+def steps_between(freq: str, earlier: Cutoff, later: Cutoff) -> int:
+    """Count the steps from one cutoff to another.
+
+    Args:
+        freq: Frequency.
+        earlier: The first.
+        later: The second.
+
+    Returns:
+        Whole steps, negative if the second comes first.
+
+    Example:
+        >>> import pandas as pd
+        >>> steps_between("D", pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-29"))
+        28
+    """
+    parsed = Freq.parse(freq)
+    first, second = (parsed.locate(_naive(each))[0] for each in (earlier, later))
+    return int(second - first)
+
+
+def unobserved_since(panel: Panel) -> Ints:
+    """Count the rows of each series after its last value.
+
+    Args:
+        panel: The series.
+
+    Returns:
+        ``(series,)`` rows; all of them where nothing was observed.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"unique_id": ["A", "A", "B"], "ds": [1, 2, 2], "y": [5, None, 7]})
+        >>> unobserved_since(Panel.from_frame(frame))
+        array([1, 0])
+    """
+    known = np.flatnonzero(~np.isnan(panel.values))
+    last = panel.indptr[:-1] - 1  # as if before the first row
+    np.maximum.at(last, panel.series_of_rows[known], known)
+    after: Ints = panel.indptr[1:] - 1 - last
+    return after
+
+
+def _stamp(panel: Panel, cutoff: Cutoff) -> npt.NDArray[np.generic]:
+    """The cutoff as the panel holds its stamps: UTC for clocks of a time zone, else local time."""
+    if isinstance(cutoff, int) or panel.tz is None:
+        return _naive(cutoff)
+    zoned = cutoff.tz_localize(panel.tz) if cutoff.tzinfo is None else cutoff.tz_convert(panel.tz)
+    return _naive(zoned.tz_convert("UTC") if panel.freq.is_clock else zoned)
+
+
+def _naive(cutoff: pd.Timestamp | int) -> npt.NDArray[np.generic]:
+    if isinstance(cutoff, int):
+        return np.asarray(cutoff)
+    return np.asarray(cutoff.tz_localize(None).to_datetime64().astype("M8[ns]"))

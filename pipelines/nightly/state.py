@@ -1,0 +1,387 @@
+"""The folder of a job: nights, versions and promotions, each written once and never changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from filelock import FileLock, Timeout
+
+from pipelines.bundle import MANIFEST, checksum
+from pipelines.errors import BusyError, ConfigError, StateError
+from pipelines.nightly.records import Cutoff, Night
+from pipelines.nightly.sealed import read_sealed, remove_drafts, whole_folder, write_sealed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.nightly.settings import JobSettings
+
+FORECASTS: Final = "forecasts.parquet"
+_NIGHT, _VERSION, _BUNDLE = "night.json", "version.json", "bundle"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A network that the job has trained.
+
+    Args:
+        number: Counted from 1.
+        bundle: Folder of the network.
+        record: Cutoff of its training, scores, facts of its data.
+    """
+
+    number: int
+    bundle: Path
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A decision which version forecasts.
+
+    Args:
+        number: Counted from 1; the last one holds.
+        version: The champion from then on; None for seasonal naive.
+        reason: Why, in a sentence.
+        cutoff: Cutoff of the night it was made in, as text.
+        withdrawn: Versions that a rollback has set aside.
+    """
+
+    number: int
+    version: int | None
+    reason: str
+    cutoff: str
+    withdrawn: tuple[int, ...] = ()
+
+
+class JobFolder:
+    """What a job keeps.
+
+    Args:
+        path: The folder; made where it is missing.
+
+    Raises:
+        ConfigError: If it cannot be written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.nights_path, self.versions_path, self.promotions_path = (
+            self.path / name for name in ("nights", "versions", "promotions")
+        )
+        try:
+            for folder in (self.nights_path, self.versions_path, self.promotions_path):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"A job must be able to write to its folder. Received: {error.strerror} for "
+                f"{str(self.path)!r}; name another one with folder = ..."
+            ) from error
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes out, and remove what a killed one has left unfinished.
+
+        Yields:
+            Nothing.
+
+        Raises:
+            BusyError: If another process works on this job.
+        """
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise BusyError(
+                f"A job runs once at a time. Received: {str(self.path)!r}, which another process works in; "
+                "try again when it has ended."
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"A job must be able to lock its folder. Received: {error.strerror} for {str(self.path)!r}."
+            ) from error
+        try:
+            for folder in (self.path, self.nights_path, self.versions_path, self.promotions_path):
+                remove_drafts(folder)
+            yield
+        finally:
+            lock.release()
+
+    # Nights
+
+    def night(self, cutoff: Cutoff, fingerprint: str) -> tuple[Night, pd.DataFrame] | None:
+        """Find what a night has left.
+
+        Args:
+            cutoff: Its cutoff.
+            fingerprint: That of the settings.
+
+        Returns:
+            The night and its forecasts; None if there is none.
+
+        Raises:
+            StateError: If it is damaged.
+        """
+        path = self.place(cutoff, fingerprint)
+        return self._read_night(path) if path.exists() else None
+
+    def nights(
+        self, until: Cutoff | None = None, on_damage: Callable[[StateError], object] = lambda error: None
+    ) -> list[Night]:
+        """List the nights, oldest first; of several of one cutoff the last one by name.
+
+        Args:
+            until: Leave out this cutoff and later ones.
+            on_damage: What to do with the error of each damaged one, which is left out.
+
+        Returns:
+            Those that can be read.
+        """
+        found: dict[Any, Night] = {}
+        for path in sorted(self.nights_path.glob("[!.]*")):
+            try:
+                night = _night(read_sealed(path / _NIGHT))
+            except StateError as error:
+                on_damage(error)
+                continue
+            if until is None or night.cutoff < until:  # type: ignore[operator]
+                found[night.cutoff] = night
+        return [found[cutoff] for cutoff in sorted(found)]
+
+    def forecasts(self, night: Night) -> pd.DataFrame:
+        """Read the forecasts of a night.
+
+        Args:
+            night: A night of ``nights``.
+
+        Returns:
+            The frame.
+
+        Raises:
+            StateError: If they are damaged.
+        """
+        return self._read_night(self.place(night.cutoff, night.fingerprint))[1]
+
+    def past(
+        self, until: Cutoff, count: int, on_damage: Callable[[StateError], object] = lambda error: None
+    ) -> list[tuple[Cutoff, pd.DataFrame]]:
+        """Read the forecasts of the last nights before a cutoff.
+
+        Args:
+            until: Leave out this cutoff and later ones.
+            count: Most nights to read.
+            on_damage: What to do with the error of each damaged one, which is left out.
+
+        Returns:
+            Cutoff and forecasts of each, oldest first.
+        """
+        found = []
+        for night in self.nights(until, on_damage)[-count:]:
+            try:
+                found.append((night.cutoff, self.forecasts(night)))
+            except StateError as error:
+                on_damage(error)
+        return found
+
+    def write_night(self, night: Night, forecasts: pd.DataFrame) -> None:
+        """Keep what a night has found out.
+
+        Args:
+            night: The night; the checksum of its forecasts is added.
+            forecasts: Its forecasts.
+        """
+        with whole_folder(self.place(night.cutoff, night.fingerprint)) as draft:
+            forecasts.to_parquet(draft / FORECASTS, index=False)
+            record = {**asdict(night), "cutoff": _plain(night.cutoff), "sha256": checksum(draft / FORECASTS)}
+            write_sealed(draft / _NIGHT, record)
+
+    def place(self, cutoff: Cutoff, fingerprint: str) -> Path:
+        """Return the folder of a night.
+
+        Args:
+            cutoff: Its cutoff.
+            fingerprint: That of the settings.
+        """
+        return self.nights_path / f"{label(cutoff)}-{fingerprint[:12]}"
+
+    def _read_night(self, path: Path) -> tuple[Night, pd.DataFrame]:
+        import pandas as pd
+
+        record = read_sealed(path / _NIGHT)
+        file = path / FORECASTS
+        if not file.is_file() or checksum(file) != record["sha256"]:
+            raise StateError(
+                f"The forecasts of a night must be as they were written. Received: {file}, damaged or "
+                "missing; put it back from a backup, or remove its folder, and the night is run again."
+            )
+        return _night(record), pd.read_parquet(file)
+
+    # Versions
+
+    def versions(self, on_damage: Callable[[StateError], object] = lambda error: None) -> list[Version]:
+        """List the versions that are on disk, oldest first.
+
+        Args:
+            on_damage: What to do with the error of each damaged one, which is left out.
+
+        Returns:
+            Those whose records can be read; their bundles check themselves when they are loaded.
+        """
+        found = []
+        for path in sorted(self.versions_path.glob("[0-9]*")):
+            try:
+                found.append(Version(int(path.name), path / _BUNDLE, read_sealed(path / _VERSION)))
+            except (StateError, ValueError) as error:
+                on_damage(StateError(str(error)))
+        return found
+
+    def write_version(self, write: Callable[[Path], None], record: Mapping[str, Any]) -> Version:
+        """Keep a network.
+
+        Args:
+            write: Writes its bundle to the folder it is given.
+            record: What to remember of its training.
+
+        Returns:
+            The version.
+        """
+        number = 1 + max((int(path.name) for path in self.versions_path.glob("[0-9]*")), default=0)
+        place = self.versions_path / f"{number:04}"
+        with whole_folder(place) as draft:
+            write(draft / _BUNDLE)
+            write_sealed(draft / _VERSION, {**record, "bundle_sha256": checksum(draft / _BUNDLE / MANIFEST)})
+        return Version(number, place / _BUNDLE, read_sealed(place / _VERSION))
+
+    def remove_versions(self, keep: int) -> list[int]:
+        """Remove the oldest versions, but none that forecasts or that a rollback could go back to.
+
+        Args:
+            keep: How many to keep at least.
+
+        Returns:
+            Those that were removed.
+        """
+        used = {promotion.version for promotion in self.promotions()[-2:]}
+        spare = [version for version in self.versions()[:-keep] if version.number not in used]
+        for version in spare:
+            shutil.rmtree(version.bundle.parent, ignore_errors=True)
+        return [version.number for version in spare]
+
+    # Promotions
+
+    def promotions(self, on_damage: Callable[[StateError], object] = lambda error: None) -> list[Promotion]:
+        """List the promotions, oldest first.
+
+        Args:
+            on_damage: What to do with the error of each damaged one, which is left out.
+
+        Returns:
+            Those that can be read.
+        """
+        found = []
+        for path in sorted(self.promotions_path.glob("[0-9]*.json")):
+            try:
+                record = read_sealed(path)
+                found.append(Promotion(**{**record, "withdrawn": tuple(record["withdrawn"])}))
+            except (StateError, TypeError, KeyError) as error:
+                on_damage(StateError(str(error)))
+        return found
+
+    def promote(
+        self, version: int | None, reason: str, cutoff: str, withdrawn: Sequence[int] = ()
+    ) -> Promotion:
+        """Decide which version forecasts from now on: one file, there or not.
+
+        Args:
+            version: The champion; None for seasonal naive.
+            reason: Why.
+            cutoff: Cutoff of the night.
+            withdrawn: Versions that are set aside.
+
+        Returns:
+            The promotion.
+        """
+        number = 1 + max((int(path.stem) for path in self.promotions_path.glob("[0-9]*.json")), default=0)
+        made = Promotion(number, version, reason, cutoff, tuple(withdrawn))
+        write_sealed(self.promotions_path / f"{number:06}.json", asdict(made))
+        return made
+
+
+def home_of(job: JobSettings) -> Path:
+    """Return the folder of a job: by default one of its name in the working directory."""
+    return Path(job.folder or job.name)
+
+
+def label(cutoff: Cutoff) -> str:
+    """Name of a cutoff, in the order of time where names are sorted.
+
+    Args:
+        cutoff: Time stamp or step.
+
+    Returns:
+        Digits and letters.
+
+    Example:
+        >>> import pandas as pd
+        >>> label(pd.Timestamp("2024-01-31 06:00")), label(17)
+        ('20240131T060000', '000000000017')
+    """
+    return f"{cutoff:012}" if isinstance(cutoff, int) else cutoff.strftime("%Y%m%dT%H%M%S")
+
+
+def unlabeled(text: str) -> Cutoff:
+    """Return the cutoff that a name is that of.
+
+    Args:
+        text: What ``label`` has made.
+
+    Example:
+        >>> unlabeled("20240131T060000"), unlabeled("000000000017")
+        (Timestamp('2024-01-31 06:00:00'), 17)
+    """
+    import pandas as pd
+
+    return pd.to_datetime(text, format="%Y%m%dT%H%M%S") if "T" in text else int(text)
+
+
+def withdrawn(promotions: Sequence[Promotion]) -> set[int]:
+    """Return the versions that a rollback has set aside, and that were not promoted again.
+
+    Args:
+        promotions: All, oldest first.
+
+    Example:
+        >>> made = [Promotion(1, 1, "", ""), Promotion(2, 2, "", ""), Promotion(3, 1, "", "", withdrawn=(2,))]
+        >>> withdrawn(made)
+        {2}
+    """
+    aside: set[int] = set()
+    for promotion in promotions:
+        aside = (aside | {*promotion.withdrawn}) - {promotion.version or 0}
+    return aside
+
+
+def _plain(cutoff: Cutoff) -> int | str:
+    return cutoff if isinstance(cutoff, int) else cutoff.isoformat()
+
+
+def _night(record: Mapping[str, Any]) -> Night:
+    import pandas as pd
+
+    cutoff = record["cutoff"]
+    try:
+        return Night(
+            cutoff=cutoff if isinstance(cutoff, int) else pd.Timestamp(cutoff),
+            fingerprint=record["fingerprint"],
+            rows=record["rows"],
+            series=record["series"],
+            models=record["models"],
+            record=record["record"],
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise StateError(f"A night must be recorded as this version does. Received: {error!r}.") from error
