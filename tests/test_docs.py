@@ -21,6 +21,8 @@ from pipelines.cli import app
 ROOT = Path(pipelines.__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# Pages with trainings of so few steps that XLA would take longer to compile them.
+EAGER = {"README.md", "docs/how-to/serve.md", "docs/how-to/tune.md", "docs/tutorials/tune-register-serve.md"}
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -46,9 +48,21 @@ def having_own_code():
     return list(programs.values())
 
 
+@pytest.fixture
+def eagerly():
+    """Called, lets TensorFlow compute without compiling for the rest of the test."""
+    import tensorflow as tf
+
+    yield lambda: tf.config.run_functions_eagerly(True)
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.mark.parametrize("page", having_own_code(), ids=name_of)
-def test_code_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("quick_stores")
+def test_code_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch, eagerly):
     monkeypatch.chdir(tmp_path)
+    if name_of(page) in EAGER:
+        eagerly()
     # Exports have tests of their own, and take as long as a small fit.
     monkeypatch.setattr("pipelines.network.can_export_onnx", lambda: False)
     monkeypatch.setattr(pipelines.plan, "_PRESETS", dict.fromkeys(pipelines.plan._PRESETS, (1, 0.05)))

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,9 @@ from served_bundles import has_onnx, rows_of, served_bundle, served_forecaster
 from typer.testing import CliRunner
 
 from pipelines.cli import app
+from pipelines.errors import BusyError
 from pipelines.serving import register
+from pipelines.serving.server import load_app, served
 
 PROGRAM = """
 import sys
@@ -117,6 +120,22 @@ def test_a_port_in_use_ends_the_command_with_75(running):
     done = CliRunner().invoke(app, ["serve", str(served_bundle()), "--port", port])
     assert done.exit_code == 75
     assert f"Received: {port}, which another program uses" in done.stderr
+
+
+def test_a_block_is_served_as_long_as_it_lasts(running):
+    loaded = load_app(str(served_bundle()), "")
+    with served(loaded):
+        pass  # it ends before it has begun to listen
+    with served(loaded) as address:
+        assert ask(address, "/forecast", {}) == ask(running[1], "/forecast", {})
+        with (
+            pytest.raises(BusyError, match="another program uses"),
+            served(loaded, int(address.rsplit(":")[-1])),
+        ):
+            pass
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(address)
+    assert not [thread for thread in threading.enumerate() if thread.name == "tcn-serve"]
 
 
 def test_a_damaged_bundle_is_not_served(tmp_path):

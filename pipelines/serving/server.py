@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.bundle import MANIFEST, checksum
 from pipelines.errors import BusyError, ConfigError
@@ -15,6 +17,9 @@ from pipelines.saving import read_fitted, runtime_of
 from pipelines.serving.app import MAX_BODY, About, create_app
 from pipelines.serving.forecasts import Forecasts
 from pipelines.serving.registry import fetched
+
+if TYPE_CHECKING:
+    import uvicorn
 
 HOST: Final = "127.0.0.1"
 _STOP_SECONDS: Final = 10  # that requests may take when the server is told to stop
@@ -60,9 +65,42 @@ def serve(
         ConfigError: If it may not be used.
         KeyboardInterrupt: On Ctrl-C, after the server has stopped.
     """
+    with _listen(port) as listener:
+        server = _server(app, access_log)
+        if on_ready is not None:
+            on_ready(_address(listener))
+        server.run(sockets=[listener])
+
+
+@contextmanager
+def served(app: Any, port: int = 0) -> Iterator[str]:
+    """Serve an application on the loopback interface for the time of a block, as in a notebook.
+
+    Args:
+        app: What ``load_app`` returns.
+        port: TCP port; 0 for any that is free.
+
+    Yields:
+        The address.
+
+    Raises:
+        BusyError: If the port is in use.
+        ConfigError: If it may not be used.
+    """
+    with _listen(port) as listener:
+        server = _server(app, access_log=False)
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="tcn-serve", daemon=True)
+        thread.start()
+        try:
+            yield _address(listener)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _server(app: Any, access_log: bool) -> uvicorn.Server:
     import uvicorn
 
-    listener = _listen(port)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -73,11 +111,11 @@ def serve(
         lifespan="off",
     )
     _log_lines(access_log)
-    server = uvicorn.Server(config)
-    with listener:
-        if on_ready is not None:
-            on_ready(f"http://{HOST}:{listener.getsockname()[1]}")
-        server.run(sockets=[listener])
+    return uvicorn.Server(config)
+
+
+def _address(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
 def _app(bundle: Path, source: str, version: str | None, max_body: int) -> Any:
