@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipelines.checking import plain
 from pipelines.config import Settings
+from pipelines.nightly.layers import Environment
 
 Severity: TypeAlias = Literal["fail", "warn", "off"]
 """What a check that does not hold does: stop the job, be named in the run, nothing."""
@@ -172,6 +174,13 @@ class Notify(_Table):
     webhook: Annotated[SecretStr | None, Field(description="URL that JSON is posted to.")] = None
     on: tuple[Literal["failure", "fallback", "alarm", "promotion"], ...] = ("failure", "fallback", "alarm")
 
+    @field_validator("webhook")
+    @classmethod
+    def _web(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return url
+
 
 class Limits(_Table):
     """How long the job may take and how often it tries."""
@@ -191,7 +200,7 @@ class Partitions(_Table):
 
 
 class JobSettings(BaseSettings):
-    """A scheduled job.
+    """A scheduled job; what its arguments leave out may stand in the environment: TCN_JOB_RETRAIN__EVERY=7.
 
     Example:
         >>> job = JobSettings(name="rentals", source={"path": "bike_sharing"}, sink={"path": "f.parquet"},
@@ -200,9 +209,7 @@ class JobSettings(BaseSettings):
         ((80.0, 95.0), 64)
     """
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="TCN_JOB_", env_nested_delimiter="__"
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="TCN_JOB_")
 
     name: Name
     folder: Annotated[
@@ -221,10 +228,22 @@ class JobSettings(BaseSettings):
     limits: Limits = Limits()
     partitions: Partitions = Partitions()
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the arguments count before the environment, whose values are written as in a job file."""
+        return init_settings, Environment(settings_cls)
+
     @field_validator("model", mode="before")
     @classmethod
     def _as_settings(cls, value: object) -> object:
-        return Settings.of(value) if isinstance(value, dict) else value
+        return plain(value)
 
     @property
     def fingerprint(self) -> str:

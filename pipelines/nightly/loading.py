@@ -1,0 +1,121 @@
+"""The file of a job, the environment and flags become its settings, or one error that names all mistakes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import SecretStr, ValidationError
+
+from pipelines import datasets
+from pipelines.errors import ConfigError
+from pipelines.nightly.explaining import by_line, explained
+from pipelines.nightly.layers import Environment, Layers, Place, read_file
+from pipelines.nightly.secrets import holds_secret
+from pipelines.nightly.settings import JobSettings
+
+_ADDRESSES: Final[tuple[Place, ...]] = (
+    ("source", "url"), ("source", "path"), ("source", "static"), ("sink", "url"), ("sink", "path"),
+    ("tracking", "uri"), ("partitions", "address"), ("notify", "webhook"),
+)  # fmt: skip
+_PATHS: Final[tuple[Place, ...]] = (
+    ("folder",), ("source", "path"), ("source", "static"), ("source", "url"), ("sink", "path"),
+    ("sink", "url"), ("tracking", "uri"),
+)  # fmt: skip
+_SQLITE: Final = re.compile(r"sqlite(\+\w+)?:///")
+
+
+def load_job(path: Path, overrides: Mapping[str, str] | None = None) -> JobSettings:
+    r"""Read the settings of a job: its file, then the environment, then flags; the last one counts.
+
+    Args:
+        path: TOML file. Relative paths in it, and in the other two, are relative to its folder.
+        overrides: Setting, such as "retrain.every", to its value as the file would write it; text needs no
+            quotes.
+
+    Returns:
+        The settings; every path in them is absolute, and the folder is named.
+
+    Raises:
+        ConfigError: If the file cannot be read, or for all settings that are not allowed, each with its line.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "job.toml"
+        ...     _ = file.write_text('name = "sales"\n[source]\npath = "s.csv"\n[sink]\npath = "f.csv"\n')
+        ...     load_job(file, {"model.horizon": "0"})
+        Traceback (most recent call last):
+        pipelines.errors.ConfigError: A job must have settings that are allowed; 1 is not:
+        --set model.horizon: 'model.horizon' must be greater than or equal to 1. Received: 0.
+    """
+    layers = read_file(path)
+    mistakes: list[str] = []
+    texts = {place: (f"environment variable {name}", text)
+             for place, (name, text) in Environment(JobSettings).texts.items()}  # fmt: skip
+    mistakes += _open_secrets(layers, "the file")
+    for place, (origin, text) in texts.items():
+        layers.lay(place, text, origin)
+    flags = {tuple(name.split(".")): text for name, text in (overrides or {}).items()}
+    flagged = Layers(layers.file, {})
+    for place, text in flags.items():
+        for each in (layers, flagged):
+            each.lay(place, text, f"--set {'.'.join(place)}")
+    mistakes += _open_secrets(flagged, "the list of processes")
+    try:
+        job = JobSettings(**layers.values)
+    except ValidationError as error:
+        mistakes = [*explained(error, layers, JobSettings), *mistakes]
+    if mistakes:
+        mistakes.sort(key=by_line)
+        verb = "is" if len(mistakes) == 1 else "are"
+        raise ConfigError(
+            "\n".join([f"A job must have settings that are allowed; {len(mistakes)} {verb} not:", *mistakes])
+        )
+    return _beside(job, path.absolute().parent)
+
+
+def _open_secrets(layers: Layers, readable: str) -> Iterator[str]:
+    """Yield a mistake for each password where many can read it."""
+    for place in _ADDRESSES:
+        address = layers.value(place)
+        if isinstance(address, str) and holds_secret(address, paths=place[0] == "notify"):
+            yield (
+                f"{layers.origin(place)}: '{'.'.join(place)}' must not hold a password or token where others "
+                f"can read it. Received: one, in {readable}; take it out, and set the environment variable "
+                f"{_variable(place)}."
+            )
+
+
+def _variable(place: Place) -> str:
+    prefix: str = JobSettings.model_config["env_prefix"]
+    return prefix + "__".join(place).upper()
+
+
+def _beside(job: JobSettings, folder: Path) -> JobSettings:
+    """Make the paths absolute."""
+    tables: dict[str, dict[str, Any]] = {}
+    for table, name in (place for place in _PATHS if len(place) == 2):
+        value = getattr(getattr(job, table), name)
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if text is None or ((table, name) == ("source", "path") and text in datasets.names()):
+            continue
+        moved = _absolute(text, folder)
+        if moved != text:
+            tables.setdefault(table, {})[name] = SecretStr(moved) if isinstance(value, SecretStr) else moved
+    changed: dict[str, Any] = {
+        table: getattr(job, table).model_copy(update=update) for table, update in tables.items()
+    }
+    place = Path(os.path.abspath(folder / (job.folder or job.name)))
+    return job.model_copy(update={**changed, "folder": place})
+
+
+def _absolute(text: str, folder: Path) -> str:
+    if (begin := _SQLITE.match(text)) is not None:
+        name, mark, options = text[begin.end() :].partition("?")
+        inside = not name or name == ":memory:" or name.startswith("file:")
+        return text if inside else f"{begin[0]}{os.path.abspath(folder / name)}{mark}{options}"
+    return text if "://" in text else os.path.abspath(folder / text)

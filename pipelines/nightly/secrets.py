@@ -1,0 +1,79 @@
+"""What must not be read by others: passwords and tokens in addresses and messages."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from pipelines.nightly.settings import JobSettings
+
+_NAMES: Final = (
+    r"pass(?:word|wd|phrase)?|pwd|token|secret|api[-_]?key|access[-_]?key|credential|sig(?:nature)?"
+)
+_USER: Final = re.compile(r"(?<=://)[^\s'\"]*@")
+_OPTION: Final = re.compile(rf"(?i)([?&;\s][\w-]*(?:{_NAMES})[\w-]*=)[^&;\s'\"]+")
+_LONG: Final = 20  # letters that make a part of a path a token
+_SHORT: Final = 3  # a password of fewer letters occurs by chance
+
+
+def holds_secret(address: str, paths: bool = False) -> bool:
+    """Say whether an address is one that lets its readers in.
+
+    Args:
+        address: URL or path.
+        paths: Whether long parts of its path count, as those of webhooks.
+
+    Returns:
+        Whether it has a password or a token.
+
+    Example:
+        >>> holds_secret("postgresql://ann:pw@host/db"), holds_secret("postgresql://ann@host/db")
+        (True, False)
+        >>> holds_secret("https://chat.example/hooks/T0123456789abcdefghi", paths=True)
+        True
+    """
+    try:
+        parts = urlsplit(address)
+        user = parts.netloc.rpartition("@")[0]
+    except ValueError:
+        return "@" in address
+    options = any(re.search(_NAMES, name, re.IGNORECASE) for name, _ in parse_qsl(parts.query))
+    token = paths and any(len(part) >= _LONG for part in parts.path.split("/"))
+    return ":" in user or options or token or (paths and bool(user or parts.query))
+
+
+def hide(text: str, job: JobSettings | None = None) -> str:
+    """Put stars in place of what must not be read.
+
+    Args:
+        text: Message or address.
+        job: Whose own passwords are looked for, too.
+
+    Returns:
+        The text without users and passwords of addresses, tokens, and secrets of the job.
+
+    Example:
+        >>> hide("no route to postgresql://ann:pw@host/db?sslpassword=pw")
+        'no route to postgresql://***@host/db?sslpassword=***'
+    """
+    for secret in sorted(_secrets_of(job), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return _OPTION.sub(r"\1***", _USER.sub("***@", text))
+
+
+def _secrets_of(job: JobSettings | None) -> set[str]:
+    if job is None:
+        return set()
+    found = set()
+    for url in (job.source.url, job.sink.url):
+        parts = urlsplit(url.get_secret_value() if url else "")
+        password = parts.netloc.rpartition("@")[0].partition(":")[2]
+        options = (value for name, value in parse_qsl(parts.query) if re.search(_NAMES, name, re.IGNORECASE))
+        found |= {password, unquote(password), *options}
+    if job.notify.webhook is not None:
+        address = job.notify.webhook.get_secret_value()
+        parts = urlsplit(address)
+        found |= {address, parts.path if len(parts.path) >= _LONG else "", parts.query}
+    return {secret for secret in found if len(secret) >= _SHORT}

@@ -1,0 +1,269 @@
+"""Settings of scheduled jobs: layers, lines, all mistakes at once, no passwords where others read them."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.errors import ConfigError
+from pipelines.nightly.layers import Environment, literal, read_file
+from pipelines.nightly.loading import load_job
+from pipelines.nightly.secrets import hide, holds_secret
+from pipelines.nightly.settings import JobSettings
+
+SMALL = """name = "sales"
+
+[source]
+path = "sales.csv"
+
+[sink]
+path = "out/forecasts.parquet"
+
+[model]
+horizon = 3
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    for name in [name for name in os.environ if name.upper().startswith("TCN_JOB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text, path="job.toml"):
+    Path(path).write_text(text, encoding="utf-8")
+    return Path(path)
+
+
+def refused(text, overrides=None):
+    """The lines of the error, without its first."""
+    with pytest.raises(ConfigError) as caught:
+        load_job(write(text), overrides or {})
+    assert caught.value.exit_code == 78
+    head, *lines = str(caught.value).splitlines()
+    assert re.fullmatch(rf"A job must have settings that are allowed; {len(lines)} (is|are) not:", head)
+    return lines
+
+
+def test_the_environment_counts_before_the_file_and_flags_before_both(monkeypatch):
+    monkeypatch.setenv("TCN_JOB_RETRAIN__EVERY", "7")
+    monkeypatch.setenv("TCN_JOB_MODEL__LEVELS", "[50]")
+    monkeypatch.setenv("TCN_JOB_NOTIFY__COMMAND", '["mail", "ann"]')
+    monkeypatch.setenv("tcn_job_checks__gaps", "off")
+    job = load_job(write(SMALL + "\n[retrain]\nevery = 5\nkeep = 3\n"), {"model.levels": "[60, 90]"})
+    assert (job.retrain.every, job.retrain.keep) == (7, 3)
+    assert job.model.levels == (60.0, 90.0)
+    assert job.notify.command == ("mail", "ann")
+    assert job.checks.gaps == "off"
+
+
+def test_the_same_grammar_holds_for_settings_made_in_python(monkeypatch):
+    monkeypatch.setenv("TCN_JOB_MODEL__HORIZON", "9")
+    made = JobSettings(name="a", source={"path": "x"}, sink={"path": "y"})
+    assert made.model.horizon == 9
+    assert Environment(JobSettings).get_field_value(None, "model")[0] == {"horizon": 9}
+
+
+def test_relative_paths_are_relative_to_the_file_wherever_the_job_runs(tmp_path, monkeypatch):
+    (tmp_path / "jobs").mkdir()
+    text = SMALL.replace('"sales.csv"', '"../sales.csv"\nstatic = "static.csv"')
+    file = write(text + '\n[tracking]\nuri = "sqlite:///runs.db"\n', "jobs/job.toml")
+    here = load_job(file)
+    monkeypatch.chdir("jobs")
+    there = load_job(Path("job.toml"))
+    assert here == there
+    assert here.fingerprint == there.fingerprint
+    assert here.source.path == str(tmp_path / "sales.csv")
+    assert here.source.static == str(tmp_path / "jobs" / "static.csv")
+    assert here.sink.path == str(tmp_path / "jobs" / "out" / "forecasts.parquet")
+    assert here.tracking.uri == f"sqlite:///{tmp_path}/jobs/runs.db"
+    assert here.folder == tmp_path / "jobs" / "sales"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("bike_sharing", True), ("s3://bucket/f.parquet", True), ("/data/f.parquet", True), ("bike.csv", False)],
+)
+def test_data_sets_and_addresses_are_no_relative_paths(given, kept):
+    job = load_job(write(SMALL.replace("sales.csv", given)))
+    assert (job.source.path == given) is kept
+
+
+def test_a_relative_sqlite_database_lies_beside_the_file(tmp_path):
+    text = SMALL.replace('path = "sales.csv"', 'url = "sqlite:///d.db"\ntable = "t"')
+    assert load_job(write(text)).source.url.get_secret_value() == f"sqlite:///{tmp_path}/d.db"
+
+
+def test_every_mistake_is_named_at_once_with_its_line_and_a_cure(monkeypatch):
+    monkeypatch.setenv("TCN_JOB_SORUCE__PATH", "x")
+    monkeypatch.setenv("TCN_JOB_WATCH__NIGHTS", "many")
+    text = """name = "../sales"
+retrain = 7
+[source]
+tabel = "x"
+url = "sqlite:///d.db"
+[model]
+horizon = 0
+presett = "fast"
+season_length = [
+  0,
+]
+[checks]
+freshness = "warm"
+zzz = 1
+"""
+    lines = refused(text, {"gates.max_series": "2", "name": "7"})
+    expected = [
+        ("job.toml, line 2: 'retrain' must be a table. Received: 7."),
+        ("job.toml, line 4: 'source.tabel' is not a setting; did you mean 'table'?"),
+        ("job.toml, line 7: 'model.horizon' must be greater than or equal to 1. Received: 0."),
+        ("job.toml, line 8: 'model.presett' is not a setting; did you mean 'preset'?"),
+        ("job.toml, line 9: 'model.season_length' must"),
+        ("job.toml, line 13: 'checks.freshness' must be 'fail', 'warn' or 'off'. Received: 'warm'."),
+        ("job.toml, line 14: 'checks.zzz' is not a setting; leave it out, or take one of: freshness, "),
+        ("--set gates.max_series: 'gates.max_series' must be less than or equal to 1. Received: 2."),
+        ("--set name: 'name' must be a valid string. Received: 7; put it in quotes, \"'...'\"."),
+        ("environment variable TCN_JOB_SORUCE__PATH: 'soruce' is not a setting; did you mean 'source'?"),
+        ("environment variable TCN_JOB_WATCH__NIGHTS: 'watch.nights' must be a valid integer"),
+        ("job.toml: 'sink' must be given. Received: nothing; add the table [sink]."),
+    ]
+    assert len(lines) == len(expected)
+    for start in expected:
+        assert any(line.startswith(start) for line in lines), (start, lines)
+    numbers = [int(found[1]) for line in lines if (found := re.search(r", line (\d+)", line))]
+    assert numbers == sorted(numbers)
+
+
+def test_a_place_that_is_neither_path_nor_table_is_shown_without_its_values():
+    text = SMALL.replace('path = "sales.csv"', 'url = "sqlite:///hush.db"')
+    (line,) = refused(text)
+    rule = "must have either a path, or a url with a table"
+    assert line == f"job.toml, line 3: 'source' {rule}. Received: a table with url."
+
+
+SECRET = "postgresql://ann:canary-pw@host/db"
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "address"),
+    [
+        ("source", "url", SECRET),
+        ("sink", "url", SECRET),
+        ("source", "path", "ftp://ann:canary-pw@host/f.csv"),
+        ("tracking", "uri", "https://ann:canary-pw@host"),
+        ("source", "url", "postgresql://host/db?sslpassword=canary-pw"),
+        ("notify", "webhook", "https://chat.example/hooks/canary-pw-0123456789abcdef"),
+        ("notify", "webhook", "https://chat.example/hook?t=canary-pw"),
+    ],
+)
+@pytest.mark.parametrize("flag", [False, True])
+def test_passwords_come_from_the_environment_only(table, name, address, flag, monkeypatch):
+    text = SMALL
+    if name == "url":
+        text = text.replace(f"[{table}]\npath = ", f"[{table}]\ntable = 't'\nurl = 'sqlite:///'\n# ")
+    variable = f"TCN_JOB_{table}__{name}".upper()
+    values = tomllib.loads(text)
+    if flag:
+        lines = refused(text, {f"{table}.{name}": address})
+    else:
+        values.setdefault(table, {})[name] = address
+        lines = refused("\n".join(toml_of(values)))
+    assert any(variable in line and f"'{table}.{name}' must not hold a password" in line for line in lines)
+    assert "canary" not in "".join(lines)
+    monkeypatch.setenv(variable, address)
+    job = load_job(write(text))
+    assert "canary" not in hide(address, job)
+
+
+def toml_of(values):
+    """Lines of a small file."""
+    yield f"name = '{values.pop('name')}'"
+    for table, content in values.items():
+        yield f"[{table}]"
+        yield from (f"{name} = {value!r}" for name, value in content.items())
+
+
+@given(
+    st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=4),
+    st.sampled_from(
+        ["postgresql://u:{}@h/d", "https://{}@h/x", "mysql://h/d?password={}", "s3://b?x_token={}"]
+    ),
+)
+def test_what_lets_readers_in_is_hidden_in_any_message(secret, address):
+    message = f"cannot reach {address.format(secret)}, try again"
+    assert f"{secret}@" not in hide(message)
+    assert f"={secret}" not in hide(message)
+    assert hide(message).startswith("cannot reach ")
+    assert hide(hide(message)) == hide(message)
+
+
+def test_secrets_of_the_job_are_hidden_wherever_they_stand(monkeypatch):
+    monkeypatch.setenv("TCN_JOB_SOURCE__URL", "postgresql://ann:p%40ss@host/db")
+    text = SMALL.replace('path = "sales.csv"', "table = 't'")
+    assert hide("login with p@ss or p%40ss failed", load_job(write(text))) == "login with *** or *** failed"
+
+
+def test_addresses_without_a_password_may_stand_in_the_file():
+    assert not holds_secret("postgresql://ann@host/db?sslmode=require")
+    assert not holds_secret("http://127.0.0.1:9/hook", paths=True)
+    text = SMALL.replace('path = "sales.csv"', "table = 't'\nurl = 'postgresql://ann@host/db'")
+    assert load_job(write(text)).source.url.get_secret_value().startswith("postgresql://ann@")
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"name = \n", "line 1"),
+        (b'name = "x"\n\n[source\n', "line 3"),
+        (b'name = "x"\n# \xff\n', "line 2: a job file must be UTF-8"),
+        (b'name = "x"\nname = "y"\n', "line 2"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_its_line(content, text):
+    Path("job.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match=text):
+        load_job(Path("job.toml"))
+
+
+@pytest.mark.parametrize("name", ["missing.toml", "."])
+def test_a_file_that_is_not_there_is_refused(name):
+    with pytest.raises(ConfigError, match=r"tcn job init|must be readable"):
+        load_job(Path(name))
+
+
+NAMES = st.text("abc", min_size=1, max_size=2)
+VALUES = st.sampled_from(["1", '"x"', "[\n 1,\n 2,\n]", '"""\nz = 1\n[a]\n"""', "{ q = 1 }"])
+
+
+@given(st.dictionaries(NAMES, st.dictionaries(NAMES, st.tuples(VALUES, st.integers(0, 2)))), st.booleans())
+def test_the_line_of_each_setting_is_where_it_is_written(tables, windows):
+    text, where = "", {}
+    for table, content in tables.items():
+        where[(table,)] = text.count("\n") + 1
+        text += f"[{table}]\n"
+        for name, (value, blank) in content.items():
+            text += "# z = 1\n" * blank
+            where[(table, name)] = text.count("\n") + 1
+            text += f"{name} = {value}\n"
+    path = Path("lines.toml")
+    path.write_bytes((text.replace("\n", "\r\n") if windows else text).encode())
+    origins = read_file(path).origins
+    assert {place: origins[place] for place in where} == {
+        place: f"lines.toml, line {line}" for place, line in where.items()
+    }
+
+
+@given(st.text())
+def test_any_text_is_a_value(text):
+    read = literal(text)
+    assert read == text or not isinstance(read, str) or text.strip()[0] in "\"'"
+
+
+@pytest.mark.parametrize("text", ["a\nb = 1", "1\nb = 2", "", "1 2", "yes"])
+def test_what_toml_would_not_write_as_one_value_is_text(text):
+    assert literal(text) == text
