@@ -76,7 +76,7 @@ class ForecastResult:
         """Number of series that were forecast.
 
         Returns:
-            How many different ids the forecast holds, or the backtest if there is no forecast.
+            How many different ids the forecast holds; the backtest if there is no forecast, or the history.
 
         Example:
             >>> import pandas as pd
@@ -84,5 +84,6 @@ class ForecastResult:
             >>> ForecastResult("demo", frame, frame, frame, scores=None, horizon=2).n_series
             2
         """
-        frame = self.forecast if len(self.forecast) else self.backtest
+        frames = (self.forecast, self.backtest, self.history)
+        frame = next((frame for frame in frames if len(frame)), self.history)
         return int(frame[self.columns[0]].nunique())

@@ -343,7 +343,7 @@ def test_a_fit_for_a_bundle_sees_all_rows(tmp_path, request_for):
 def test_a_fit_goes_on_from_a_bundle_with_its_settings(tmp_path, request_for):
     run_fit(request_for(make_frame()), tmp_path / "before")
     more = request_for(make_frame((90, 80)), horizon=None, season_length=None, max_steps=3)
-    tuned = run_fit(more, tmp_path / "after", initial=tmp_path / "before")
+    tuned = run_fit(more, tmp_path / "after", initial=tmp_path / "before").forecaster
     assert (tuned.began_with, tuned.horizon, tuned.max_steps) == ("bundle", HORIZON, 3)
     assert StandIn.fitted_on.n_rows == 170
     assert (tmp_path / "after" / "manifest.json").exists()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.cli.checkup import Check
     from pipelines.datasets import DatasetInfo
     from pipelines.holding_out import HeldOut
-    from pipelines.jobs import Outcome, Task, Tested
+    from pipelines.jobs import FitOutcome, Outcome, Task, Tested
     from pipelines.plan import Plan
     from pipelines.results import ForecastResult
 
@@ -50,12 +50,36 @@ def forecast_record(outcome: Outcome, store: str | Path | None) -> dict[str, Any
         "season_length": result.season_length,
         "data_sha256": result.digest,
         "files": {path.name: str(path) for path in outcome.files},
-        "tracking": None if store is None else {"store": address(store), "run_id": outcome.run_id},
+        **_tracked(outcome, store),
         "verdict": {"tone": judged.tone, "text": judged.headline},
         "scores": scores_record(result.scores, result.reason),
         "calibration": dict(result.calibration),
         "n_windows": outcome.held.n_windows,
         "seconds": result.seconds,
+    }
+
+
+def fit_record(outcome: FitOutcome, bundle: Path, store: str | Path | None) -> dict[str, Any]:
+    """Answer of ``tcn fit`` for machines.
+
+    Args:
+        outcome: What the job left.
+        bundle: Folder of the bundle.
+        store: Where its MLflow run is.
+
+    Returns:
+        Plain data.
+    """
+    plan = outcome.forecaster.plan_.to_dict()
+    return {"command": "fit", "bundle": str(bundle.absolute()), "plan": plan, **_tracked(outcome, store)}
+
+
+def _tracked(outcome: Outcome | FitOutcome, store: str | Path | None) -> dict[str, Any]:
+    """Where a job has left its run, and which version its bundle is."""
+    made = outcome.registered
+    return {
+        "tracking": None if store is None else {"store": address(store), "run_id": outcome.run_id},
+        "registered": None if made is None else made.to_dict(),
     }
 
 
@@ -113,6 +137,8 @@ def show_forecast(console: Console, outcome: Outcome, store: str | Path | None) 
     files = {path.name: near(path) for path in outcome.files}
     tables = [path for name, path in files.items() if name.startswith("forecasts.")]
     places = {"Forecasts": ", ".join(tables), "Report": files["report.html"], "Model": files["bundle"]}
+    if outcome.registered is not None:
+        places["Registered"] = str(outcome.registered)
     show_places(console, places, store)
 
 

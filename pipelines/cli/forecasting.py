@@ -33,6 +33,7 @@ def forecast(
     tracking_uri: o.TrackingUri = None,
     tracking_strict: o.TrackingStrict = False,
     system_metrics: o.SystemMetrics = False,
+    register: o.Register = None,
     track: Annotated[
         bool,
         typer.Option(
@@ -55,7 +56,8 @@ def forecast(
         with current.progress() as progress:
             outcome = run_forecast(
                 request(), output, refit=refit, n_windows=n_windows, formats=formats, store=store,
-                strict=tracking_strict, system_metrics=system_metrics, how=how, progress=progress,
+                strict=tracking_strict, system_metrics=system_metrics, how=how, register=register,
+                progress=progress,
             )  # fmt: skip
         from pipelines.cli.answers import forecast_record, show_forecast
 

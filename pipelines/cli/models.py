@@ -31,6 +31,9 @@ def fit(
             rich_help_panel="Network",
         ),
     ] = None,
+    register: o.Register = None,
+    tracking_uri: o.TrackingUri = None,
+    tracking_strict: o.TrackingStrict = False,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
     debug: o.Debug = False,
@@ -40,22 +43,30 @@ def fit(
     A folder of Parquet files may be larger than memory. The bundle then holds no history to forecast from.
     """
     with session(as_json, quiet, debug) as current:
-        from pipelines.jobs import is_folder, run_fit, run_fit_folder
+        from pipelines.jobs import FitOutcome, is_folder, run_fit, run_fit_folder
 
         asked = request()
         with current.progress() as progress:
             if is_folder(asked.source) and initial is not None:
                 raise typer.BadParameter("a folder of data is learned from anew", param_hint="--initial")
+            elif is_folder(asked.source) and (register or tracking_uri):
+                raise typer.BadParameter("a folder of data is fitted without a run; see tcn register")
             elif is_folder(asked.source):
-                forecaster = run_fit_folder(asked, bundle, store, progress)
+                outcome = FitOutcome(run_fit_folder(asked, bundle, store, progress))
             elif store is not None:
                 raise typer.BadParameter("only a folder of data is kept in a store", param_hint="--store")
             else:
-                forecaster = run_fit(asked, bundle, progress, initial=initial)
-        plan = forecaster.plan_.to_dict()
-        current.answer({"command": "fit", "bundle": str(bundle.absolute()), "plan": plan})
+                outcome = run_fit(
+                    asked, bundle, progress, initial=initial,
+                    store=tracking_uri, strict=tracking_strict, register=register,
+                )  # fmt: skip
+        from pipelines.cli.answers import fit_record
+
+        current.answer(fit_record(outcome, bundle, tracking_uri))
         if current.talks:
             current.console().print(f"Bundle: {bundle}", soft_wrap=True, markup=False)
+            if outcome.registered is not None:
+                current.console().print(f"Registered: {outcome.registered}", soft_wrap=True, markup=False)
 
 
 def predict(

@@ -208,6 +208,15 @@ TrackingStrict = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+Register = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Make the bundle the next version of this registered model: its champion if it has none, else a "
+        "challenger.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 SystemMetrics = Annotated[
     bool,
     typer.Option(

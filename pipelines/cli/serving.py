@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipelines.cli import options as o
 from pipelines.cli.session import session
-
-if TYPE_CHECKING:
-    from pipelines.serving import Registered
 
 _STORE = "Registry"
 
@@ -44,9 +41,9 @@ def register_bundle(
         from pipelines.serving import register
 
         made = register(bundle, name, tracking, alias, run_id)
-        current.answer({"command": "register", **_record(made)})
+        current.answer({"command": "register", **made.to_dict()})
         if current.talks:
-            typer.echo(f"{made.name} version {made.version}: {', '.join(made.aliases)}")
+            typer.echo(str(made))
 
 
 def models(
@@ -83,10 +80,10 @@ def models(
         elif rollback is not None:
             registry.rollback(rollback, alias)
         versions = registry.list()
-        current.answer({"command": "models", "versions": [_record(each) for each in versions]})
+        current.answer({"command": "models", "versions": [each.to_dict() for each in versions]})
         if current.talks:
             for each in versions:
-                typer.echo(f"{each.name} version {each.version}: {', '.join(each.aliases) or '-'}")
+                typer.echo(str(each))
 
 
 def serve(
@@ -114,16 +111,6 @@ def serve(
             sys.stdout.flush()
 
         run(load_app(model, tracking, max_megabytes * 2**20), port, ready, access_log=current.talks)
-
-
-def _record(made: Registered) -> dict[str, object]:
-    return {
-        "name": made.name,
-        "version": made.version,
-        "aliases": list(made.aliases),
-        "run_id": made.run_id,
-        "sha256": made.digest,
-    }
 
 
 def register(app: typer.Typer) -> None:

@@ -1,5 +1,6 @@
 from .backtesting import Backtesting
 from .exporting import run_export
+from .fit_record import FitOutcome
 from .folders import is_folder, run_fit_folder, run_predict_folder
 from .main_job import Outcome, run_forecast
 from .model_jobs import Tested, run_backtest, run_fit, run_plan
@@ -10,6 +11,7 @@ from .tuning import Searching, TunedOutcome, run_tune
 
 __all__ = [
     "Backtesting",
+    "FitOutcome",
     "Outcome",
     "Progress",
     "Request",

@@ -15,6 +15,7 @@ from pipelines.jobs.files import FORMATS, check_finite, plain, scores_record, wr
 from pipelines.jobs.fitting import calibrate, coverage_shares, fit, plan
 from pipelines.jobs.outputs import refuse_data
 from pipelines.jobs.recording import Recorder, recorded
+from pipelines.jobs.registering import registering
 from pipelines.jobs.results_folder import ResultsFolder, results_folder
 from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from pipelines.forecaster import Forecaster
     from pipelines.metrics import Scores
+    from pipelines.serving import Registered
 
 BACKTEST, SCORES, REPORT, BUNDLE = "backtest.parquet", "scores.json", "report.html", "bundle"
 
@@ -42,12 +44,14 @@ class Outcome:
         held: Rows that were held out of the training.
         files: Files and folders that were published.
         run_id: The MLflow run; None if none was kept.
+        registered: The version that the bundle became; None if that was not asked for.
     """
 
     result: ForecastResult
     held: HeldOut
     files: Sequence[Path]
     run_id: str | None
+    registered: Registered | None = None
 
 
 def run_forecast(
@@ -61,6 +65,7 @@ def run_forecast(
     strict: bool = False,
     system_metrics: bool = False,
     how: Backtesting | None = None,
+    register: str | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Fit, test on held-out rows, forecast, and publish.
@@ -82,6 +87,7 @@ def run_forecast(
             and is sent later.
         system_metrics: Whether the run has metrics of what the machine did meanwhile.
         how: Whether to certify the backtest, and which statistical models to compare with.
+        register: Name of the registered model that the bundle becomes the next version of; None for none.
         progress: Where to show the stages.
 
     Returns:
@@ -99,6 +105,7 @@ def run_forecast(
     check_statistical(how.against)
     names = (*(f"forecasts.{suffix}" for suffix in formats), BACKTEST, SCORES, REPORT, BUNDLE, *how.files)
     refuse_data(request.files, *(Path(output) / name for name in names))
+    registrar = registering(register, store)
     with stages("read the data"):
         task = Task.load(request)
         panel = task.panel
@@ -113,6 +120,8 @@ def run_forecast(
         results_folder(output, names) as folder,
         recorded(store, task.name, stages, Path(output), strict, system_metrics) as recorder,
     ):
+        if registrar is not None:
+            registrar.check_store(stages)
         fit(forecaster, panel.before(held.rows), stages, recorder.log_epoch)
         with stages("backtest"), warnings_as_notes(stages):
             backtest = backtest_held_out(forecaster, panel, held, task.season_length, request.levels, how)
@@ -143,7 +152,10 @@ def run_forecast(
         with stages("track"):
             recorder.log_result(result, folder.draft / REPORT, beside)
         files = _publish(folder, recorder, result, stages)
-    return Outcome(result, held, files, recorder.run_id)
+        made = (
+            None if registrar is None else registrar.register(folder.path / BUNDLE, recorder.run_id, stages)
+        )
+    return Outcome(result, held, files, recorder.run_id, made)
 
 
 def _publish(

@@ -14,10 +14,12 @@ from pipelines.holding_out import HeldOut, hold_out
 from pipelines.jobs.backtest_record import backtest_result
 from pipelines.jobs.backtesting import Backtesting, backtest_held_out, score, write_beside
 from pipelines.jobs.files import write_frame
+from pipelines.jobs.fit_record import FitOutcome, fit_result
 from pipelines.jobs.fitting import fit, load_forecaster, load_tensorflow, plan
 from pipelines.jobs.memory import too_large
 from pipelines.jobs.outputs import output_path, refuse_data, refuse_listed
 from pipelines.jobs.recording import recorded
+from pipelines.jobs.registering import registering
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.task import Request, Task
 from pipelines.jobs.training_rows import seen_targets
@@ -102,7 +104,10 @@ def run_fit(
     progress: Progress | None = None,
     *,
     initial: str | Path | None = None,
-) -> Forecaster:
+    store: str | Path | None = None,
+    strict: bool = False,
+    register: str | None = None,
+) -> FitOutcome:
     """Fit on all rows and save the forecaster.
 
     Args:
@@ -110,29 +115,45 @@ def run_fit(
         bundle: Folder of the bundle; a bundle that is there is replaced.
         progress: Where to show the stages.
         initial: Folder of a bundle whose weights training goes on from; None to begin anew.
+        store: Where to keep an MLflow run; None keeps none.
+        strict: Whether a tracking server that is down is an error. If not, the run waits beside the bundle
+            and is sent later.
+        register: Name of the registered model that the bundle becomes the next version of; None for none.
 
     Returns:
-        The fitted forecaster.
+        The fitted forecaster, its run and its version.
 
     Raises:
         PanelError: The data are missing or cannot be used.
         ConfigError: A setting is not allowed or not that of the weights, the fit needs more memory than there
             is, or the data lie in the bundle.
         BundleError: The folder holds something else, or there are no weights to go on from.
+        BusyError: The MLflow store cannot be used now. If it fails after the training, the bundle is written
+            all the same, and the message says so.
     """
     stages = Stages(progress)
     refuse_data(request.files, Path(bundle))
     check_replaceable(Path(bundle))
+    registrar = registering(register, store)
     saved = None if initial is None else load_forecaster(initial, stages)
     with stages("read the data"):
         task = Task.load(request if saved is None else _as_in(saved, request, "--initial", _OF_TRAINING))
         forecaster = task.forecaster() if saved is None else _asked_anew(saved, request)
     how = None if saved is None else "bundle"
     plan(forecaster, task.panel, stages, how)
-    fit(forecaster, task.panel, stages, initial=how)
-    with stages("write"), warnings_as_notes(stages):
-        forecaster.save(bundle)
-    return forecaster
+    place = Path(bundle).absolute()
+    with recorded(store, f"{task.name} fit", stages, place.parent, strict) as recorder:
+        if registrar is not None:
+            registrar.check_store(stages)
+        fit(forecaster, task.panel, stages, recorder.log_epoch, initial=how)
+        with stages("write"), warnings_as_notes(stages):
+            forecaster.save(bundle)
+        if recorder.run_id is not None:
+            with stages("track"):
+                recorder.log_result(fit_result(task, forecaster, stages.seconds), None)
+        recorder.end(place)
+    made = None if registrar is None else registrar.register(place, recorder.run_id, stages)
+    return FitOutcome(forecaster, recorder.run_id, made)
 
 
 def run_backtest(

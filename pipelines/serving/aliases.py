@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import BundleError, ConfigError
 from pipelines.tracking.quiet import only_errors, quiet
@@ -50,6 +50,20 @@ class Registered:
         return cls(
             version.name, str(version.version), aliases, version.run_id or None, tags.get(DIGEST) or None
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "aliases": list(self.aliases),
+            "run_id": self.run_id,
+            "sha256": self.digest,
+        }
+
+    def __str__(self) -> str:
+        """Return it as people read it."""
+        return f"{self.name} version {self.version}: {', '.join(self.aliases) or '-'}"
 
 
 @dataclass(frozen=True)
@@ -100,6 +114,27 @@ class Reference:
     def __str__(self) -> str:
         """Return it as MLflow writes it."""
         return f"models:/{self.name}" + (f"@{self.alias}" if self.alias else f"/{self.version}")
+
+
+def check_name(name: str) -> None:
+    """Check the name of a model before anything is written.
+
+    Args:
+        name: What a registered model is to be called.
+
+    Raises:
+        ConfigError: If it could not be asked for by that name.
+
+    Example:
+        >>> check_name("sales/north")
+        Traceback (most recent call last):
+        pipelines.errors.ConfigError: The name of a registered model must be letters, digits, ...
+    """
+    if not re.fullmatch(r"\w([\w .-]{0,248}\w)?", name):
+        raise ConfigError(
+            "The name of a registered model must be letters, digits, '_', and inside of it '-', '.' and "
+            f"spaces, 250 at most. Received: {name!r}; try 'sales'."
+        )
 
 
 def check_alias(alias: str) -> None:
@@ -155,6 +190,18 @@ class Registry:
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
+
+    def holds(self, reference: Reference) -> bool:
+        """Whether there is a version.
+
+        Args:
+            reference: What it would be asked for by.
+        """
+        try:
+            self.find(reference)
+        except BundleError:
+            return False
+        return True
 
     def find(self, reference: Reference) -> Registered:
         """Find a version.

@@ -12,7 +12,16 @@ from pipelines.bundle import MANIFEST, checksum
 from pipelines.errors import BundleError
 from pipelines.forecaster import Forecaster
 from pipelines.saving import runtime_of
-from pipelines.serving.aliases import CHALLENGER, DIGEST, Reference, Registered, Registry, check_alias
+from pipelines.serving.aliases import (
+    CHALLENGER,
+    CHAMPION,
+    DIGEST,
+    Reference,
+    Registered,
+    Registry,
+    check_alias,
+    check_name,
+)
 from pipelines.serving.packing import pack
 from pipelines.tracking.store import experiment_id
 
@@ -44,6 +53,7 @@ def register(
         BusyError: If the store cannot be used just now.
     """
     path = Path(bundle).resolve()
+    check_name(name)
     fitted = Forecaster.load(path, runtime_of(path)).fitted_
     if alias is not None:
         check_alias(alias)
@@ -81,6 +91,28 @@ def register(
         )
     reference = Reference(name, version=str(made.version))
     return registry.find(reference) if alias is None else registry.promote(reference, alias)
+
+
+def register_next(
+    bundle: str | Path, name: str, tracking: str | Path, run_id: str | None = None
+) -> Registered:
+    """Make a bundle the next version of a registered model, and the one in use if there is none.
+
+    Args:
+        bundle: As for ``register``.
+        name: As for ``register``.
+        tracking: As for ``register``.
+        run_id: As for ``register``.
+
+    Returns:
+        The version, ``champion`` if the model has none, else ``challenger``.
+
+    Raises:
+        BundleError, ConfigError, BusyError: As for ``register``.
+    """
+    check_name(name)
+    has_champion = Registry(tracking).holds(Reference(name, alias=CHAMPION))
+    return register(bundle, name, tracking, CHALLENGER if has_champion else CHAMPION, run_id)
 
 
 def load_registered(reference: str, tracking: str | Path) -> Forecaster:
