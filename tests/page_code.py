@@ -15,6 +15,7 @@ BLOCKS = re.compile(r"^```py\n(.*?)^```\n+```text\n(.*?)^```$", re.MULTILINE | r
 def run_code_of(page, monkeypatch):
     """Run the blocks of a page with short trainings, compare what they print; return how many there are."""
     monkeypatch.setattr(pipelines.plan, "_PRESETS", dict.fromkeys(pipelines.plan._PRESETS, (1, 0.05)))
+    monkeypatch.setattr(pipelines.plan, "_LONGEST_FIELD", 8)
     namespace, blocks = {}, BLOCKS.findall((DOCS / page).read_text(encoding="utf-8"))
     for code, said in blocks:
         with contextlib.redirect_stdout(io.StringIO()) as stream:

@@ -19,6 +19,15 @@ def tcn(*arguments):
     return result.stdout
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _shallow():
+    """Few blocks, which take less time to compile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.plan._LONGEST_FIELD", 8)
+        patch.setattr("pipelines.plan._PRESETS", {"fast": (1, 0.25)})
+        yield
+
+
 @pytest.fixture(scope="module")
 def visitors():
     """Daily visitors of four sites with a weekly season, one of them opened late."""

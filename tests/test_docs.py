@@ -66,6 +66,7 @@ def test_code_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch, ea
     # Exports have tests of their own, and take as long as a small fit.
     monkeypatch.setattr("pipelines.network.can_export_onnx", lambda: False)
     monkeypatch.setattr(pipelines.plan, "_PRESETS", dict.fromkeys(pipelines.plan._PRESETS, (1, 0.05)))
+    monkeypatch.setattr(pipelines.plan, "_LONGEST_FIELD", 8)  # few blocks, which take less time to compile
     namespace, printed = {}, None
     for number, (language, content) in enumerate(blocks_of(page)):
         if language == "python":
