@@ -233,7 +233,7 @@ class JobFolder:
             Those whose records can be read; their bundles check themselves when they are loaded.
         """
         found = []
-        for path in sorted(self.versions_path.glob("[0-9]*")):
+        for path in _numbered(self.versions_path):
             try:
                 found.append(Version(int(path.name), path / _BUNDLE, read_sealed(path / _VERSION)))
             except (StateError, ValueError) as error:
@@ -250,7 +250,7 @@ class JobFolder:
         Returns:
             The version.
         """
-        number = 1 + max((int(path.name) for path in self.versions_path.glob("[0-9]*")), default=0)
+        number = 1 + max((int(path.name) for path in _numbered(self.versions_path)), default=0)
         place = self.versions_path / f"{number:04}"
         with whole_folder(place) as draft:
             write(draft / _BUNDLE)
@@ -284,7 +284,7 @@ class JobFolder:
             Those that can be read.
         """
         found = []
-        for path in sorted(self.promotions_path.glob("[0-9]*.json")):
+        for path in _numbered(self.promotions_path, ".json"):
             try:
                 record = read_sealed(path)
                 found.append(Promotion(**{**record, "withdrawn": tuple(record["withdrawn"])}))
@@ -306,7 +306,7 @@ class JobFolder:
         Returns:
             The promotion.
         """
-        number = 1 + max((int(path.stem) for path in self.promotions_path.glob("[0-9]*.json")), default=0)
+        number = 1 + max((int(path.stem) for path in _numbered(self.promotions_path, ".json")), default=0)
         made = Promotion(number, version, reason, cutoff, tuple(withdrawn))
         write_sealed(self.promotions_path / f"{number:06}.json", asdict(made))
         return made
@@ -364,6 +364,11 @@ def withdrawn(promotions: Sequence[Promotion]) -> set[int]:
     for promotion in promotions:
         aside = (aside | {*promotion.withdrawn}) - {promotion.version or 0}
     return aside
+
+
+def _numbered(folder: Path, suffix: str = "") -> list[Path]:
+    """What the job has numbered in a folder, in order; what others have put there is not looked at."""
+    return sorted(path for path in folder.iterdir() if path.suffix == suffix and path.stem.isdecimal())
 
 
 def _plain(cutoff: Cutoff) -> int | str:
