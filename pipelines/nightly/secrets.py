@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 if TYPE_CHECKING:
@@ -61,6 +62,27 @@ def hide(text: str, job: JobSettings | None = None) -> str:
     for secret in sorted(_secrets_of(job), key=len, reverse=True):
         text = text.replace(secret, "***")
     return _OPTION.sub(r"\1***", _USER.sub("***@", text))
+
+
+def hidden(value: Any, job: JobSettings | None = None) -> Any:
+    """Put stars into all texts of what is written as JSON.
+
+    Args:
+        value: Mapping, sequence, text, or anything else, which is returned as it is.
+        job: Whose own passwords are looked for, too.
+
+    Returns:
+        The same without secrets.
+
+    Example:
+        >>> hidden({"where": ["http://ann:pw@host"], "rows": 3})
+        {'where': ['http://***@host'], 'rows': 3}
+    """
+    if isinstance(value, str):
+        return hide(value, job)
+    if isinstance(value, Mapping):
+        return {key: hidden(item, job) for key, item in value.items()}
+    return [hidden(item, job) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _secrets_of(job: JobSettings | None) -> set[str]:
