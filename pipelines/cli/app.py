@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipelines import __version__
-from pipelines.cli import forecasting, models, serving, surroundings, tuning
+from pipelines.cli import forecasting, job, models, serving, surroundings, tuning
 from pipelines.cli.session import USAGE_ERROR
 
 
@@ -50,7 +50,7 @@ def _options(
     """Probabilistic forecasts of time series from temporal convolution networks."""
 
 
-for module in (forecasting, models, tuning, serving, surroundings):
+for module in (forecasting, models, tuning, job, serving, surroundings):
     module.register(app)
 
 

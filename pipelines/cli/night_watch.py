@@ -1,0 +1,204 @@
+"""A command of ``tcn job`` from start to end: settings, log, time limit, and word of what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pipelines.errors import BusyError, ConfigError, ForecastingError
+
+if TYPE_CHECKING:
+    from pipelines.cli.session import Session
+    from pipelines.jobs import Progress
+    from pipelines.nightly import JobSettings
+    from pipelines.nightly.logs import JsonLines
+    from pipelines.nightly.records import Cutoff
+    from pipelines.nightly.running import Outcome
+
+_UNEXPECTED = 70
+
+
+@dataclass
+class Work:
+    """What a command works with.
+
+    Args:
+        job: Settings.
+        now: The moment.
+        progress: Where to show the stages.
+        log: The same where it is lines of JSON.
+        facts: What is known of the run, for messages.
+        tells: Whether anybody is to hear of what is odd.
+    """
+
+    job: JobSettings
+    now: datetime
+    progress: Progress
+    log: JsonLines | None
+    facts: dict[str, Any]
+    tells: bool = True
+
+    def begin(self, cutoff: str | None) -> Cutoff:
+        """Settle the cutoff.
+
+        Args:
+            cutoff: As it was given; None for the last whole step before now.
+
+        Returns:
+            The cutoff; from here on messages have its run id.
+        """
+        from pipelines.nightly.cutoffs import last_whole_step, parse_cutoff
+        from pipelines.nightly.logs import run_key
+
+        known = last_whole_step(_frequency(self.job), self.now) if cutoff is None else parse_cutoff(cutoff)
+        self.facts |= {"cutoff": str(known), "run_id": run_key(self.job, known)}
+        if self.log is not None:
+            self.log.run_id = self.facts["run_id"]
+        return known
+
+    def tell(self, outcome: Outcome) -> None:
+        """Log what was odd, and send word of it.
+
+        Args:
+            outcome: What came of the night.
+        """
+        from pipelines.nightly.notify import Event, event_of
+
+        events: dict[Event, list[str]] = {}
+        for finding in outcome.findings:
+            events.setdefault(event_of(finding), []).append(finding.message)
+            if self.log is not None:
+                self.log.say(finding.message, "warning", check=finding.check, value=finding.value)
+        if outcome.retrained is not None and outcome.retrained.promoted:
+            events["promotion"] = [outcome.retrained.reason]
+        if not outcome.again:
+            self._send(events)
+
+    def fail(self, error: Exception, code: int) -> None:
+        """Send word of a failure.
+
+        Args:
+            error: What was raised.
+            code: Exit code that will follow.
+        """
+        self._send({"failure": [str(error)]}, error=type(error).__name__, exit_code=code)
+
+    def _send(self, events: dict[Any, list[str]], **more: Any) -> None:
+        if not self.tells:
+            return
+        from pipelines.nightly.notify import notify
+
+        for text in notify(self.job, events, {**self.facts, **more}):
+            self.progress.note(text)
+
+
+@contextmanager
+def working(
+    current: Session, file: Path, settings: list[str] | None, log_format: str, now: str | None
+) -> Iterator[Work]:
+    """Run a command of a job: with its settings, within its time limit, its secrets out of all messages.
+
+    Args:
+        current: The session.
+        file: Job file.
+        settings: Settings that count before those of the file, each ``name=value``.
+        log_format: "json" for lines of JSON, "text" for those of people.
+        now: Time to take for the present one; None for the clock's.
+
+    Yields:
+        What to work with.
+
+    Raises:
+        typer.Exit: After an error, where lines are JSON.
+        ForecastingError: Without secrets.
+    """
+    from pipelines.nightly.limits import LateError, time_limit
+    from pipelines.nightly.loading import load_job
+    from pipelines.nightly.secrets import hide
+
+    log = _json_lines() if log_format == "json" else None
+    work: Work | None = None
+    try:
+        with ExitStack() as stack:
+            job = load_job(file, _overrides(settings))
+            progress = stack.enter_context(current.progress()) if log is None else log
+            work = Work(job, _moment(now), progress, log, {"cutoff": None, "run_id": None})
+            if log is not None:
+                log.job = job
+            stack.enter_context(time_limit(job.limits.minutes))
+            yield work
+    except (typer.Exit, typer.BadParameter, BrokenPipeError):
+        raise
+    except Exception as error:
+        code = error.exit_code if isinstance(error, ForecastingError) else _UNEXPECTED
+        if work is not None and (isinstance(error, LateError) or not isinstance(error, BusyError)):
+            work.fail(error, code)
+        text = hide(str(error), None if work is None else work.job)
+        if log is not None:
+            log.say(text, "error", error=type(error).__name__, exit_code=code)
+            current.answer_error(error, text, code)
+            raise typer.Exit(code) from None
+        if text == str(error):
+            raise
+        if isinstance(error, ForecastingError):
+            raise type(error)(text) from None
+        raise ForecastingError(f"Unexpected error, {type(error).__name__}: {text}") from None
+
+
+def _overrides(settings: list[str] | None) -> dict[str, str]:
+    found = {}
+    for text in settings or ():
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise typer.BadParameter(
+                f"must be a name and a value, such as retrain.every=7. Received: {text!r}.",
+                param_hint="--set",
+            )
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _moment(now: str | None) -> datetime:
+    """The one place where a job asks what time it is."""
+    if now is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(now)
+    except ValueError:
+        raise typer.BadParameter(
+            f"must be a time in ISO 8601. Received: {now!r}.", param_hint="--now"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _frequency(job: JobSettings) -> Any:
+    from pipelines import datasets
+    from pipelines.frequency import Freq
+
+    if job.model.freq is None and job.source.path in datasets.names():
+        return Freq.parse(datasets.describe(job.source.path).freq)
+    from pipelines.nightly.operating import frequency
+
+    try:
+        return frequency(job)
+    except ConfigError as error:
+        raise ConfigError(f"{error} Or name the cutoff with --cutoff.") from None
+
+
+def _json_lines() -> JsonLines:
+    from pipelines.cli.native_log import held_back
+    from pipelines.nightly.logs import JsonLines
+
+    class Lines(JsonLines):
+        @contextmanager
+        def loading(self, library: str) -> Iterator[None]:
+            with self.stage(f"load {library}"), held_back():
+                yield
+
+    return Lines(lambda line: typer.echo(line, err=True), lambda: datetime.now(UTC))
