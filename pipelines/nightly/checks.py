@@ -1,0 +1,204 @@
+"""What must hold of the data before anything is forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from pipelines.errors import BusyError
+from pipelines.nightly.facts import shift_of
+from pipelines.nightly.history import read_history, unobserved_since, up_to
+from pipelines.nightly.records import Finding
+from pipelines.nightly.scoring import group_column
+from pipelines.panel import show
+from pipelines.wording import percent
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pandas as pd
+
+    from pipelines.nightly.records import Cutoff, Night, Snapshot
+    from pipelines.nightly.settings import JobSettings
+    from pipelines.panel import Panel
+
+_NAMED: Final = 5  # series that a message names
+
+
+def check_snapshot(
+    snapshot: Snapshot,
+    job: JobSettings,
+    cutoff: Cutoff,
+    *,
+    last: Night | None,
+    facts: dict[str, Any] | None,
+    now: datetime,
+) -> list[Finding]:
+    """Check the data of a night.
+
+    Args:
+        snapshot: The data.
+        job: Settings.
+        cutoff: Last time stamp to know.
+        last: The night before; None if there is none.
+        facts: Those of the champion's training data, see ``facts_of``; None without a champion.
+        now: When the night begins; without a time zone, UTC.
+
+    Returns:
+        The checks that do not hold, but for those that are off.
+
+    Raises:
+        BusyError: If the data are stale and may still come before the deadline.
+        PanelError: If the rows cannot be read as series.
+        ConfigError: If there is no column to group by.
+    """
+    if job.watch.group is not None:
+        group_column(snapshot.history, snapshot.static, job.watch.group)
+    freq = job.model.freq or (facts or {}).get("freq")
+    panel = read_history(snapshot, job.model, freq)
+    lags = unobserved_since(up_to(panel, cutoff))
+    stale = [*_freshness(job, cutoff, lags), *_stale_series(job, panel, lags, last)]
+    found = [
+        *stale,
+        *_against_last(job, snapshot, last),
+        *_duplicates(job, snapshot),
+        *_gaps(job, panel),
+        *_shift(job, panel, facts),
+    ]
+    awaited = [each for each in stale if each.check == "freshness" or each.severity == "fail"]
+    until = _deadline(job, cutoff, panel.tz)
+    if awaited and until is not None and _in_utc(now) < until:
+        raise BusyError(
+            f"{awaited[0].message} They are awaited until {until:%Y-%m-%d %H:%M} UTC; try again before."
+        )
+    return found
+
+
+def _freshness(job: JobSettings, cutoff: Cutoff, lags: npt.NDArray[np.int64]) -> Iterator[Finding]:
+    asked, lag = job.checks, int(lags.min())
+    if asked.freshness != "off" and lag > asked.max_lag:
+        yield Finding(
+            "freshness",
+            asked.freshness,
+            f"The data must reach to {_steps(asked.max_lag)} before the cutoff {cutoff}. Received: values up "
+            f"to {_steps(lag)} before it; see whether what delivers them has run.",
+            lag,
+            asked.max_lag,
+        )
+
+
+def _stale_series(
+    job: JobSettings, panel: Panel, lags: npt.NDArray[np.int64], last: Night | None
+) -> Iterator[Finding]:
+    """Series that end early where others do not, but for those that had ended long before already."""
+    asked = job.checks
+    if asked.stale_series == "off":
+        return
+    gone = set(last.record.get("vanished", ())) if last is not None else set()
+    alive = np.array([str(name) not in gone for name in panel.ids.tolist()])
+    late = alive & (lags > max(asked.max_lag, int(lags.min())))
+    share = float(late.sum() / max(alive.sum(), 1))
+    if share > asked.stale_share:
+        yield Finding(
+            "stale_series",
+            asked.stale_series,
+            f"At most {percent(asked.stale_share)} of the series may end more than {_steps(asked.max_lag)} "
+            f"before the cutoff. Received: {percent(share)}: {_named(panel, late, lags)}; see whether their "
+            "data are late, or raise checks.stale_share.",
+            share,
+            asked.stale_share,
+        )
+
+
+def _against_last(job: JobSettings, snapshot: Snapshot, last: Night | None) -> Iterator[Finding]:
+    if last is None:
+        return
+    asked = job.checks
+    series = int(snapshot.history[job.model.id_col].nunique())
+    for name, severity, count, before in (
+        ("rows", asked.rows, len(snapshot.history), last.rows),
+        ("series", asked.series, series, last.series),
+    ):
+        least = before * (1 - asked.max_loss)
+        if severity != "off" and count < least:
+            yield Finding(
+                name,
+                severity,
+                f"There must be no fewer than {least:,.0f} {name}, {percent(asked.max_loss)} less than the "
+                f"night of {last.cutoff} had. Received: {count:,}; see where the others are, or raise "
+                "checks.max_loss for a night.",
+                count,
+                least,
+            )
+
+
+def _duplicates(job: JobSettings, snapshot: Snapshot) -> Iterator[Finding]:
+    if job.checks.duplicates != "off" and snapshot.duplicates:
+        yield Finding(
+            "duplicates",
+            job.checks.duplicates,
+            f"A series must have one row for each {job.model.time_col!r}. Received: {snapshot.duplicates:,} "
+            "rows that come again; remove them where they are made, or set checks.duplicates to 'warn': the "
+            "last one counts.",
+            snapshot.duplicates,
+            0,
+        )
+
+
+def _gaps(job: JobSettings, panel: Panel) -> Iterator[Finding]:
+    asked, missing = job.checks, np.isnan(panel.values)
+    share = float(missing.mean())
+    if asked.gaps != "off" and share > asked.max_gaps:
+        of_series = np.bincount(panel.series_of_rows[missing], minlength=panel.n_series)
+        yield Finding(
+            "gaps",
+            asked.gaps,
+            f"At most {percent(asked.max_gaps)} of the values of {job.model.target_col!r} may be missing. "
+            f"Received: {percent(share)}, most of them in {_named(panel, of_series > 0, of_series)}; see "
+            "where they are lost, or raise checks.max_gaps.",
+            share,
+            asked.max_gaps,
+        )
+
+
+def _shift(job: JobSettings, panel: Panel, facts: dict[str, Any] | None) -> Iterator[Finding]:
+    asked = job.checks
+    if asked.shift == "off" or facts is None:
+        return
+    index = shift_of(panel, facts, job)
+    limit = max(asked.max_psi, facts["usual_psi"] or 0.0)
+    if index is not None and index > limit:
+        usual = "" if limit == asked.max_psi else ", as much as a stretch of the training data has"
+        yield Finding(
+            "shift",
+            asked.shift,
+            f"The latest values must be distributed as in training: a population stability index of at most "
+            f"{limit:.2f}{usual}. Received: {index:.2f}; see whether units or definitions have changed, and "
+            "train again if the change is real.",
+            index,
+            limit,
+        )
+
+
+def _named(panel: Panel, chosen: npt.NDArray[np.bool_], size: npt.NDArray[np.int64]) -> str:
+    """Name the chosen series of the largest size."""
+    order = np.flatnonzero(chosen)[np.argsort(-size[chosen], kind="stable")]
+    more = f" and {len(order) - _NAMED:,} more" if len(order) > _NAMED else ""
+    return ", ".join(show(panel.ids[i]) for i in order[:_NAMED]) + more
+
+
+def _steps(count: int) -> str:
+    return f"{count:,} step{'' if count == 1 else 's'}"
+
+
+def _deadline(job: JobSettings, cutoff: Cutoff, tz: str | None) -> pd.Timestamp | None:
+    if job.checks.deadline_hours is None or isinstance(cutoff, int):
+        return None
+    zoned = cutoff.tz_localize(tz or "UTC") if cutoff.tzinfo is None else cutoff
+    return zoned.tz_convert("UTC") + timedelta(hours=job.checks.deadline_hours)
+
+
+def _in_utc(now: datetime) -> datetime:
+    return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
