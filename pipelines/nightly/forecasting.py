@@ -1,0 +1,268 @@
+"""Forecasts of a night: by the champion, and where it cannot, in the open, by whoever comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from pipelines.baselines import forecast_baselines
+from pipelines.errors import PanelError
+from pipelines.frequency import season_length_of
+from pipelines.nightly.champions import NAIVE, loaded, name_of
+from pipelines.nightly.gates import failing_series
+from pipelines.nightly.history import read_history, unobserved_since, up_to
+from pipelines.nightly.partitions import forecast_partitions
+from pipelines.nightly.records import Finding
+from pipelines.nightly.widths import apply_widths
+from pipelines.panel import show
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.forecaster import Forecaster
+    from pipelines.nightly.records import Cutoff, Snapshot
+    from pipelines.nightly.settings import JobSettings
+    from pipelines.nightly.state import Version
+    from pipelines.panel import Panel
+
+MODEL: Final = "model"
+"""Column that names who made each row."""
+RAW: Final = "raw-"
+"""What the names of columns begin with that are kept as they were before intervals were widened."""
+_NAMED: Final = 5  # series that a message names
+
+
+@dataclass(frozen=True)
+class NightForecast:
+    """What a night publishes, and what there is to say of it.
+
+    Args:
+        frame: Id, time, cutoff, the forecast, its intervals and ``model``; then what is kept beside: the raw
+            intervals and those of SeasonalNaive.
+        published: The columns that are published.
+        models: Name of each model to its number of series.
+        findings: What is odd.
+        new: Series that the champion has not been trained on.
+        vanished: Series that are no longer forecast.
+        season: Steps in the main season.
+        champion: Number of the version that has forecast, the first in line of several; None if none has.
+    """
+
+    frame: pd.DataFrame
+    published: tuple[str, ...]
+    models: Mapping[str, int]
+    findings: Sequence[Finding] = ()
+    new: Sequence[str] = ()
+    vanished: Sequence[str] = ()
+    season: int = 1
+    champion: int | None = None
+
+
+def forecast_night(
+    snapshot: Snapshot,
+    line: list[Version],
+    job: JobSettings,
+    cutoff: Cutoff,
+    widths: Mapping[float, float],
+) -> NightForecast:
+    """Forecast the steps after a cutoff for every series that is still alive.
+
+    Args:
+        snapshot: The data.
+        line: Who may forecast, the champion first.
+        job: Settings.
+        cutoff: Last time stamp to know.
+        widths: Factor of the width of each level's interval.
+
+    Returns:
+        The forecast: finite and ordered in every row, whoever made it.
+
+    Raises:
+        PanelError: If the data cannot be used, or no series is alive.
+    """
+    findings: list[Finding] = []
+    candidates = loaded(line, findings)
+    first = next(candidates, None)
+    plan = first[1].plan_ if first else None
+    panel = up_to(read_history(snapshot, job.model, _freq(job, first)), cutoff)
+    season = plan.season_length if plan else _season(job, panel)
+    alive = unobserved_since(panel) < min_rows(panel, plan.lookback if plan else 2 * season)
+    if vanished := panel.ids[~alive].tolist():
+        findings.append(_vanished(vanished))
+    if not alive.any():
+        raise PanelError(
+            f"A night must have a series to forecast. Received: {panel.n_series:,}, all without a value for "
+            f"{int(unobserved_since(panel).min()):,} steps before {cutoff}; see where the data end."
+        )
+    desk = _Desk(job, snapshot, panel.select(alive), season, findings)
+    while first is not None and desk.waiting.any():
+        version, forecaster = first
+        desk.take(version, forecaster, widths if version is line[0] else {})
+        first = next(candidates, None) if desk.waiting.any() else None
+    return desk.result(line, [str(name) for name in vanished])
+
+
+class _Desk:
+    """Forecasts of a night as they come in; what nobody has made yet is seasonal naive's.
+
+    Args:
+        job: Settings.
+        snapshot: The data.
+        panel: The series that are alive, up to the cutoff.
+        season: Steps in the main season.
+        findings: Takes what is odd.
+    """
+
+    def __init__(
+        self, job: JobSettings, snapshot: Snapshot, panel: Panel, season: int, findings: list[Finding]
+    ) -> None:
+        self.job, self.snapshot, self.panel, self.season = job, snapshot, panel, season
+        self.findings = findings
+        self.waiting = np.ones(panel.n_series, bool)  # for a network that can forecast them
+        self.naive = forecast_baselines(panel, job.model.horizon, season, job.model.levels)
+        self.columns = list(forecast_columns(job))
+        own = [name.replace(job.model.alias, NAIVE, 1) for name in self.columns]
+        self.values = self.naive[own].set_axis(self.columns, axis=1)
+        self.raw = self.values.copy()
+        self.models = np.full(panel.n_series, NAIVE, object)
+
+    def take(self, version: Version, forecaster: Forecaster, widths: Mapping[float, float]) -> None:
+        """Let a version forecast what is waiting, and take what passes the gates.
+
+        Args:
+            version: The version.
+            forecaster: What was loaded of it.
+            widths: Factor of the width of each level's interval.
+        """
+        job, asked = self.job, np.flatnonzero(self.waiting)
+        made = forecast_partitions(
+            forecaster, version.bundle, self.panel.select(self.waiting), self.snapshot.future, job.partitions
+        )
+        wide = apply_widths(made, widths, job)
+        failing = failing_series(wide, self.snapshot.history, job)
+        if len(failing) > job.gates.max_series * self.panel.n_series:
+            self.findings.append(_set_aside(version, failing, self.panel.n_series))
+            return
+        if failing:
+            self.findings.append(_failing(version, failing))
+        good = np.array([name not in failing for name in self.panel.ids[asked].tolist()])
+        rows, kept = np.repeat(self.waiting, job.model.horizon), np.repeat(good, job.model.horizon)
+        rows[rows] = kept
+        for target, source in ((self.values, wide), (self.raw, made)):
+            target.loc[rows, self.columns] = source.loc[kept, self.columns].to_numpy()
+        self.models[asked[good]] = name_of(job.model.alias, version)
+        self.waiting[asked[good]] = False
+
+    def result(self, line: Sequence[Version], vanished: Sequence[str]) -> NightForecast:
+        """Return the forecast.
+
+        Args:
+            line: Who might forecast, the champion first.
+            vanished: Series that are not forecast.
+        """
+        model, horizon = self.job.model, self.job.model.horizon
+        if self.waiting.any():
+            self.findings.append(_fallback(self.panel.ids[self.waiting].tolist(), bool(line)))
+        keys = self.naive[[model.id_col, model.time_col]].assign(
+            cutoff=self.panel.frame_time(np.repeat(self.panel.last_stamps, horizon))
+        )
+        published = keys.join(self.values).assign(**{MODEL: np.repeat(self.models, horizon)})
+        bounds = self.raw[self.columns[1:]].add_prefix(RAW)
+        naive = self.naive[[name for name in self.naive.columns if str(name).startswith(NAIVE)]]
+        names, counts = np.unique(self.models.astype(str), return_counts=True)
+        own = {name_of(model.alias, version): version for version in line}
+        used = [own[name] for name in names.tolist() if name in own]
+        return NightForecast(
+            frame=published.join(bounds).join(naive),
+            published=tuple(published.columns),
+            models=dict(zip(names.tolist(), counts.tolist(), strict=True)),
+            findings=self.findings,
+            new=_unknown(self.panel, line[0]) if line else (),
+            vanished=vanished,
+            season=self.season,
+            champion=max(used, key=lambda version: -line.index(version)).number if used else None,
+        )
+
+
+def forecast_columns(job: JobSettings) -> tuple[str, ...]:
+    """Names of the columns of a forecast: the median, then the bounds of its intervals from the outermost in.
+
+    Args:
+        job: Settings.
+
+    Returns:
+        Such as ``TCN``, ``TCN-lo-80``, ``TCN-hi-80``.
+    """
+    alias = job.model.alias
+    bounds = (f"{alias}-{side}-{level:g}" for level in job.model.levels for side in ("lo", "hi"))
+    return (alias, *bounds)
+
+
+def min_rows(panel: Panel, lookback: int) -> int:
+    """Rows without a value after which a series counts as vanished: there is nothing left to look back on.
+
+    Args:
+        panel: The series.
+        lookback: Rows that a network looks back on.
+
+    Returns:
+        Rows; fewer where no series is that long.
+    """
+    return max(1, min(lookback, int(panel.lengths.max())))
+
+
+def _freq(job: JobSettings, first: tuple[Version, Forecaster] | None) -> str | None:
+    if job.model.freq is not None or first is None:
+        return job.model.freq  # type: ignore[no-any-return]
+    return first[1].plan_.freq
+
+
+def _season(job: JobSettings, panel: Panel) -> int:
+    asked = job.model.season_length
+    if asked == "auto":
+        return season_length_of(panel.freq)
+    return int(asked[0] if isinstance(asked, tuple) else asked)
+
+
+def _unknown(panel: Panel, version: Version) -> list[str]:
+    known = set(version.record.get("series", ()))
+    return [str(name) for name in panel.ids.tolist() if str(name) not in known]
+
+
+def _set_aside(version: Version, failing: Mapping[object, str], total: int) -> Finding:
+    series, why = next(iter(failing.items()))
+    return Finding(
+        "gates",
+        "warn",
+        f"Version {version.number} is set aside for the night: its forecasts of {len(failing):,} of "
+        f"{total:,} series failed, first that of {show(series)}, {why}.",
+        value=len(failing) / total,
+    )
+
+
+def _failing(version: Version, failing: Mapping[object, str]) -> Finding:
+    named = "; ".join(f"{show(series)}, {why}" for series, why in list(failing.items())[:_NAMED])
+    return Finding(
+        "gates",
+        "warn",
+        f"Forecasts of version {version.number} failed for {len(failing):,} series: {named}.",
+        value=len(failing),
+    )
+
+
+def _fallback(series: list[object], trained: bool) -> Finding:
+    why = "no version could forecast them" if trained else "no network has been promoted"
+    return Finding("fallback", "warn", f"SeasonalNaive forecasts {len(series):,} series: {why}.", len(series))
+
+
+def _vanished(series: list[object]) -> Finding:
+    named = ", ".join(show(each) for each in series[:_NAMED]) + (", ..." if len(series) > _NAMED else "")
+    return Finding(
+        "vanished",
+        "warn",
+        f"{len(series):,} series have had no value for so long that they are not forecast: {named}.",
+        len(series),
+    )

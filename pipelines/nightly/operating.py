@@ -1,0 +1,192 @@
+"""What people do with a job between its nights: look, make up for missed nights, go back, train by hand."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import ConfigError
+from pipelines.frequency import Freq
+from pipelines.jobs.stages import Progress, Stages
+from pipelines.nightly.alarms import alarms_of
+from pipelines.nightly.champions import check_bundle, line_of_succession
+from pipelines.nightly.records import Cutoff, Finding
+from pipelines.nightly.running import Outcome, run_night
+from pipelines.nightly.scoring import Scored, score_nights
+from pipelines.nightly.snapshot import read_snapshot
+from pipelines.nightly.state import JobFolder, home_of, label
+
+if TYPE_CHECKING:
+    from pipelines.nightly.settings import JobSettings
+
+
+def backfill(
+    job: JobSettings, first: Cutoff, last: Cutoff, *, now: datetime, progress: Progress | None = None
+) -> list[Outcome]:
+    """Run every night from one cutoff to another, in their order; those that were run give what they gave.
+
+    Args:
+        job: Settings.
+        first: First cutoff.
+        last: Last cutoff.
+        now: When the work begins.
+        progress: Where to show the stages.
+
+    Returns:
+        An outcome for each.
+
+    Raises:
+        ConfigError: If there are no cutoffs between the two, or the frequency is unknown.
+        ForecastingError: As ``run_night``; nights before that one stay.
+    """
+    return [run_night(job, cutoff, now=now, progress=progress) for cutoff in cutoffs(job, first, last)]
+
+
+def cutoffs(job: JobSettings, first: Cutoff, last: Cutoff) -> list[Cutoff]:
+    """List the cutoffs from one to another, a step of the frequency apart.
+
+    Args:
+        job: Settings; without ``model.freq`` the frequency is that of the last training.
+        first: First cutoff.
+        last: Last cutoff.
+
+    Returns:
+        The cutoffs, both ends included where they lie on the grid.
+
+    Raises:
+        ConfigError: If there are none, or the frequency is unknown.
+    """
+    import pandas as pd
+
+    freq = frequency(job)
+    if isinstance(first, int) and isinstance(last, int):
+        found: list[Cutoff] = [*range(first, last + 1, freq.step)]
+    else:
+        found = [*pd.date_range(first, last, freq=freq.offset)]
+    if not found:
+        raise ConfigError(
+            f"A backfill must go from a cutoff to a later one, {freq.text!r} apart. Received: {first} to "
+            f"{last}."
+        )
+    return found
+
+
+def frequency(job: JobSettings) -> Freq:
+    """Return the frequency of a job's data.
+
+    Args:
+        job: Settings.
+
+    Returns:
+        That of the settings, or of the last training.
+
+    Raises:
+        ConfigError: If neither says.
+    """
+    if job.model.freq is not None:
+        return Freq.parse(job.model.freq)
+    trained = JobFolder(home_of(job)).versions()
+    if not trained:
+        raise ConfigError(
+            "A job must know the frequency of its data. Received: none, and nothing was trained yet; set "
+            "model.freq."
+        )
+    return Freq.parse(trained[-1].record["freq"])
+
+
+def score_stored(
+    job: JobSettings, cutoff: Cutoff, progress: Progress | None = None
+) -> tuple[Scored, list[Finding]]:
+    """Score the stored forecasts by what was observed up to a cutoff.
+
+    Args:
+        job: Settings.
+        cutoff: Last time stamp to know.
+        progress: Where to show the stages.
+
+    Returns:
+        The scores, and the alarms that they raise.
+
+    Raises:
+        PanelError: If the data cannot be used.
+    """
+    stages, folder = Stages(progress), JobFolder(home_of(job))
+    with stages("read the data"):
+        snapshot = read_snapshot(job, cutoff)
+    with stages("score"):
+        scored = score_nights(folder.past(cutoff, job.watch.nights), snapshot.history, job, snapshot.static)
+    return scored, alarms_of(scored, job)
+
+
+def rollback(
+    job: JobSettings, *, now: datetime, progress: Progress | None = None
+) -> tuple[dict[str, Any], Outcome | None]:
+    """Set the champion aside for the version before it, and forecast the last night again if it was its own.
+
+    Args:
+        job: Settings.
+        now: When that is.
+        progress: Where to show the stages.
+
+    Returns:
+        Numbers of the versions ``from`` and ``to``, and what came of the last night; None if it was not run
+        again.
+
+    Raises:
+        ConfigError: If there is no version to go back to.
+        BundleError: If the files of that version are damaged.
+        BusyError: If the job runs just now.
+        ForecastingError: As ``run_night``.
+    """
+    folder = JobFolder(home_of(job))
+    with folder.held():
+        findings: list[Finding] = []
+        line = line_of_succession(folder, findings)
+        if len(line) < 2:
+            raise ConfigError(
+                "A rollback needs a champion and a version before it. Received: "
+                f"{', '.join(f'version {each.number}' for each in line) or 'no champion'} in "
+                f"{str(folder.path)!r}."
+            )
+        champion, former = line[:2]
+        check_bundle(former.bundle, former.record["bundle_sha256"])
+        nights = folder.nights()
+        last = nights[-1] if nights else None
+        folder.promote(
+            former.number,
+            f"Rollback from version {champion.number}.",
+            label(last.cutoff) if last else "",
+            withdrawn=(champion.number,),
+        )
+    moved = {"from": champion.number, "to": former.number}
+    if last is None or last.record["champion"] != champion.number:
+        return moved, None
+    return moved, run_night(job, last.cutoff, now=now, progress=progress)
+
+
+def retrain_now(job: JobSettings, cutoff: Cutoff, progress: Progress | None = None) -> dict[str, Any]:
+    """Train a challenger by hand, and promote it if it is better.
+
+    Args:
+        job: Settings.
+        cutoff: Last time stamp to know.
+        progress: Where to show the stages.
+
+    Returns:
+        ``version``, ``promoted``, ``reason`` and ``scores``.
+
+    Raises:
+        BusyError: If the job runs just now.
+        PanelError: If the data cannot be used.
+        ConfigError: If a setting does not fit.
+        ForecastingError: If training fails.
+    """
+    from pipelines.nightly.retraining import retrain
+
+    folder = JobFolder(home_of(job))
+    with folder.held():
+        stages = Stages(progress)
+        with stages("read the data"):
+            snapshot = read_snapshot(job, cutoff)
+        return asdict(retrain(snapshot, job, cutoff, folder, line_of_succession(folder, []), stages))

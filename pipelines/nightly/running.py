@@ -1,0 +1,333 @@
+"""A night from start to end: readers see the former forecast, or the whole of the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.errors import ForecastingError, PanelError, StateError
+from pipelines.jobs.signals import signals_wait
+from pipelines.jobs.stages import Progress, Stages
+from pipelines.jobs.versions import versions
+from pipelines.nightly.alarms import alarms_of
+from pipelines.nightly.champions import line_of_succession
+from pipelines.nightly.checks import check_snapshot
+from pipelines.nightly.forecasting import NightForecast, forecast_night
+from pipelines.nightly.history import steps_between
+from pipelines.nightly.records import Cutoff, Finding, Night, Snapshot
+from pipelines.nightly.registry import announce, follow
+from pipelines.nightly.scoring import score_nights
+from pipelines.nightly.sealed import read_sealed, write_sealed
+from pipelines.nightly.sinks import open_sink
+from pipelines.nightly.snapshot import read_snapshot
+from pipelines.nightly.state import JobFolder, home_of, label, unlabeled, withdrawn
+from pipelines.nightly.status import FAILURE, write_page
+from pipelines.nightly.tracked import track_night
+from pipelines.nightly.widths import widths_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.nightly.retraining import Retrained
+    from pipelines.nightly.scoring import Scored
+    from pipelines.nightly.settings import JobSettings
+    from pipelines.nightly.state import Version
+
+_TRACKED: Final = "tracked.json"
+
+
+@dataclass
+class Outcome:
+    """What came of a night.
+
+    Args:
+        night: What it has left behind.
+        published: Whether readers see it.
+        again: Whether it had been forecast before.
+        findings: What was odd: checks, fallbacks, alarms.
+        retrained: What came of a training; None if none was due.
+        run_id: The MLflow run; None if none is kept.
+        seconds: Wall time of each stage.
+    """
+
+    night: Night
+    published: bool = False
+    again: bool = False
+    findings: list[Finding] = field(default_factory=list)
+    retrained: Retrained | None = None
+    run_id: str | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def run_night(
+    job: JobSettings,
+    cutoff: Cutoff,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Read, check, forecast and publish; then score earlier nights, and retrain if that is due.
+
+    The same job, cutoff and settings give the same forecast, to the byte, however often they are run. A
+    process that is killed leaves nothing that the next one must repair by hand.
+
+    Args:
+        job: Settings, with a folder.
+        cutoff: Last time stamp to know.
+        now: When the night begins.
+        dry_run: Whether to write nothing.
+        progress: Where to show the stages.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        BusyError: Another process runs this job, or the data are not there yet.
+        PanelError: The data cannot be used, or a check that does not hold is to stop the job.
+        ConfigError: A setting does not fit, or a place cannot be used.
+        ForecastingError: Training failed.
+    """
+    folder = JobFolder(home_of(job))
+    with folder.held():
+        run = _Run(job, cutoff, now, folder, Stages(progress), dry_run)
+        try:
+            outcome = run.go()
+        except ForecastingError as error:
+            run.failed(error)
+            raise
+    outcome.seconds = dict(run.stages.seconds)
+    return outcome
+
+
+@dataclass
+class _Run:
+    job: JobSettings
+    cutoff: Cutoff
+    now: datetime
+    folder: JobFolder
+    stages: Stages
+    dry_run: bool
+    findings: list[Finding] = field(default_factory=list)
+
+    def go(self) -> Outcome:
+        known = self._known()
+        if known is not None:
+            return self._again(*known)
+        with self.stages("read the data"):
+            snapshot = read_snapshot(self.job, self.cutoff)
+        if not self.dry_run:
+            follow(self.job, self.folder, self.cutoff, self.findings)
+        line = line_of_succession(self.folder, self.findings)
+        self._check(snapshot, line)
+        retrained = None
+        if not self.folder.promotions() and not self.dry_run:
+            retrained = self._retrain(snapshot, line)
+            line = line_of_succession(self.folder, [])
+        with self.stages("forecast"):
+            past = self._past()
+            widths = widths_of(past, snapshot.history, self.job) if self.job.watch.recalibrate else {}
+            made = forecast_night(snapshot, line, self.job, self.cutoff, widths)
+            self.findings += made.findings
+        night = self._night(snapshot, made, line, widths)
+        outcome = Outcome(night, findings=self.findings, retrained=retrained)
+        if self.dry_run:
+            return outcome
+        with self.stages("publish"), signals_wait():
+            self.folder.write_night(night, made.frame)
+            outcome.published = self._publish(night, made.frame[list(made.published)])
+        with self.stages("score"):
+            scored = score_nights(past, snapshot.history, self.job, snapshot.static)
+            alarms = alarms_of(scored, self.job)
+            self.findings += alarms
+        if retrained is None and self._is_due(line, made, alarms):
+            outcome.retrained = self._retrain_gently(snapshot, line)
+        self._finish(outcome, scored)
+        return outcome
+
+    def failed(self, error: ForecastingError) -> None:
+        """Remember what ended the night, where it can still be remembered."""
+        if self.dry_run:
+            return
+        facts = {"cutoff": label(self.cutoff), "error": type(error).__name__, "message": str(error)}
+        try:
+            write_sealed(self.folder.path / FAILURE, facts)
+            track_night(
+                self.job, self.folder.path, self.cutoff, facts=facts, figures={}, findings=self.findings,
+                now=self.now, failure=error,
+            )  # fmt: skip
+        except (ForecastingError, OSError) as second:
+            self.stages.progress.note(f"The failure could not be recorded: {second}")
+
+    # What a night has left
+
+    def _known(self) -> tuple[Night, pd.DataFrame] | None:
+        """The night of this key, unless a rollback has withdrawn who forecast it."""
+        try:
+            found = self.folder.night(self.cutoff, self.job.fingerprint)
+        except StateError as error:
+            self.findings.append(Finding("state", "warn", f"{error} It is forecast again."))
+            return None
+        if found is not None and found[0].record["champion"] in withdrawn(self.folder.promotions()):
+            return None
+        return found
+
+    def _again(self, night: Night, frame: pd.DataFrame) -> Outcome:
+        outcome = Outcome(night, again=True, findings=self.findings)
+        if self.dry_run:
+            return outcome
+        with self.stages("publish"), signals_wait():
+            outcome.published = self._publish(night, frame[list(night.record["published"])])
+        self._finish(outcome, None)
+        return outcome
+
+    def _night(
+        self, snapshot: Snapshot, made: NightForecast, line: Sequence[Version], widths: dict[float, float]
+    ) -> Night:
+        return Night(
+            cutoff=self.cutoff,
+            fingerprint=self.job.fingerprint,
+            rows=len(snapshot.history),
+            series=int(snapshot.history[self.job.model.id_col].nunique()),
+            models=made.models,
+            record={
+                "job": self.job.name,
+                "champion": made.champion,
+                "line": [version.number for version in line],
+                "published": list(made.published),
+                "widths": {f"{level:g}": width for level, width in widths.items()},
+                "findings": [vars(finding) for finding in self.findings],
+                "new": list(made.new),
+                "vanished": list(made.vanished),
+                "season": made.season,
+                "versions": versions(),
+            },
+        )
+
+    def _past(self) -> list[tuple[Cutoff, pd.DataFrame]]:
+        """Forecasts of the nights before this one, as many as are watched."""
+
+        def damaged(error: StateError) -> None:
+            self.findings.append(Finding("state", "warn", f"{error} It is left out of the scores."))
+
+        return self.folder.past(self.cutoff, self.job.watch.nights, damaged)
+
+    # Checks
+
+    def _check(self, snapshot: Snapshot, line: Sequence[Version]) -> None:
+        with self.stages("check the data"):
+            before = self.folder.nights(self.cutoff)
+            facts = line[0].record["facts"] if line else None
+            found = check_snapshot(
+                snapshot,
+                self.job,
+                self.cutoff,
+                last=before[-1] if before else None,
+                facts=facts,
+                now=self.now,
+            )
+        self.findings += found
+        if failing := [finding.message for finding in found if finding.severity == "fail"]:
+            raise PanelError(
+                f"{' '.join(failing)} Nothing was published; what was published before stays. A check that "
+                "may fail is told so under [checks]."
+            )
+
+    # Publishing
+
+    def _publish(self, night: Night, frame: pd.DataFrame) -> bool:
+        sink, place = open_sink(self.job), label(night.cutoff)
+        key = f"{self.job.name}/{place}/{night.fingerprint}"
+        current = sink.current()
+        if current is not None and sink.holds_one_night and str(current.get("night", "")) > place:
+            self.stages.progress.note(f"{current['night']} is published, which is later: this night is kept")
+            return False
+        manifest = {
+            "job": self.job.name,
+            "night": place,
+            "cutoff": str(night.cutoff),
+            "fingerprint": night.fingerprint,
+            "key": key,
+            "models": dict(night.models),
+        }
+        sink.publish(frame, manifest)
+        return True
+
+    # Retraining
+
+    def _is_due(self, line: Sequence[Version], made: NightForecast, alarms: Sequence[Finding]) -> bool:
+        asked, trained = self.job.retrain, self.folder.versions()
+        if not trained or any(finding.check == "freshness" for finding in self.findings):
+            return False
+        last = trained[-1]
+        passed = steps_between(last.record["freq"], unlabeled(last.record["cutoff"]), self.cutoff)
+        if asked.every is not None and passed >= asked.every:
+            return True
+        broken = bool(line) and made.champion != line[0].number
+        return asked.on_alarm and bool(alarms or broken) and passed >= asked.cooldown
+
+    def _retrain(self, snapshot: Snapshot, line: list[Version]) -> Retrained:
+        from pipelines.nightly.retraining import retrain
+
+        return retrain(snapshot, self.job, self.cutoff, self.folder, line, self.stages)
+
+    def _retrain_gently(self, snapshot: Snapshot, line: list[Version]) -> Retrained | None:
+        """Retrain after the forecast is out: a training that fails does not take it back."""
+        try:
+            return self._retrain(snapshot, line)
+        except ForecastingError as error:
+            self.findings.append(Finding("retrain", "warn", f"The challenger could not be trained: {error}"))
+            return None
+
+    # The end
+
+    def _finish(self, outcome: Outcome, scored: Scored | None) -> None:
+        marker = self.folder.place(self.cutoff, self.job.fingerprint) / _TRACKED
+        with self.stages("track"):
+            announce(self.job, self.folder, self.findings)
+            outcome.run_id = self._gently(lambda: _tracked(marker))
+            if outcome.run_id is None:
+                outcome.run_id = self._gently(lambda: self._track(outcome, scored, marker))
+        (self.folder.path / FAILURE).unlink(missing_ok=True)
+        if scored is not None:
+            with self.stages("status page"):
+                write_page(self.folder, self.job, scored)
+
+    def _track(self, outcome: Outcome, scored: Scored | None, marker: Path) -> str | None:
+        night = outcome.night
+        facts = {
+            "job": self.job.name,
+            "cutoff": label(night.cutoff),
+            "fingerprint": night.fingerprint,
+            "horizon": self.job.model.horizon,
+            "champion": night.record["champion"],
+            "models": dict(night.models),
+        }
+        figures: dict[str, float] = {"night/series": night.series, "night/rows": night.rows}
+        figures["night/fallback_series"] = sum(
+            count for name, count in night.models.items() if name == "SeasonalNaive"
+        )
+        if scored is not None:
+            figures |= {f"watch/{name}": value for name, value in scored.figures().items()}
+        run_id = track_night(
+            self.job, self.folder.path, night.cutoff, facts=facts, figures=figures,
+            findings=outcome.findings, now=self.now,
+        )  # fmt: skip
+        if run_id is not None:
+            write_sealed(marker, {"run_id": run_id})
+        return run_id
+
+    def _gently(self, call: Callable[[], Any]) -> Any:
+        """What fails after the forecast is out is told, and the next run makes up for it."""
+        try:
+            return call()
+        except (ForecastingError, OSError) as error:
+            self.findings.append(Finding("tracking", "warn", str(error)))
+            return None
+
+
+def _tracked(marker: Path) -> str | None:
+    return str(read_sealed(marker)["run_id"]) if marker.exists() else None

@@ -1,0 +1,92 @@
+"""How a job is doing, for people and for the page that shows it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.errors import ForecastingError, StateError
+from pipelines.nightly.champions import line_of_succession
+from pipelines.nightly.records import Finding, Night
+from pipelines.nightly.sealed import read_sealed
+from pipelines.nightly.sinks import open_sink
+from pipelines.nightly.state import JobFolder, home_of, label
+from pipelines.nightly.status_page import write_status_page
+
+if TYPE_CHECKING:
+    from pipelines.nightly.scoring import Scored
+    from pipelines.nightly.settings import JobSettings
+
+FAILURE: Final = "last_failure.json"
+"""File of what ended the last run, in the folder of a job; none if it went well."""
+
+
+def status(job: JobSettings) -> dict[str, Any]:
+    """Say how a job is doing.
+
+    Args:
+        job: Settings.
+
+    Returns:
+        JSON-able: ``job``, ``folder``, ``champion``, ``versions``, ``promotions``, ``nights`` (the latest
+        first), ``published`` (what readers see, None if it is damaged or nothing is), ``failure`` of the last
+        run, None if it went well, and ``damaged``.
+    """
+    folder = JobFolder(home_of(job))
+    findings: list[Finding] = []
+    line = line_of_succession(folder, findings)
+    damaged: list[str] = []
+    nights = folder.nights(on_damage=lambda error: damaged.append(str(error)))
+    return {
+        "job": job.name,
+        "folder": str(folder.path),
+        "champion": line[0].number if line else None,
+        "versions": [_version(each.number, each.record) for each in reversed(folder.versions())],
+        "promotions": [asdict(each) for each in reversed(folder.promotions())],
+        "nights": [_night(each) for each in reversed(nights[-job.watch.nights :])],
+        "published": _published(job),
+        "failure": _failure(folder),
+        "damaged": [*damaged, *(finding.message for finding in findings)],
+    }
+
+
+def write_page(folder: JobFolder, job: JobSettings, scored: Scored) -> None:
+    """Write the page that shows how the job is doing.
+
+    Args:
+        folder: The job's folder.
+        job: Settings.
+        scored: Scores of its nights.
+    """
+    write_status_page(folder.path / "status.html", status(job), scored)
+
+
+def _version(number: int, record: Any) -> dict[str, Any]:
+    return {"number": number, **{name: record[name] for name in ("cutoff", "scores", "reason")}}
+
+
+def _night(night: Night) -> dict[str, Any]:
+    return {
+        "cutoff": label(night.cutoff),
+        "fingerprint": night.fingerprint,
+        "rows": night.rows,
+        "series": night.series,
+        "models": dict(night.models),
+        "champion": night.record["champion"],
+        "findings": night.record["findings"],
+    }
+
+
+def _published(job: JobSettings) -> dict[str, Any] | None:
+    try:
+        return open_sink(job).current()
+    except ForecastingError:
+        return None
+
+
+def _failure(folder: JobFolder) -> dict[str, Any] | None:
+    path = folder.path / FAILURE
+    try:
+        return read_sealed(path) if path.exists() else None
+    except StateError as error:
+        return {"cutoff": "", "error": "StateError", "message": str(error)}
