@@ -1,4 +1,4 @@
-"""A scheduled job under Dagster, a partition a day, whose key is the cutoff: dagster dev -f dagster_job.py."""
+"""A scheduled job under Dagster, a partition a day: dagster dev -f dagster_job.py."""
 
 import subprocess
 

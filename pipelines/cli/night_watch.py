@@ -181,8 +181,9 @@ def _frequency(job: JobSettings) -> Any:
     from pipelines import datasets
     from pipelines.frequency import Freq
 
-    if job.model.freq is None and job.source.path in datasets.names():
-        return Freq.parse(datasets.describe(job.source.path).freq)
+    known = datasets.describe(job.source.path).freq if job.source.path in datasets.names() else None
+    if freq := job.model.freq or known:
+        return Freq.parse(freq)
     from pipelines.nightly.operating import frequency
 
     try:

@@ -1,0 +1,261 @@
+"""``tcn job`` on the command line: settings in, answers and exit codes out, secrets nowhere."""
+
+import json
+import os
+import subprocess
+import sys
+import types
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.errors import BusyError, ConfigError, PanelError
+from pipelines.nightly import JobSettings
+from pipelines.nightly.limits import LateError
+from pipelines.nightly.loading import load_job
+from pipelines.nightly.logs import run_key
+from pipelines.nightly.records import Finding, Night
+
+CANARY = "canary-pw"
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("TCN_JOB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def nights(monkeypatch):
+    """Stands in for nights: keeps what it was asked for, and does as it is told."""
+    asked = types.SimpleNamespace(calls=[], raises=None, findings=[], again=False)
+
+    def run_night(job, cutoff, *, now, dry_run=False, progress=None):
+        asked.calls.append((job, cutoff, now, dry_run))
+        with progress.stage("read the data"):
+            progress.note("a note")
+            if asked.raises is not None:
+                raise asked.raises
+        night = Night(cutoff, job.fingerprint, 9, 3, {"TCN v1": 2, "SeasonalNaive": 1}, {"champion": 1})
+        return types.SimpleNamespace(
+            night=night, published=not dry_run, again=asked.again, findings=asked.findings, retrained=None,
+            run_id="m1", seconds={"read the data": 0.1},
+        )  # fmt: skip
+
+    module = types.SimpleNamespace(run_night=run_night)
+    monkeypatch.setitem(sys.modules, "pipelines.nightly.running", module)
+    return asked
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch):
+    """Has the job write its messages to a file; returns how to read them."""
+    code = f"import sys; open({str(tmp_path / 'told')!r}, 'a').write(sys.stdin.read() + chr(10))"
+    monkeypatch.setenv("TCN_JOB_NOTIFY__COMMAND", json.dumps([sys.executable, "-c", code]))
+    path = tmp_path / "told"
+    return lambda: [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def tcn(*arguments):
+    return CliRunner().invoke(app, ["job", *map(str, arguments)])
+
+
+def made(*arguments):
+    done = tcn("init", *arguments)
+    assert done.exit_code == 0, done.stderr
+    return done
+
+
+def test_a_new_job_is_in_order_and_says_what_comes_next():
+    assert made().stdout == "job.toml\nNext: tcn job run job.toml --cutoff 2012-12-31T23:00:00\n"
+    before = Path("job.toml").read_bytes()
+    assert tcn("init").exit_code == 78
+    assert Path("job.toml").read_bytes() == before
+    done = tcn("validate", "--json")
+    assert done.exit_code == 0
+    record = json.loads(done.stdout)
+    assert record["settings"]["name"] == "bike-sharing"
+    assert record["fingerprint"] == load_job(Path("job.toml")).fingerprint
+    assert tcn("validate", "--quiet").output == ""
+    assert sorted(os.listdir()) == ["job.toml"]
+
+
+def test_all_mistakes_are_one_error_for_people_and_for_machines():
+    made()
+    done = tcn("validate", "--set", "retrain.evry=7", "--set", "model.horizon=0", "--json")
+    assert done.exit_code == 78
+    error = json.loads(done.stdout)["error"]
+    assert (error["type"], error["exit_code"]) == ("ConfigError", 78)
+    assert error["message"] in done.stderr
+    assert "did you mean 'every'?" in error["message"]
+    assert "--set model.horizon: 'model.horizon' must be greater" in error["message"]
+
+
+@pytest.mark.parametrize("arguments", [["--set", "retrain"], ["--set", "=7"], ["--now", "later"]])
+def test_flags_that_cannot_be_read_are_wrong_usage(nights, arguments):
+    made()
+    assert tcn("run", *arguments).exit_code == 64
+    assert not nights.calls
+
+
+def test_the_schema_knows_every_table_of_a_job():
+    shown = tcn("schema")
+    record = json.loads(tcn("schema", "--json").stdout)
+    assert json.loads(shown.stdout) == record == JobSettings.model_json_schema()
+    assert set(record["properties"]) == set(JobSettings.model_fields)
+    assert record["additionalProperties"] is False
+
+
+def test_a_run_gets_its_cutoff_and_the_present_time_from_the_command_line(nights):
+    made()
+    done = tcn(
+        "run", "--cutoff", "2012-12-30", "--now", "2013-01-01T03:00", "--dry-run", "--set", "watch.nights=3"
+    )
+    assert done.exit_code == 0, done.stderr
+    ((job, cutoff, now, dry_run),) = nights.calls
+    assert job.watch.nights == 3
+    assert (cutoff, dry_run) == (pd.Timestamp("2012-12-30"), True)
+    assert now == datetime(2013, 1, 1, 3, tzinfo=UTC)
+    assert "TCN v1 (2 series), SeasonalNaive (1 series); not published." in done.stdout
+
+
+def test_the_cutoff_is_the_last_whole_step_unless_it_is_named(nights):
+    made()
+    tcn("run", "--now", "2013-01-01T03:20+01:00")
+    assert nights.calls[0][1] == pd.Timestamp("2013-01-01 01:00")
+    made("own.toml", "--data", "sales.csv", "--horizon", 3)
+    Path("own.toml").write_text(Path("own.toml").read_text() + "\n")
+    done = tcn("run", "own.toml", "--set", "model.freq=D", "--now", "2013-01-01T03:20")
+    assert done.exit_code == 0, done.stderr
+    assert nights.calls[1][1] == pd.Timestamp("2012-12-31")
+
+
+def test_the_answer_for_machines_names_the_run(nights):
+    made()
+    nights.findings = [Finding("gates", "warn", "odd", 0.5)]
+    done = tcn("run", "--cutoff", "2012-12-30", "--json", "--quiet")
+    assert done.stdout.count("\n") == 1
+    record = json.loads(done.stdout)
+    job = load_job(Path("job.toml"))
+    assert record["run_id"] == run_key(job, pd.Timestamp("2012-12-30"))
+    assert (record["mlflow_run_id"], record["published"], record["champion"]) == ("m1", True, 1)
+    assert record["findings"] == [
+        {"check": "gates", "severity": "warn", "message": "odd", "value": 0.5, "limit": None}
+    ]
+
+
+def test_the_log_is_json_to_the_last_line_also_after_an_error(nights):
+    made()
+    nights.findings = [Finding("shift", "warn", "drift", 0.3)]
+    lines = tcn("run", "--cutoff", "2012-12-30", "--log-format", "json").stderr.splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [record["message"] for record in records] == ["a note", "done", "drift"]
+    assert [record["level"] for record in records] == ["info", "info", "warning"]
+    assert len({record["run_id"] for record in records}) == 1
+    nights.raises = PanelError("The data must be there.")
+    done = tcn("run", "--cutoff", "2012-12-30", "--log-format", "json", "--json")
+    assert done.exit_code == 65
+    again = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (
+        again[-1].items() >= {"level": "error", "message": "The data must be there.", "exit_code": 65}.items()
+    )
+    assert again[-1]["run_id"] == records[0]["run_id"]
+    assert json.loads(done.stdout)["error"]["message"] == "The data must be there."
+    lost = tcn("run", "nowhere.toml", "--log-format", "json")
+    assert (lost.exit_code, json.loads(lost.stderr)["run_id"]) == (78, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "heard"),
+    [
+        (PanelError("bad"), 65, True),
+        (ConfigError("bad"), 78, True),
+        (BusyError("another run"), 75, False),
+        (LateError("too long"), 75, True),
+        (ZeroDivisionError("by zero"), 70, True),
+    ],
+)
+def test_failures_have_their_exit_code_and_are_told_but_for_what_passes(nights, told, error, code, heard):
+    made()
+    nights.raises = error
+    done = tcn("run", "--cutoff", "2012-12-30")
+    assert done.exit_code == code
+    assert str(error) in done.stderr
+    assert bool(told()) is heard
+    if heard:
+        (message,) = told()
+        assert message["events"] == ["failure"]
+        assert (message["exit_code"], message["error"]) == (code, type(error).__name__)
+        assert message["cutoff"] == "2012-12-30 00:00:00"
+
+
+def test_fallbacks_and_alarms_are_told_once(nights, told):
+    made()
+    nights.findings = [Finding("gates", "warn", "odd"), Finding("shift", "warn", "drift")]
+    tcn("run", "--cutoff", "2012-12-30", "--dry-run")
+    assert told() == []
+    tcn("run", "--cutoff", "2012-12-30")
+    nights.again = True
+    tcn("run", "--cutoff", "2012-12-30")
+    (message,) = told()
+    assert (message["events"], message["messages"]) == (["alarm", "fallback"], ["odd", "drift"])
+
+
+def test_a_message_that_cannot_be_sent_leaves_the_exit_code_alone(nights, monkeypatch):
+    made()
+    monkeypatch.setenv("TCN_JOB_NOTIFY__COMMAND", '["/nowhere/mail"]')
+    nights.findings = [Finding("gates", "warn", "odd")]
+    done = tcn("run", "--cutoff", "2012-12-30")
+    assert done.exit_code == 0
+    assert "note: notify.command could not be run" in done.stderr
+
+
+@pytest.mark.parametrize("log", ["text", "json"])
+@pytest.mark.parametrize("kind", [PanelError, RuntimeError])
+def test_no_message_holds_a_password(nights, told, monkeypatch, log, kind):
+    made()
+    url = f"postgresql://ann:{CANARY}@host/db"
+    monkeypatch.setenv("TCN_JOB_SOURCE__URL", url)
+    text = Path("job.toml").read_text().replace('path = "bike_sharing"', 'table = "t"')
+    Path("job.toml").write_text(text)
+    nights.raises = kind(f"no route to {url}, nor with {CANARY}")
+    done = tcn("run", "--cutoff", "2012-12-30", "--json", "--log-format", log)
+    shown = done.stdout + done.stderr + json.dumps(told()) + tcn("validate", "--json").output
+    assert done.exit_code == (65 if kind is PanelError else 70)
+    assert "no route to postgresql://***@host/db, nor with ***" in done.stderr
+    assert told()
+    assert CANARY not in shown
+
+
+def test_a_time_limit_ends_a_run_with_75(nights, monkeypatch):
+    made()
+    module = sys.modules["pipelines.nightly.running"]
+
+    def forever(*arguments, **options):
+        while True:
+            pass
+
+    monkeypatch.setattr(module, "run_night", forever)
+    done = tcn("run", "--cutoff", "2012-12-30", "--set", "limits.minutes=0.002")
+    assert done.exit_code == 75
+    assert "raise limits.minutes" in done.stderr
+
+
+def test_checking_a_job_loads_nothing_heavy():
+    made()
+    code = """if True:
+        import sys
+        from pipelines.cli import app
+        try:
+            app(["job", "validate"])
+        except SystemExit as end:
+            heavy = {"tensorflow", "keras", "mlflow", "keras_tuner", "scipy", "plotly", "sqlalchemy"}
+            raise SystemExit(f"{end.code} {sorted(heavy & {*sys.modules})}")
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == "0 []\n"
