@@ -7,6 +7,9 @@ from typing import Literal, TypeAlias
 Preset: TypeAlias = Literal["fast", "default", "best"]
 """How much training to spend."""
 
+Architecture: TypeAlias = Literal["tcn", "wavenet"]
+"""What the dilated stack of the network is made of."""
+
 Head: TypeAlias = Literal["quantile", "hurdle", "normal", "laplace"]
 """What quantiles are made by."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.checking import explain, plain
-from pipelines.choices import Conformal, Head, Preset, Scaling, Target, Transform
+from pipelines.choices import Architecture, Conformal, Head, Preset, Scaling, Target, Transform
 from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError
 
@@ -32,7 +32,7 @@ class Settings(BaseModel):
     levels: tuple[float, ...] = (80.0, 95.0)
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = 0
     lookback: Auto | Annotated[int, Field(ge=2, strict=True)] = "auto"
-    architecture: Literal["tcn"] = "tcn"
+    architecture: Architecture = "tcn"
     filters: Auto | Count = "auto"
     kernel_size: Auto | Annotated[int, Field(ge=2, strict=True)] = "auto"
     dilations: Auto | tuple[Count, ...] = "auto"

@@ -49,7 +49,9 @@ class Forecaster:
         seed: Fixes weights and batches: the same data, settings and seed give the same forecast, bit for bit,
             on one machine.
         lookback: Steps that a forecast looks back, or "auto".
-        architecture: "tcn", gated dilated causal convolutions beside a long-kernel path.
+        architecture: What the dilated stack beside the long-kernel path is made of: "tcn", residual blocks
+            with normalization and a linear gate; "wavenet", blocks with tanh and sigmoid gates, whose skip
+            outputs are summed.
         filters: Channels of the dilated stack, or "auto".
         kernel_size: Taps of its convolutions, or "auto".
         dilations: Their dilation rates, or "auto" for 1, 2, 4, ... as far as the season asks.

@@ -83,6 +83,7 @@ class Plan:
         head: What quantiles are made by.
         fill_gaps: Whether the network is shown a missing value as that of a season before.
         jitter: Noise that training adds to the values that are looked back on, in usual changes.
+        architecture: What the dilated stack is made of.
     """
 
     freq: str
@@ -117,6 +118,7 @@ class Plan:
     head: str = "quantile"
     fill_gaps: bool = False
     jitter: float = 0.0
+    architecture: str = "tcn"
 
     @property
     def seasons(self) -> tuple[int, ...]:
@@ -187,13 +189,14 @@ def plan_of(settings: Settings, panel: Panel | PanelStore, table: SeriesTable, f
     few = _STEPS_FOR_FEW_AHEAD if covariates.ahead else _STEPS_FOR_FEW
     steps = _steps(settings, panel.n_series, observations, origins, few)
     field = receptive_field(kernel_size, dilations)
-    weights = _parameters(horizon, lookback, filters, kernel_size, len(dilations), table.phases, outputs)
+    stack = _stack_parameters(settings.architecture, filters, kernel_size, len(dilations))
+    weights = _parameters(horizon, lookback, stack, table.phases, outputs)
     weights += covariates.parameters(horizon, filters, outputs) + len(further) * (filters + _WIDTH)
     span = max(lookback, field + max(2 * max(season, 8), *further, 0)) + origins_per_chunk
     windows = 6 * origins_per_chunk * (lookback + horizon * (len(QUANTILES) + covariates.numbers_of_a_step))
     step_bytes = 4 * members * chunks * (windows + 20 * span * filters)
-    stack = (field + origins_per_chunk) * len(dilations) * 7 * filters**2
-    products = origins_per_chunk * weights + stack + covariates.products(horizon, origins_per_chunk)
+    steps_of_stack = (field + origins_per_chunk) * len(dilations) * 7 * filters**2
+    products = origins_per_chunk * weights + steps_of_stack + covariates.products(horizon, origins_per_chunk)
     flops = 6 * members * chunks * products
     is_stored = isinstance(table, StoredTable)
     held = _STORED_BYTES + panel.n_series * _SERIES_BYTES if is_stored else panel.n_rows * 14
@@ -230,6 +233,7 @@ def plan_of(settings: Settings, panel: Panel | PanelStore, table: SeriesTable, f
         head=settings.head,
         fill_gaps=season > 1 and table.has_gaps,  # a value that goes on and on is no sign of stillness
         jitter=settings.jitter,
+        architecture=settings.architecture,
     )
 
 
@@ -360,14 +364,18 @@ class _Covariates(NamedTuple):
         return codes * (self.ahead + _CODE + _MEETING) * _CODE + meetings
 
 
-def _parameters(
-    horizon: int, lookback: int, filters: int, kernel_size: int, blocks: int, phases: int, outputs: int
-) -> int:
+def _stack_parameters(architecture: str, filters: int, kernel_size: int, blocks: int) -> int:
+    """Trainable weights of the dilated stack of one member."""
+    gates, mix = (filters * kernel_size + 1) * 2 * filters, (filters + 1) * filters
+    # Blocks of WaveNet mix twice, the last of them once, and have no norms.
+    inside = blocks * (filters + gates + mix) if architecture == "tcn" else blocks * (gates + 2 * mix) - mix
+    return (4 + 1) * filters + inside + filters + (filters + 1) * _WIDTH
+
+
+def _parameters(horizon: int, lookback: int, stack: int, phases: int, outputs: int) -> int:
     """Trainable weights of one member."""
     width = _WIDTH
     head = 2 * (width + width * 256 + 256 + 256 * width + width) + width + (width + 1) * horizon * outputs
-    block = filters + (filters * kernel_size + 1) * 2 * filters + (filters + 1) * filters
-    stack = (4 + 1) * filters + blocks * block + filters + (filters + 1) * width
     embed = phases * width if phases > 1 else 0
     return head + stack + embed + (6 + 1) * width + (2 * lookback + 1) * width + lookback * horizon
 

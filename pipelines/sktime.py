@@ -44,7 +44,7 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         season_length: Steps in a season, or in each of several, or "auto".
         seed: Fixes weights and batches.
         lookback: Steps that a forecast looks back, or "auto".
-        architecture: "tcn".
+        architecture: What the network is made of, "tcn" or "wavenet".
         filters: Channels of the dilated stack, or "auto".
         kernel_size: Taps of its convolutions, or "auto".
         dilations: Their dilation rates, or "auto".

@@ -38,10 +38,11 @@ def frame_at(freq, n=200, count=3):
     st.lists(st.integers(1, 8), min_size=1, max_size=3),
     st.integers(1, 3),
     st.sampled_from(["D", "YS"]),
+    st.sampled_from(["tcn", "wavenet"]),
 )
 @settings(max_examples=15)
 def test_parameters_are_those_of_the_network(
-    horizon, lookback, filters, kernel_size, dilations, ensemble, freq
+    horizon, lookback, filters, kernel_size, dilations, ensemble, freq, architecture
 ):
     plan = plan_of(
         frame_at(freq, 60),
@@ -51,6 +52,7 @@ def test_parameters_are_those_of_the_network(
         kernel_size=kernel_size,
         dilations=dilations,
         ensemble=ensemble,
+        architecture=architecture,
     )
     network = build_network(plan, seed=0)
     # Counters of random draws are no weights.

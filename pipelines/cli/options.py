@@ -157,6 +157,12 @@ Target = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
+Architecture = Annotated[
+    choices.Architecture | None,
+    typer.Option(
+        "--architecture", help="What the network is made of. Default: tcn.", rich_help_panel=_NETWORK
+    ),
+]
 Head = Annotated[
     choices.Head | None,
     typer.Option(

@@ -74,6 +74,7 @@ def _make_request(
     scaling: o.Scaling = None,
     multivariate: o.Multivariate = False,
     target: o.Target = None,
+    architecture: o.Architecture = None,
     head: o.Head = None,
     conformal: o.Conformal = None,
 ) -> Any:
@@ -104,6 +105,7 @@ def _make_request(
         scaling=scaling,
         multivariate=multivariate,
         target=target,
+        architecture=architecture,
         head=head,
         conformal=conformal,
         id_col=id_col,

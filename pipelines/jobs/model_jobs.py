@@ -262,6 +262,7 @@ def _as_in(
         "scaling": settings.scaling,
         "multivariate": settings.multivariate,
         "target": settings.target,
+        "architecture": settings.architecture,
         "head": settings.head,
     }
     fixed = {**own, **dict.fromkeys(name for name in (*_OF_TRAINING, "conformal") if name not in may_change)}

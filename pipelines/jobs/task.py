@@ -43,6 +43,7 @@ class Request:
         scaling: What the network sees values relative to; by default what goes with the covariates.
         multivariate: Whether the series see each other.
         target: Kind of the values; by default "auto".
+        architecture: What the network is made of; by default "tcn".
         head: What quantiles are made by; by default "quantile".
         conformal: How intervals are calibrated: "split" or "adaptive"; None not to.
         id_col: Column of series ids.
@@ -72,6 +73,7 @@ class Request:
     scaling: str | None = None
     multivariate: bool = False
     target: str | None = None
+    architecture: str | None = None
     head: str | None = None
     conformal: str | None = None
     id_col: str = "unique_id"
@@ -201,6 +203,7 @@ class Task:
             scaling=request.scaling or "auto",
             multivariate=request.multivariate,
             target=request.target or "auto",
+            architecture=request.architecture or "tcn",
             head=request.head or "quantile",
             conformal=request.conformal,
             id_col=request.id_col,

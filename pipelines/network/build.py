@@ -41,6 +41,7 @@ def build_network(plan: Plan, seed: int) -> ForkingTCN:
         global_scale=plan.global_scale or None,
         head=plan.head,
         fill_gaps=plan.fill_gaps,
+        architecture=plan.architecture,
         name="forking_tcn",
     )
     network.build((None, None, 5 + plan.past_channels))

@@ -56,6 +56,8 @@ def default_space(settings: Settings, plan: Plan, panel: Panel) -> SearchSpace:
         domains["learning_rate"] = LogUniform(5e-4, 8e-3)
     if not settings.jitter:
         domains["jitter"] = Choice(0.0, 0.05, 0.2)
+    if settings.architecture == "tcn":
+        domains["architecture"] = Choice("tcn", "wavenet")
     if settings.head == "quantile":
         # Zeros must stay zeros for the head that forecasts how often they are.
         zeros = (

@@ -14,6 +14,7 @@ from tcn.layers.resampling import CausalDownsampling1D
 from tcn.layers.weight_norm import WeightNormalization
 from tcn.members.dense import MemberDense
 from tcn.members.gated import MemberGLUBlock
+from tcn.members.wavenet import MemberWaveNetBlock
 from tcn.models.forking import ForkingTCN
 
 __all__ = ["Filters", "FrequencyResponse", "first_layer_filters", "frequency_response"]
@@ -123,7 +124,7 @@ def _of_members(layer: Any, member: int) -> tuple[Any, np.ndarray, int] | None:
         # The whole window of one channel, then that of the other.
         kernel = _member(layer.long_kernel, member).reshape(2, layer.lookback, -1).transpose(1, 0, 2)
         return layer.long_kernel, kernel, 1
-    if isinstance(layer, MemberGLUBlock):
+    if isinstance(layer, MemberGLUBlock | MemberWaveNetBlock):
         kernel = _member(layer.conv, member).reshape(layer.kernel_size, layer.filters, -1)
         return layer.conv, kernel, layer.dilation_rate
     return None

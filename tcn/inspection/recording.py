@@ -12,13 +12,14 @@ from keras import ops
 from tcn.inspection.running import as_array, run
 from tcn.members.dense import MemberDense
 from tcn.members.gated import MemberGLUBlock, MemberRMSNorm
+from tcn.members.wavenet import MemberWaveNetBlock
 
 __all__ = ["Call", "activations", "layers_by_path", "recorded"]
 
 # Backends run what these hold in loops that they compile.
 _STEP_BY_STEP = (keras.layers.RNN, keras.layers.TimeDistributed)
 # Their outputs are (members, batch, time, units).
-_OF_MEMBERS = (MemberDense, MemberGLUBlock, MemberRMSNorm)
+_OF_MEMBERS = (MemberDense, MemberGLUBlock, MemberRMSNorm, MemberWaveNetBlock)
 
 
 class Call(NamedTuple):

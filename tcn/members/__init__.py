@@ -8,6 +8,7 @@ from tcn.members.hurdle import MemberHurdleHead
 from tcn.members.location_scale import MemberLocationScaleHead
 from tcn.members.origin import OriginView, OriginWindow
 from tcn.members.position import PositionFeatures
+from tcn.members.wavenet import MemberWaveNetBlock
 
 __all__ = [
     "MemberAhead",
@@ -18,6 +19,7 @@ __all__ = [
     "MemberLocationScaleHead",
     "MemberQuantileHead",
     "MemberRMSNorm",
+    "MemberWaveNetBlock",
     "OriginView",
     "OriginWindow",
     "PositionFeatures",

@@ -18,6 +18,7 @@ from tcn.members import (
     MemberLocationScaleHead,
     MemberQuantileHead,
     MemberRMSNorm,
+    MemberWaveNetBlock,
     OriginWindow,
     PositionFeatures,
 )
@@ -34,6 +35,7 @@ _HEADS: dict[str, tuple[Any, dict[str, Any]]] = {
     "normal": (MemberLocationScaleHead, {"distribution": "normal"}),
     "laplace": (MemberLocationScaleHead, {"distribution": "laplace"}),
 }
+_ARCHITECTURES = ("tcn", "wavenet")
 # Covariates are clipped there, so that none of any size makes a forecast that is not finite.
 _FARTHEST = 100.0
 
@@ -81,6 +83,9 @@ class ForkingTCN(keras.Model):
         fill_gaps: Whether values that were not observed, but follow some that were, are read as they stand in
             the input, as an expectation, and count when windows are scaled; otherwise they are hidden. They
             are marked as missing either way.
+        architecture: What the dilated stack is made of: "tcn", blocks that normalize what they read and add
+            to it what a linear gate lets through, the last of which is the state; "wavenet", blocks gated by
+            tanh and sigmoid, the sum of whose skip outputs is the state.
 
     Input shape:
         `(batch, time, 5 + past_channels)`: value (the last observed one where `observed` is 0), observed (0
@@ -98,7 +103,7 @@ class ForkingTCN(keras.Model):
     Raises:
         ValueError: If a size is not a positive integer, a number of channels or features not an integer from
             0, `dropout` not a rate, the quantiles are not as described, `global_scale` does not have a flag
-            for each member, or inputs are missing.
+            for each member, there is no such head or architecture, or inputs are missing.
 
     Example:
         >>> import numpy as np
@@ -143,6 +148,7 @@ class ForkingTCN(keras.Model):
         global_scale: Sequence[bool] | None = None,
         head: str = "quantile",
         fill_gaps: bool = False,
+        architecture: str = "tcn",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -176,6 +182,12 @@ class ForkingTCN(keras.Model):
             raise ValueError(f"'head' must be one of {', '.join(_HEADS)}. Received: head={head!r}")
         self.head_name = head
         self.fill_gaps = fill_gaps
+        if architecture not in _ARCHITECTURES:
+            raise ValueError(
+                f"'architecture' must be one of {', '.join(_ARCHITECTURES)}. "
+                f"Received: architecture={architecture!r}"
+            )
+        self.architecture = architecture
 
         seeds = iter(np.random.SeedSequence(self.seed).generate_state(16 + len(self.dilations)).tolist())
         own: dict[str, Any] = {"further_seasons": self.further_seasons, "global_scale": self.global_scale}
@@ -183,12 +195,7 @@ class ForkingTCN(keras.Model):
         self.positions = PositionFeatures(self.season_length, **own, name="positions")
         self.long_kernel = MemberDense(self.width, self.members, seed=next(seeds), name="long_kernel")
         self.stem = MemberDense(self.filters, self.members, seed=next(seeds), name="stem")
-        self.blocks = [
-            MemberGLUBlock(
-                self.filters, self.kernel_size, rate, self.members, seed=next(seeds) // 2, name=f"block_{i}"
-            )
-            for i, rate in enumerate(self.dilations)
-        ]
+        self.blocks = [self._block(i, next(seeds)) for i in range(len(self.dilations))]
         self.norm = MemberRMSNorm(self.members, name="norm")
         self.project = MemberDense(self.width, self.members, seed=next(seeds), name="project")
         self.describe = MemberDense(self.width, self.members, seed=next(seeds), name="describe")
@@ -361,11 +368,31 @@ class ForkingTCN(keras.Model):
         if self.past_channels:
             newest = ops.clip(past[..., -channels.shape[-2] :, :], -_FARTHEST, _FARTHEST)
             channels = ops.concatenate([channels, newest], axis=-1)
-        hidden = self.stem(channels)
-        for block in self.blocks:
-            hidden = block(hidden)
+        hidden = self._deepened(self.stem(channels))
         first = self.stack_field - 1
         return hidden[..., ::stride, :], center[..., first::stride, :], scale[..., first::stride, :]
+
+    def _block(self, number: int, seed: int) -> Any:
+        """Block of the dilated stack."""
+        sizes = (self.filters, self.kernel_size, self.dilations[number], self.members)
+        if self.architecture == "tcn":
+            return MemberGLUBlock(*sizes, seed=seed // 2, name=f"block_{number}")
+        is_last = number + 1 == len(self.dilations)
+        return MemberWaveNetBlock(*sizes, use_residual=not is_last, seed=seed // 3, name=f"block_{number}")
+
+    def _deepened(self, hidden: Any) -> Any:
+        """What the blocks of the stack make of its first layer."""
+        if self.architecture == "tcn":
+            for block in self.blocks:
+                hidden = block(hidden)
+            return hidden
+        skips = []
+        for block in self.blocks[:-1]:
+            hidden, skip = block(hidden)
+            skips.append(skip)
+        newest = self.blocks[-1](hidden)
+        length = ops.shape(newest)[-2]
+        return sum((skip[..., -length:, :] for skip in skips), newest)
 
     def _repeat_seasons(self, window: Any) -> Any:
         """Linear map of the window to the horizon, `(members, batch, origins, horizon)`."""
@@ -410,6 +437,7 @@ class ForkingTCN(keras.Model):
             "known_steps": None if self.known_steps is None else list(self.known_steps),
             "head": self.head_name,
             "fill_gaps": self.fill_gaps,
+            "architecture": self.architecture,
             "further_seasons": list(self.further_seasons),
             "global_scale": None if self.global_scale is None else list(self.global_scale),
         }

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from keras import ops
 from layer_oracles import check_layer, origin_window, position_features
 
+from tcn.layers import GatedBlock
 from tcn.members import (
     MemberAhead,
     MemberDense,
     MemberGLUBlock,
     MemberQuantileHead,
     MemberRMSNorm,
+    MemberWaveNetBlock,
     OriginWindow,
     PositionFeatures,
 )
@@ -192,6 +194,49 @@ class TestMemberGLUBlock:
     def test_channels_must_be_the_filters(self):
         with pytest.raises(ValueError, match=r"filters=4 channels. Received: shape \(1, 2, 9, 3\)"):
             MemberGLUBlock(4).build((1, 2, 9, 3))
+
+
+class TestMemberWaveNetBlock:
+    def test_contract(self, tmp_path):
+        arguments = {"filters": 4, "kernel_size": 3, "dilation_rate": 2, "members": 2, "seed": 5}
+        layer = check_layer(tmp_path, MemberWaveNetBlock, arguments, random(2, 3, 9, 4))
+        assert layer.compute_output_shape((2, 3, 9, 4)) == ((2, 3, 5, 4),) * 2
+        last = check_layer(
+            tmp_path, MemberWaveNetBlock, {**arguments, "use_residual": False}, random(2, 3, 9, 4)
+        )
+        assert last.compute_output_shape((2, None, None, 4)) == (2, None, None, 4)
+
+    @pytest.mark.parametrize(("kernel_size", "dilation_rate"), [(1, 1), (2, 1), (3, 4), (2, 7)])
+    def test_each_member_is_a_gated_block(self, kernel_size, dilation_rate):
+        members, filters = 2, 5
+        x = random(members, 3, 24, filters)
+        block = MemberWaveNetBlock(filters, kernel_size, dilation_rate, members, seed=0)
+        block.build(x.shape)
+        vary(block)
+        found = [to_numpy(part) for part in block(x)]
+        for m in range(members):
+            one = GatedBlock(filters, kernel_size, dilation_rate)
+            one.build(x[m].shape)
+            conv, skip, residual = (
+                [to_numpy(layer.kernel)[m], to_numpy(layer.bias)[m, 0]]
+                for layer in (block.conv, block.skip, block.residual)
+            )
+            conv[0] = conv[0].reshape(kernel_size, filters, 2 * filters)
+            one.conv.set_weights(conv)
+            one.skip.set_weights([skip[0][None], skip[1]])
+            one.residual.set_weights([residual[0][None], residual[1]])
+            context = (kernel_size - 1) * dilation_rate
+            for part, expected in zip(found, one(x[m]), strict=True):
+                np.testing.assert_allclose(part[m], to_numpy(expected)[:, context:], rtol=1e-5, atol=1e-5)
+
+    @pytest.mark.parametrize("name", ["filters", "kernel_size", "dilation_rate", "members"])
+    def test_sizes_are_positive(self, name):
+        with pytest.raises(ValueError, match=f"{name}=0"):
+            MemberWaveNetBlock(**{"filters": 2, name: 0})
+
+    def test_channels_must_be_the_filters(self):
+        with pytest.raises(ValueError, match=r"filters=4 channels. Received: shape \(1, 2, 9, 3\)"):
+            MemberWaveNetBlock(4).build((1, 2, 9, 3))
 
 
 class TestOriginWindow:
