@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,6 +22,10 @@ Ints = npt.NDArray[np.int64]
 
 CUTOFF: Final = "cutoff"
 """Column of the last time stamp that a row of a forecast knew."""
+MODEL: Final = "model"
+"""Column of who made a row of a forecast."""
+RAW: Final = "raw-"
+"""What the names of columns begin with that hold a bound as the network gave it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,16 @@ class Matched:
     position: Ints
     y: Floats
     columns: Mapping[str, npt.NDArray[Any]]
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> Matched:
+        """Return some of the rows.
+
+        Args:
+            rows: ``(rows,)`` which.
+        """
+        parts = {name: getattr(self, name)[rows] for name in ("night", "series", "step", "position", "y")}
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return replace(self, **parts, columns=columns)
 
 
 def read_actuals(actuals: pd.DataFrame, job: JobSettings) -> Panel:

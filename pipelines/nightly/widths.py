@@ -1,0 +1,173 @@
+"""Intervals made wider or narrower by how much of what was observed earlier ones held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from pipelines.nightly.matching import MODEL, RAW, Floats, Ints, Matched, match, read_actuals
+from pipelines.skill import REFERENCE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.nightly.records import Cutoff
+    from pipelines.nightly.settings import JobSettings
+
+_MOST: Final = 4.0  # a factor lies between its inverse and this
+_PER_NIGHT: Final = 1.15  # by how much each night that is known may move a factor away from 1
+_LOGS: Final = np.linspace(-np.log(2 * _MOST), np.log(2 * _MOST), 501)
+_GRID: Final = np.exp(_LOGS)  # factors a percent apart, between which counts are interpolated
+
+
+def widths_of(
+    nights: Sequence[tuple[Cutoff, pd.DataFrame]], actuals: pd.DataFrame, job: JobSettings
+) -> dict[float, float]:
+    """Find by how much the widths of intervals must change to hold what they promise.
+
+    Adaptive conformal inference: for each value that is known, the factor that would just have brought it
+    inside its interval; the width of a level is their quantile at the share that is to be inside. That share
+    is itself corrected from night to night: by ``watch.rate`` times what the intervals of that night, widened
+    as they would have been then, held too little. Every night is judged by what was known at its cutoff only.
+
+    Rows of SeasonalNaive say nothing about the network's intervals, nor do bounds that are the forecast
+    itself: no factor moves them.
+
+    Args:
+        nights: Cutoff and forecasts of each, with the bounds as the network gave them; in any order.
+        actuals: Id, time and target column.
+        job: Settings.
+
+    Returns:
+        Level to factor of the width, from a quarter to four; nearer to 1 while few nights are known.
+
+    Raises:
+        PanelError: If the actual values cannot be used.
+
+    Reference:
+        Gibbs and Candès (2021), "Adaptive conformal inference under distribution shift",
+        https://arxiv.org/abs/2106.00170; Zaffran et al. (2022), "Adaptive conformal predictions for time
+        series", https://arxiv.org/abs/2202.07282.
+    """
+    alias, levels = job.model.alias, job.model.levels
+    names = [f"{RAW}{alias}-{side}-{level:g}" for level in levels for side in ("lo", "hi")]
+    rows = match(nights, read_actuals(actuals, job), job, [alias, *names, MODEL])
+    rows = rows.take(rows.columns[MODEL] != REFERENCE)
+    origins, origin = np.unique(rows.night, return_inverse=True)
+    arrival = _arrivals(rows, origin, len(origins))
+    found = {}
+    for level, lower, upper in zip(levels, names[::2], names[1::2], strict=True):
+        factor = _factors(rows.y, rows.columns[alias], rows.columns[lower], rows.columns[upper])
+        counts = _counts(factor, origin, arrival, len(origins))
+        found[level] = _adapted(counts, 1 - level / 100, job.watch.rate)
+    return found
+
+
+def apply_widths(frame: pd.DataFrame, widths: Mapping[float, float], job: JobSettings) -> pd.DataFrame:
+    """Change the widths of the intervals of a forecast.
+
+    The forecast itself stays. Outer intervals go on to hold the inner ones, and where no bound was below 0,
+    none is.
+
+    Args:
+        frame: The forecast and the bounds of its intervals.
+        widths: Level to factor; levels without one stay.
+        job: Settings.
+
+    Returns:
+        Another frame; the same one if every factor is 1.
+
+    Example:
+        >>> import pandas as pd
+        >>> from pipelines.nightly import JobSettings
+        >>> job = JobSettings(name="j", source={"path": "a"}, sink={"path": "b"},
+        ...                   model={"horizon": 1, "levels": [80]})
+        >>> frame = pd.DataFrame({"TCN": [10.0], "TCN-lo-80": [8.0], "TCN-hi-80": [14.0]})
+        >>> apply_widths(frame, {80.0: 1.5}, job)
+            TCN  TCN-lo-80  TCN-hi-80
+        0  10.0        7.0       16.0
+    """
+    if all(widths.get(level, 1.0) == 1.0 for level in job.model.levels):
+        return frame
+    alias, levels = job.model.alias, sorted(job.model.levels)
+    middle = frame[alias].to_numpy(np.float64)
+    least = min(float(frame[f"{alias}-lo-{level:g}"].min()) for level in levels)
+    floor = 0.0 if least >= 0 and job.model.target != "real" else -np.inf
+    changed: dict[str, Floats] = {}
+    for side, sign in (("lo", -1.0), ("hi", 1.0)):
+        reach = np.zeros(len(middle))
+        for level in levels:
+            name = f"{alias}-{side}-{level:g}"
+            distance = sign * (frame[name].to_numpy(np.float64) - middle)
+            reach = np.maximum(reach, distance * widths.get(level, 1.0))
+            changed[name] = np.maximum(middle + sign * reach, np.minimum(floor, middle))
+    return frame.assign(**changed)
+
+
+def _factors(y: Floats, middle: Floats, lower: Floats, upper: Floats) -> Floats:
+    """The factor that just brings each value inside; NaN where the side it lies on has no width."""
+    side = np.where(y > middle, upper - middle, middle - lower)
+    least = np.where(y == middle, np.minimum(upper - middle, middle - lower), side)
+    factor = np.full(len(y), np.nan)
+    np.divide(np.abs(y - middle), side, out=factor, where=least > 0)
+    return factor
+
+
+def _arrivals(rows: Matched, origin: Ints, n_nights: int) -> Ints:
+    """The first night that knows each value: its position, or the number of nights for tonight."""
+    cutoff = np.full(n_nights, np.iinfo(np.int64).min)
+    np.maximum.at(cutoff, origin, rows.position - rows.step)
+    return np.searchsorted(cutoff, rows.position, side="left")
+
+
+def _counts(factor: Floats, origin: Ints, arrival: Ints, n_nights: int) -> Floats:
+    """Values up to each point of the grid, by the night that forecast them and the night that knows them."""
+    known = ~np.isnan(factor)
+    bins = len(_GRID) + 1  # the last one for what lies beyond the grid
+    cell = (origin[known] * (n_nights + 1) + arrival[known]) * bins + np.searchsorted(_GRID, factor[known])
+    shape = (n_nights, n_nights + 1, bins)
+    counts = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
+    return np.cumsum(counts, axis=2, dtype=np.float64)
+
+
+def _adapted(counts: Floats, promised: float, rate: float) -> float:
+    """Go from night to night to tonight's factor; ``promised`` is the share outside that the level allows."""
+    n_nights = len(counts)
+    widths, free = np.ones(n_nights + 1), np.zeros(n_nights + 1, bool)
+    outside, pool, known = promised, np.zeros(counts.shape[2]), 0
+    for night in range(n_nights + 1):
+        arrived = counts[:night, night]
+        pool = pool + arrived.sum(axis=0)
+        if night and arrived[:, -1].any():
+            # A factor at its limit would be held to blame for what it may not do yet.
+            judged, known = arrived[free[:night]], known + 1
+            if (total := judged[:, -1].sum()) > 0:
+                held = _held(judged, widths[:night][free[:night]])
+                outside = float(np.clip(outside + rate * (promised - 1 + held / total), *_bounds(promised)))
+            asked = _quantile(pool, 1 - outside)
+            limit = min(_PER_NIGHT**known, _MOST)
+            widths[night] = np.clip(asked, 1 / limit, limit)
+            free[night] = widths[night] == asked
+        elif night:
+            widths[night], free[night] = widths[night - 1], free[night - 1]
+    return float(widths[-1])
+
+
+def _bounds(promised: float) -> tuple[float, float]:
+    """How small and large the share outside may be made."""
+    return promised / 5, (1 + promised) / 2
+
+
+def _held(counts: Floats, widths: Floats) -> float:
+    """How many values of each night its factor brings inside, all together."""
+    place = (np.log(widths) - _LOGS[0]) / (_LOGS[1] - _LOGS[0])
+    below = np.floor(place).astype(np.int64)
+    left, right = (np.take_along_axis(counts, at[:, None], axis=1)[:, 0] for at in (below, below + 1))
+    return float((left + (place - below) * (right - left)).sum())
+
+
+def _quantile(counts: Floats, share: float) -> float:
+    """The factor that brings a share of the values inside; one more counts as outside, as none has come."""
+    return float(np.exp(np.interp(share * (counts[-1] + 1), counts[:-1], _LOGS)))
