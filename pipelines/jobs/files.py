@@ -64,7 +64,7 @@ def write_frame(frame: pd.DataFrame, path: Path) -> Path:
         if path.suffix.lower() == ".csv":
             frame.to_csv(draft, index=False)
         else:
-            _one_type_each(frame).to_parquet(draft, index=False)
+            one_type_each(frame).to_parquet(draft, index=False)
         os.replace(draft, path)
     except OSError as error:
         raise ConfigError(
@@ -174,7 +174,19 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def _one_type_each(frame: pd.DataFrame) -> pd.DataFrame:
+def one_type_each(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn columns of mixed types, such as ids that are numbers and text, into text.
+
+    Args:
+        frame: Any frame.
+
+    Returns:
+        A frame that Parquet can hold.
+
+    Example:
+        >>> one_type_each(pd.DataFrame({"unique_id": [7, "b"]}))["unique_id"].tolist()
+        ['7', 'b']
+    """
     mixed = [
         name
         for name in frame.columns

@@ -1,0 +1,129 @@
+"""Rows of a job's source as they lie there: shipped data sets, files, folders of files, addresses."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import PanelError
+from pipelines.nightly.remote import fetch, is_remote, local_path
+from pipelines.nightly.secrets import hide
+from pipelines.nightly.source_columns import columns_to_read
+from pipelines.nightly.transient import attempt
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow.dataset as pads
+
+    from pipelines.nightly.settings import JobSettings
+
+
+def read_source(job: JobSettings, path: str) -> pd.DataFrame:
+    """Read the columns that a job needs from the files of its source.
+
+    Args:
+        job: Settings.
+        path: Name of a shipped data set, CSV or Parquet file, folder of Parquet files, or address.
+
+    Returns:
+        All rows, in the order of the files' names and of the rows in them.
+
+    Raises:
+        PanelError: If there is no such file, or it cannot be read, or lacks a column.
+        ConfigError: If an address needs a package that is not installed.
+        BusyError: If it is out of reach for the moment.
+    """
+    from pipelines import datasets
+
+    if path in datasets.names():
+        frame = datasets.load(path)
+        return frame[columns_to_read(job, list(frame.columns), path)]
+    with ExitStack() as stack:
+        local = _local(job, path, stack)
+        if local.is_dir() or local.suffix.lower() == ".parquet":
+            return attempt(lambda: _read_parquet(job, local, hide(path, job)), job, "the source")
+        frame = attempt(lambda: datasets.read_table(local, id_col=job.model.id_col), job, "the source")
+        return frame[columns_to_read(job, list(frame.columns), hide(path, job))]
+
+
+def read_static(job: JobSettings, path: str) -> pd.DataFrame:
+    """Read the file of static covariates.
+
+    Args:
+        job: Settings.
+        path: CSV or Parquet file, or its address.
+
+    Returns:
+        All its columns.
+
+    Raises:
+        PanelError: If it cannot be read, or has no column of ids.
+    """
+    from pipelines import datasets
+
+    id_col = job.model.id_col
+    with ExitStack() as stack:
+        local = _local(job, path, stack)
+        frame = attempt(lambda: datasets.read_table(local, id_col=id_col), job, "source.static")
+    if id_col not in frame.columns:
+        raise PanelError(
+            f"The file of static covariates must have a column {id_col!r} (model.id_col). Received: "
+            f"{', '.join(map(repr, frame.columns))} in {hide(path, job)}; rename the column of ids."
+        )
+    return frame
+
+
+def _local(job: JobSettings, path: str, stack: ExitStack) -> Path:
+    """Where a file lies on this machine; one from elsewhere is fetched, and kept as long as ``stack``."""
+    if not is_remote(path):
+        return local_path(path)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tcn-job-")))
+    return attempt(lambda: fetch(path, folder, job), job, hide(path, job))
+
+
+def _read_parquet(job: JobSettings, path: Path, place: str) -> pd.DataFrame:
+    import pyarrow as pa
+
+    if not path.exists():
+        raise PanelError(f"A source must exist and be readable. Received: {place}, no such file or folder.")
+    try:
+        dataset = _dataset(job, path, place)
+        table = dataset.to_table(columns=columns_to_read(job, dataset.schema.names, place))
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise PanelError(
+            f"{place} cannot be read as parquet: {reason}. Check or write the file again."
+        ) from error
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, date_as_object=False)
+    return frame
+
+
+def _dataset(job: JobSettings, path: Path, place: str) -> pads.Dataset:
+    """The files as one data set, whose columns each of them has."""
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+    if path.is_file():
+        return pads.dataset(path, format="parquet")
+    files = sorted(
+        str(file)
+        for file in path.rglob("*.parquet")
+        if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
+    )
+    if not files:
+        raise PanelError(f"A folder of rows must hold Parquet files. Received: {place} without any.")
+    arguments: dict[str, Any] = {"format": "parquet", "partition_base_dir": str(path)}
+    found = pads.dataset(files, partitioning=pads.HivePartitioning.discover(), **arguments)
+    keys = found.partitioning.schema
+    # Ids that are names of folders stay text, as in a CSV file: 007 is no number.
+    texts = [pa.field(key.name, pa.string()) if key.name == job.model.id_col else key for key in keys]
+    whole = [fragment.physical_schema for fragment in found.get_fragments()]
+    for file, schema in zip(files, whole, strict=True):
+        columns_to_read(job, [*schema.names, *keys.names], f"{place}, file {Path(file).relative_to(path)}")
+    schema = pa.unify_schemas([*whole, pa.schema(texts)], promote_options="permissive")
+    hive = pads.partitioning(pa.schema(texts), flavor="hive")
+    return pads.dataset(files, schema=schema.remove_metadata(), partitioning=hive, **arguments)
