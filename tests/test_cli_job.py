@@ -170,12 +170,18 @@ def test_the_log_is_json_to_the_last_line_also_after_an_error(nights):
     assert (lost.exit_code, json.loads(lost.stderr)["run_id"]) == (78, None)
 
 
+def caused(error, cause):
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "code", "heard"),
     [
         (PanelError("bad"), 65, True),
         (ConfigError("bad"), 78, True),
         (BusyError("another run"), 75, False),
+        (caused(BusyError("no server"), OSError()), 75, True),
         (LateError("too long"), 75, True),
         (ZeroDivisionError("by zero"), 70, True),
     ],
@@ -192,6 +198,22 @@ def test_failures_have_their_exit_code_and_are_told_but_for_what_passes(nights, 
         assert message["events"] == ["failure"]
         assert (message["exit_code"], message["error"]) == (code, type(error).__name__)
         assert message["cutoff"] == "2012-12-30 00:00:00"
+
+
+def test_what_somebody_does_by_hand_is_told_to_nobody_else(told):
+    made()
+    assert tcn("score", "--cutoff", "never").exit_code == 78
+    assert told() == []
+
+
+@pytest.mark.parametrize("log", ["text", "json"])
+def test_ctrl_c_ends_with_130(nights, log):
+    made()
+    nights.raises = KeyboardInterrupt()
+    done = tcn("run", "--cutoff", "2012-12-30", "--log-format", log)
+    assert done.exit_code == 130
+    last = done.stderr.splitlines()[-1]
+    assert (json.loads(last)["message"] if log == "json" else last) == "Interrupted."
 
 
 def test_fallbacks_and_alarms_are_told_once(nights, told):

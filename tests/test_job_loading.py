@@ -1,5 +1,6 @@
 """Settings of scheduled jobs: layers, lines, all mistakes at once, no passwords where others read them."""
 
+import json
 import os
 import re
 import tomllib
@@ -144,6 +145,36 @@ def test_a_place_that_is_neither_path_nor_table_is_shown_without_its_values():
     (line,) = refused(text)
     rule = "must have either a path, or a url with a table"
     assert line == f"job.toml, line 3: 'source' {rule}. Received: a table with url."
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("name", "../../canary"),
+        ("name", "/etc/canary"),
+        ("name", "a\nb"),
+        ("name", "a; touch canary"),
+        ("source.table", 'x"; DROP TABLE canary; --'),
+        ("sink.table", "canary.x"),
+        ("source.db_schema", "x' OR 1=1"),
+        ("tracking.model", "../canary"),
+        ("model.alias", ""),
+        ("notify.webhook", "file:///etc/passwd"),
+        ("notify.command", "touch canary"),
+    ],
+)
+def test_names_that_would_reach_elsewhere_are_refused(place, value):
+    lines = refused(SMALL, {place: json.dumps(value)})
+    assert any(line.startswith(f"--set {place}: '{place}' must ") for line in lines), lines
+    assert os.listdir() == ["job.toml"]
+
+
+def test_yaml_and_its_tags_are_text_at_most():
+    value = "!!python/object/apply:os.system ['touch canary']"
+    assert load_job(write(SMALL), {"model.alias": value}).model.alias == value
+    with pytest.raises(ConfigError, match="line 1"):
+        load_job(write(f"name: {value}"))
+    assert os.listdir() == ["job.toml"]
 
 
 SECRET = "postgresql://ann:canary-pw@host/db"

@@ -301,4 +301,6 @@ def test_a_file_is_never_replaced(tmp_path, monkeypatch):
         write_job(Path("job.toml/x.toml"), "bike_sharing", None, None)
     with pytest.raises(ConfigError, match="--horizon"):
         write_job(Path("other.toml"), "sales.csv", None, None)
+    with pytest.raises(ConfigError, match="TCN_JOB_SOURCE__PATH"):
+        write_job(Path("other.toml"), "ftp://ann:canary@host/sales.csv", 7, None)
     assert not Path("other.toml").exists()

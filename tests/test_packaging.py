@@ -124,7 +124,7 @@ def imported_roots(path):
 
 def test_every_import_is_a_declared_dependency():
     extras = PROJECT["optional-dependencies"]
-    names = ("onnx", "postgres", "predict", "ray", "serve", "sktime", "stats")
+    names = ("onnx", "postgres", "predict", "ray", "remote", "serve", "sktime", "stats")
     lines = [*PROJECT["dependencies"], *(line for name in names for line in extras[name])]
     declared = {canonicalize_name(Requirement(line).name) for line in lines}
     # The distribution may be tensorflow or one of its builds; the import is the same.

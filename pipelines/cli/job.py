@@ -113,10 +113,10 @@ def run(
     """Forecast one night. The same job, cutoff and settings publish the same bytes, however often."""
     with session(as_json, quiet, debug) as current:
         with working(current, job, settings, log_format, now) as work:
-            from pipelines.nightly.running import run_night
-
             work.tells = not dry_run
             known = work.begin(cutoff)
+            from pipelines.nightly.running import run_night
+
             outcome = run_night(work.job, known, now=work.now, dry_run=dry_run, progress=work.progress)
             work.tell(outcome)
         from pipelines.cli.job_answers import night_record, show_night
@@ -142,9 +142,10 @@ def backfill(
     with session(as_json, quiet, debug) as current:
         with working(current, job, settings, log_format, now) as work:
             from pipelines.nightly.cutoffs import parse_cutoff
-            from pipelines.nightly.operating import backfill as run_nights
 
             span = parse_cutoff(first), parse_cutoff(last)
+            from pipelines.nightly.operating import backfill as run_nights
+
             outcomes = run_nights(work.job, *span, now=work.now, progress=work.progress)
         from pipelines.cli.job_answers import night_record, show_night
 
@@ -189,9 +190,10 @@ def score(
     """Score the stored forecasts by what was observed since."""
     with session(as_json, quiet, debug) as current:
         with working(current, job, settings, log_format, now) as work:
+            known = work.begin(cutoff)
             from pipelines.nightly.operating import score_stored
 
-            scored, alarms = score_stored(work.job, work.begin(cutoff), work.progress)
+            scored, alarms = score_stored(work.job, known, work.progress)
         from pipelines.cli.job_answers import score_record, show_scores
 
         record = score_record(scored, alarms)
@@ -240,9 +242,10 @@ def retrain(
     """Train a challenger, and promote it if it is better."""
     with session(as_json, quiet, debug) as current:
         with working(current, job, settings, log_format, now) as work:
+            known = work.begin(cutoff)
             from pipelines.nightly.operating import retrain_now
 
-            made = retrain_now(work.job, work.begin(cutoff), work.progress)
+            made = retrain_now(work.job, known, work.progress)
         current.answer({"command": "job retrain", **made})
         if current.talks:
             verb = "promoted" if made["promoted"] else "not promoted"

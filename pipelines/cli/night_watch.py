@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from pipelines.cli.session import INTERRUPTED, UNEXPECTED
 from pipelines.errors import BusyError, ConfigError, ForecastingError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from pipelines.nightly.logs import JsonLines
     from pipelines.nightly.records import Cutoff
     from pipelines.nightly.running import Outcome
-
-_UNEXPECTED = 70
 
 
 @dataclass
@@ -34,7 +33,7 @@ class Work:
         progress: Where to show the stages.
         log: The same where it is lines of JSON.
         facts: What is known of the run, for messages.
-        tells: Whether anybody is to hear of what is odd.
+        tells: Whether others are to hear of what is odd: of nights, not of what somebody looks at anyway.
     """
 
     job: JobSettings
@@ -42,7 +41,7 @@ class Work:
     progress: Progress
     log: JsonLines | None
     facts: dict[str, Any]
-    tells: bool = True
+    tells: bool = False
 
     def begin(self, cutoff: str | None) -> Cutoff:
         """Settle the cutoff.
@@ -135,9 +134,16 @@ def working(
             yield work
     except (typer.Exit, typer.BadParameter, BrokenPipeError):
         raise
+    except KeyboardInterrupt as stop:
+        if log is None:
+            raise
+        log.say(f"Interrupted. {stop}".rstrip(), "error", exit_code=INTERRUPTED)
+        raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
-        code = error.exit_code if isinstance(error, ForecastingError) else _UNEXPECTED
-        if work is not None and (isinstance(error, LateError) or not isinstance(error, BusyError)):
+        code = error.exit_code if isinstance(error, ForecastingError) else UNEXPECTED
+        # A lock that is held and data that are late pass by themselves; a server that is down has caused it.
+        waits = isinstance(error, BusyError) and not isinstance(error, LateError) and not error.__cause__
+        if work is not None and not waits:
             work.fail(error, code)
         text = hide(str(error), None if work is None else work.job)
         if log is not None:

@@ -12,6 +12,7 @@ from typing import Final
 from pipelines import datasets
 from pipelines.disk import to_disk
 from pipelines.errors import ConfigError
+from pipelines.nightly.secrets import holds_secret
 
 _TEMPLATE: Final = Template("""\
 # A scheduled job. Check it with: tcn job validate FILE; tcn job schema lists every setting for editors.
@@ -106,13 +107,19 @@ def write_job(path: Path, data: str, horizon: int | None, name: str | None) -> s
         Name of the job.
 
     Raises:
-        ConfigError: If there is a file, it cannot be written, or the horizon is unknown.
+        ConfigError: If there is a file, it cannot be written, the horizon is unknown, or the address has a
+            password.
     """
     known = datasets.describe(data) if data in datasets.names() else None
     if known is None and horizon is None:
         raise ConfigError(
             "A job must know how far to forecast. Received: no horizon for data of your own; name one with "
             "--horizon."
+        )
+    if holds_secret(data):
+        raise ConfigError(
+            "A job file must hold no password or token. Received: an address with one; leave it out, and set "
+            "the environment variable TCN_JOB_SOURCE__PATH."
         )
     stem = path.stem if path.stem != "job" else Path(data).stem
     name = name or re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:64] or "job"
