@@ -106,6 +106,7 @@ def _dataset(job: JobSettings, path: Path, place: str) -> pads.Dataset:
     """The files as one data set, whose columns each of them has."""
     import pyarrow as pa
     import pyarrow.dataset as pads
+    import pyarrow.parquet as pq
 
     if path.is_file():
         return pads.dataset(path, format="parquet")
@@ -118,12 +119,14 @@ def _dataset(job: JobSettings, path: Path, place: str) -> pads.Dataset:
         raise PanelError(f"A folder of rows must hold Parquet files. Received: {place} without any.")
     arguments: dict[str, Any] = {"format": "parquet", "partition_base_dir": str(path)}
     found = pads.dataset(files, partitioning=pads.HivePartitioning.discover(), **arguments)
-    keys = found.partitioning.schema
+    folders = Path(files[0]).relative_to(path).parts[:-1]
+    names = [part.partition("=")[0] for part in folders if "=" in part]
     # Ids that are names of folders stay text, as in a CSV file: 007 is no number.
-    texts = [pa.field(key.name, pa.string()) if key.name == job.model.id_col else key for key in keys]
-    whole = [fragment.physical_schema for fragment in found.get_fragments()]
+    texts = {job.model.id_col: pa.string()}
+    keys = pa.schema([(name, texts.get(name, found.schema.field(name).type)) for name in names])
+    whole = [pq.read_schema(file) for file in files]
     for file, schema in zip(files, whole, strict=True):
-        columns_to_read(job, [*schema.names, *keys.names], f"{place}, file {Path(file).relative_to(path)}")
-    schema = pa.unify_schemas([*whole, pa.schema(texts)], promote_options="permissive")
-    hive = pads.partitioning(pa.schema(texts), flavor="hive")
+        columns_to_read(job, [*schema.names, *names], f"{place}, file {Path(file).relative_to(path)}")
+    schema = pa.unify_schemas([*whole, keys], promote_options="permissive")
+    hive = pads.partitioning(keys, flavor="hive")
     return pads.dataset(files, schema=schema.remove_metadata(), partitioning=hive, **arguments)
