@@ -127,9 +127,11 @@ class RemoteFileSink:
         self._files.pipe_file(str(self._path.with_name(name)), content)
         self._files.pipe_file(self._manifest, record)
         self._files.invalidate_cache()
+        if former is None or former["file"] == name:
+            return
         pattern = f"{_escaped(self._path.stem)}-{'[0-9a-f]' * _DIGITS}{self._path.suffix}"
         for file in self._files.glob(str(self._path.with_name(pattern))):
-            if PurePosixPath(file).name not in (name, former and former["file"]):
+            if PurePosixPath(file).name not in (name, former["file"]):
                 self._files.rm_file(file)
 
 
