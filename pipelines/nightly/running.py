@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelines.errors import ForecastingError, PanelError, StateError
+from pipelines.errors import BusyError, ForecastingError, PanelError, StateError
 from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.versions import versions
@@ -86,7 +86,7 @@ def run_night(
         What came of it.
 
     Raises:
-        BusyError: Another process runs this job, or the data are not there yet.
+        BusyError: Another process runs this job, the data are not there yet, or a file cannot be written.
         PanelError: The data cannot be used, or a check that does not hold is to stop the job.
         ConfigError: A setting does not fit, or a place cannot be used.
         ForecastingError: Training failed.
@@ -99,6 +99,13 @@ def run_night(
         except ForecastingError as error:
             run.failed(error)
             raise
+        except OSError as error:
+            refused = BusyError(
+                f"A job must be able to read and write its files. Received: {error}; make room or mend it, "
+                "and run the job again: what was published before stays."
+            )
+            run.failed(refused)
+            raise refused from error
     outcome.seconds = dict(run.stages.seconds)
     return outcome
 
