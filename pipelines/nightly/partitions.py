@@ -54,7 +54,7 @@ def _parts(panel: Panel, size: int) -> Iterator[Panel]:
 
 
 def _forecast_part(bundle: str, part: Panel, future: pd.DataFrame | None) -> pd.DataFrame:
-    return _loaded(bundle).predict(part, future)  # type: ignore[no-any-return]
+    return _loaded(bundle).predict(part, future)
 
 
 @lru_cache(maxsize=1)

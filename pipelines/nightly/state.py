@@ -149,7 +149,7 @@ class JobFolder:
             except StateError as error:
                 on_damage(error)
                 continue
-            if until is None or night.cutoff < until:  # type: ignore[operator]
+            if until is None or night.cutoff < until:
                 found[night.cutoff] = night
         return [found[cutoff] for cutoff in sorted(found)]
 
