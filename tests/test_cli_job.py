@@ -1,5 +1,6 @@
 """``tcn job`` on the command line: settings in, answers and exit codes out, secrets nowhere."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import pipelines
 from pipelines.cli import app
 from pipelines.errors import BusyError, ConfigError, PanelError
 from pipelines.nightly import JobSettings
@@ -19,7 +21,9 @@ from pipelines.nightly.limits import LateError
 from pipelines.nightly.loading import load_job
 from pipelines.nightly.logs import run_key
 from pipelines.nightly.records import Finding, Night
+from pipelines.nightly.state import JobFolder
 
+ROOT = Path(pipelines.__file__).resolve().parent.parent
 CANARY = "canary-pw"
 
 
@@ -281,3 +285,63 @@ def test_checking_a_job_loads_nothing_heavy():
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr == "0 []\n"
+
+
+# Real nights, of a job for which seasonal naive was chosen: they need no training.
+
+
+@pytest.fixture
+def sales(tmp_path):
+    """A job on three shops, whose nights are a matter of milliseconds; its arguments for any night."""
+    days = pd.date_range("2024-01-01", periods=90)
+    rows = [(f"shop {n}", day, 10.0 * n + day.day_of_week) for n in (1, 2, 3) for day in days]
+    pd.DataFrame(rows, columns=["unique_id", "ds", "y"]).to_parquet("sales.parquet")
+    made("--data", "sales.parquet", "--horizon", 7)
+    for folder in ("sales", "elsewhere"):
+        JobFolder(tmp_path / folder).promote(None, "for a test", "")
+    return ["--set", "tracking.enabled=false", "--set", "model.freq=D"]
+
+
+def test_nights_are_run_shown_and_scored(sales):
+    done = tcn("backfill", *sales, "--from", "2024-03-01", "--to", "2024-03-10", "--json", "--quiet")
+    assert done.exit_code == 0, done.stderr
+    nights = json.loads(done.stdout)["nights"]
+    assert [night["cutoff"][:10] for night in nights] == [f"2024-03-{day:02}" for day in range(1, 11)]
+    assert all(night["models"] == {"SeasonalNaive": 3} and night["published"] for night in nights)
+    shown = tcn("status", *sales)
+    assert shown.stdout.startswith("sales: SeasonalNaive forecasts.")
+    record = json.loads(tcn("status", *sales, "--json").stdout)
+    assert (len(record["nights"]), record["failure"], record["damaged"]) == (10, None, [])
+    scored = json.loads(tcn("score", *sales, "--cutoff", "2024-03-20", "--json", "--quiet").stdout)
+    assert scored["figures"]["nights"] == 10
+    assert scored["figures"]["mae"] == 0  # a week that repeats itself
+    assert "nights" in tcn("score", *sales, "--cutoff", "2024-03-20").stdout
+
+
+def test_a_night_before_its_data_fails_and_is_remembered(sales):
+    assert tcn("run", *sales, "--cutoff", "2024-03-30").exit_code == 0
+    before = Path("sales.parquet").read_bytes(), Path("sales-forecasts.parquet").exists()
+    done = tcn("run", *sales, "--now", "2024-05-01T03:00")
+    assert done.exit_code == 65
+    assert "2024-04-30" in done.stderr
+    assert (Path("sales.parquet").read_bytes(), Path("sales-forecasts.parquet").exists()) == before
+    assert "The last run failed: " in tcn("status", *sales).stdout
+    waiting = ["--set", "checks.deadline_hours=30"]
+    assert tcn("run", *sales, *waiting, "--now", "2024-05-01T03:00").exit_code == 75
+    assert tcn("run", *sales, *waiting, "--now", "2024-05-01T07:00").exit_code == 65
+
+
+def test_the_same_night_is_the_same_bytes_in_another_place_and_time_zone(sales, tmp_path):
+    digests = set()
+    places = [("sales", "UTC", "C", tmp_path), ("elsewhere", "Pacific/Auckland", "tr_TR.UTF-8", Path("/"))]
+    for folder, zone, language, where in places:
+        output = f"{folder}.forecasts.parquet"
+        command = [
+            sys.executable, "-m", "pipelines.cli", "job", "run", str(tmp_path / "job.toml"), *sales,
+            "--cutoff", "2024-03-20", "--set", f"folder={folder}", "--set", f"sink.path={output}",
+        ]  # fmt: skip
+        env = os.environ | {"TZ": zone, "LC_ALL": language, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=where, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        digests.add(hashlib.sha256((tmp_path / output).read_bytes()).hexdigest())
+    assert len(digests) == 1

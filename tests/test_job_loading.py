@@ -86,6 +86,17 @@ def test_relative_paths_are_relative_to_the_file_wherever_the_job_runs(tmp_path,
     assert here.folder == tmp_path / "jobs" / "sales"
 
 
+def test_forecasts_never_replace_the_data(tmp_path):
+    write("x", "sales.csv")
+    Path("out").mkdir()
+    Path("out/forecasts.parquet").symlink_to(tmp_path / "sales.csv")
+    with pytest.raises(ConfigError, match="must not replace the data"):
+        load_job(write(SMALL))
+    table = "url = 'sqlite:///d.db'\ntable = 't'\n"
+    with pytest.raises(ConfigError, match="must not be mixed with the data"):
+        load_job(write(f"name = 'a'\n[source]\n{table}[sink]\n{table}[model]\nhorizon = 3\n"))
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [("bike_sharing", True), ("s3://bucket/f.parquet", True), ("/data/f.parquet", True), ("bike.csv", False)],

@@ -262,7 +262,7 @@ def test_a_new_file_is_one_that_a_job_accepts(data, horizon, name, tmp_path, mon
     assert read.source.path == (data if horizon is None else str(tmp_path / data))
     assert read.model.horizon == (horizon or datasets.describe(data).horizon)
     assert read.model.freq == (None if horizon else datasets.describe(data).freq)
-    assert read.sink.path == str(tmp_path / "jobs" / f"{made}.parquet")
+    assert read.sink.path == str(tmp_path / "jobs" / f"{made}-forecasts.parquet")
 
 
 def test_every_setting_that_is_commented_out_is_one(tmp_path, monkeypatch):
@@ -274,7 +274,7 @@ def test_every_setting_that_is_commented_out_is_one(tmp_path, monkeypatch):
     text = text.replace('table = "sales"\n', "").replace("target_col", 'id_col = "shop"\ntarget_col')
     Path("all.toml").write_text(text)
     read = load_job(Path("all.toml"))
-    assert read.checks.deadline_hours == 6
+    assert read.checks.deadline_hours == 30
     assert read.model.covariates.future == ("price",)
     assert read.model.freq == "D"
 

@@ -75,7 +75,7 @@ def load_job(path: Path, overrides: Mapping[str, str] | None = None) -> JobSetti
         raise ConfigError(
             "\n".join([f"A job must have settings that are allowed; {len(mistakes)} {verb} not:", *mistakes])
         )
-    return _beside(job, path.absolute().parent)
+    return _apart(_beside(job, path.absolute().parent))
 
 
 def _open_secrets(layers: Layers, readable: str) -> Iterator[str]:
@@ -111,6 +111,22 @@ def _beside(job: JobSettings, folder: Path) -> JobSettings:
     }
     place = Path(os.path.abspath(folder / (job.folder or job.name)))
     return job.model_copy(update={**changed, "folder": place})
+
+
+def _apart(job: JobSettings) -> JobSettings:
+    """Refuse to publish over the data."""
+    places = [os.path.realpath(place) for place in (job.source.path, job.source.static) if place]
+    if job.sink.path is not None and os.path.realpath(job.sink.path) in places:
+        raise ConfigError(
+            f"Forecasts must not replace the data that they come from. Received: {job.sink.path!r} as source "
+            "and as sink; name another sink.path."
+        )
+    if job.source.url is not None and (job.source.url, job.source.table) == (job.sink.url, job.sink.table):
+        raise ConfigError(
+            "Forecasts must not be mixed with the data that they come from. Received: table "
+            f"{job.source.table!r} as source and as sink; name another sink.table."
+        )
+    return job
 
 
 def _absolute(text: str, folder: Path) -> str:

@@ -41,7 +41,7 @@ preset = "fast"                # "default" and "best" take longer to train
 [checks]                       # each of them "fail", "warn" or "off"
 freshness = "fail"             # is the last row there?
 max_lag = 0                    # steps that it may be late by
-# deadline_hours = 6           # until then, data that are not there mean: try again later (exit code 75)
+# deadline_hours = 30          # after the cutoff; until then, missing data mean: try again later (75)
 rows = "fail"                  # has the table lost rows or series?
 series = "fail"
 duplicates = "fail"
@@ -87,7 +87,7 @@ def job_text(name: str, data: str, horizon: int, freq: str | None = None, season
     return _TEMPLATE.substitute(
         name=_quoted(name),
         data=_quoted(data),
-        output=f"path = {_quoted(name + '.parquet')} ".ljust(_COMMENT),
+        output=f"path = {_quoted(name + '-forecasts.parquet')} ".ljust(_COMMENT),
         horizon=_line(f"horizon = {horizon}", "steps ahead"),
         freq=f"freq = {_quoted(freq)}" if freq else _line('# freq = "D"', "by default that of the training"),
         every=_line(f"every = {4 * season}", "steps"),
