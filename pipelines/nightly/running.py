@@ -240,7 +240,7 @@ class _Run:
         if failing := [finding.message for finding in found if finding.severity == "fail"]:
             raise PanelError(
                 f"{' '.join(failing)} Nothing was published; what was published before stays. A check that "
-                "may fail is told so under [checks]."
+                "may be ignored is set to 'warn' under [checks]."
             )
 
     # Publishing
