@@ -41,6 +41,8 @@ class ForecastResult:
         calibration: Factors that the forecasts were calibrated by: ``shrink`` for the distance of the median
             from the last value, ``widen`` for the width of intervals. After a conformal calibration also the
             shares of held-out values that intervals held: ``coverage_80_before``, ``coverage_80_after``.
+        parts: How much each part of the network adds to forecasts by step ahead, ``part``, ``step`` and
+            ``size``; None if that was not asked.
 
     Example:
         >>> import pandas as pd
@@ -70,6 +72,7 @@ class ForecastResult:
     reason: str = ""
     rows: int = 0
     calibration: Mapping[str, float] = field(default_factory=dict)
+    parts: pd.DataFrame | None = None
 
     @property
     def n_series(self) -> int:

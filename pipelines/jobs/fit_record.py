@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.forecast_parts import forecast_parts
 from pipelines.jobs.files import plain
 from pipelines.jobs.versions import versions
 from pipelines.results import ForecastResult
@@ -67,4 +68,5 @@ def fit_result(task: Task, forecaster: Forecaster, seconds: dict[str, float]) ->
         reason="Nothing was held out: the fit has learned from all rows.",
         rows=panel.notes.rows_in,
         calibration=dict(forecaster.calibration_),
+        parts=forecast_parts(forecaster.fitted_),
     )

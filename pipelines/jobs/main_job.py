@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import PanelError
+from pipelines.forecast_parts import forecast_parts
 from pipelines.holding_out import HeldOut, hold_out
 from pipelines.jobs.backtesting import Backtesting, backtest_held_out, score, write_beside
 from pipelines.jobs.files import FORMATS, check_finite, plain, scores_record, write_frame, write_json
@@ -146,6 +147,8 @@ def run_forecast(
         }
         reason = _reason(scores, held)
         result = _result(task, forecaster, asked, forecast, backtest, scores, reason, stages.seconds)
+        if recorder.run_id is not None:
+            result = replace(result, parts=forecast_parts(forecaster.fitted_))
         with stages("write"):
             _write(folder.draft, result, forecaster, formats)
             beside = write_beside(backtest, scores, how, folder.draft)

@@ -166,8 +166,8 @@ def figures_of(result: ForecastResult) -> dict[str, Figure]:
         result: The forecast.
 
     Returns:
-        Name to figure: the forecast if there is one and, if there are scores, backtest, error by step and
-        coverage.
+        Name to figure: the forecast if there is one; backtest, error by step and coverage if there are
+        scores; dilations and what else forecasts are made of, if that is known.
     """
     from pipelines import plots
 
@@ -180,4 +180,6 @@ def figures_of(result: ForecastResult) -> dict[str, Figure]:
         figures["backtest"] = plots.backtest_chart(result.backtest, **common)
         figures["error_by_step"] = plots.error_by_step(result.scores, alias=result.alias)
         figures["coverage"] = plots.coverage_chart(result.scores, alias=result.alias)
+    if result.parts is not None:
+        figures["dilations"] = plots.parts_chart(result.parts)
     return figures

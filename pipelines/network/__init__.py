@@ -7,6 +7,7 @@ from pipelines.network.feeding import Feed, feed_of
 from pipelines.network.flat_weights import FlatWeights
 from pipelines.network.gather import DeviceTable
 from pipelines.network.onepass import forecast_origins
+from pipelines.network.parts import sizes_of_parts
 
 __all__ = [
     "ChunkGatherer",
@@ -21,4 +22,5 @@ __all__ = [
     "forecast_origins",
     "load_network",
     "save_network",
+    "sizes_of_parts",
 ]

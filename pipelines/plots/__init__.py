@@ -8,6 +8,7 @@ from pipelines.plots.embeddings import embedding_map
 from pipelines.plots.fields import effective_field_chart, receptive_field_chart
 from pipelines.plots.influence import contributions_chart, occlusion_chart
 from pipelines.plots.networks import activations_chart, filters_chart, stretches_chart
+from pipelines.plots.parts import parts_chart
 from pipelines.plots.scores import coverage_chart, error_by_step, scores_chart, training_curve
 from pipelines.plots.series import backtest_chart, fan_chart
 from pipelines.plots.studies import (
@@ -36,6 +37,7 @@ __all__ = [
     "importance_chart",
     "occlusion_chart",
     "parallel_coordinates",
+    "parts_chart",
     "receptive_field_chart",
     "scores_chart",
     "slices_chart",

@@ -195,13 +195,14 @@ def tables_of(result: ForecastResult) -> dict[str, pd.DataFrame]:
 
     Returns:
         Name to frame: ``forecast``, ``backtest``, ``recent_history`` (the tail that charts show),
-        ``training`` and the score tables.
+        ``training``, ``parts`` and the score tables.
     """
     frames: dict[str, pd.DataFrame | None] = {
         "forecast": result.forecast,
         "backtest": result.backtest,
         "recent_history": result.history,
         "training": pd.DataFrame([dict(record) for record in result.training]),
+        "parts": result.parts,
     }
     if result.scores is not None:
         frames |= {

@@ -8,6 +8,7 @@ from tcn.inspection.embeddings import Neighbors, embeddings, nearest
 from tcn.inspection.fields import EffectiveField, effective_field, measured_receptive_field
 from tcn.inspection.filters import Filters, FrequencyResponse, first_layer_filters, frequency_response
 from tcn.inspection.occlusion import occlusion
+from tcn.inspection.origins import OriginContributions, origin_contributions
 from tcn.inspection.recording import activations, layers_by_path
 from tcn.inspection.stretches import Stretches, top_stretches
 
@@ -17,6 +18,7 @@ __all__ = [
     "Filters",
     "FrequencyResponse",
     "Neighbors",
+    "OriginContributions",
     "Stretches",
     "activations",
     "contributions",
@@ -28,5 +30,6 @@ __all__ = [
     "measured_receptive_field",
     "nearest",
     "occlusion",
+    "origin_contributions",
     "top_stretches",
 ]

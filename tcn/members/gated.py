@@ -137,8 +137,12 @@ class MemberRMSNorm(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Divide each step by its root mean square over channels."""
+        return inputs * self.factor(inputs) * self.gain
+
+    def factor(self, inputs: Any) -> Any:
+        """What inputs are multiplied by before the gain."""
         power = ops.mean(ops.square(inputs), axis=-1, keepdims=True)
-        return inputs * ops.rsqrt(power + 1e-6) * self.gain
+        return ops.rsqrt(power + 1e-6)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the input's shape."""
