@@ -51,7 +51,7 @@ def forecast_of(*series: str, cutoff: Any = NIGHT, shift: float = 0.0) -> pd.Dat
     """A forecast of two steps for each series."""
     step = 1 if isinstance(cutoff, int) else pd.Timedelta(days=1)
     rows = [
-        {"unique_id": name, "ds": cutoff + step * ahead, "cutoff": cutoff, "TCN": i + ahead + shift,
+        {"unique_id": name, "ds": cutoff + step * ahead, "cutoff": cutoff, "TCN": float(i + ahead + shift),
          "TCN-lo-80": i + ahead - 0.1, "TCN-hi-80": i + ahead + 1 / 3, "model": "TCN v1"}
         for i, name in enumerate(series)
         for ahead in (1, 2)

@@ -112,7 +112,7 @@ def _until(column: ColumnElement[Any], cutoff: Cutoff, dialect: str) -> ColumnEl
     import sqlalchemy as sa
 
     if isinstance(cutoff, int):
-        return column <= cutoff if isinstance(column.type, (sa.Integer, sa.Numeric)) else None
+        return column <= cutoff if isinstance(column.type, (sa.Integer, sa.Numeric, sa.Float)) else None
     if not isinstance(column.type, (sa.Date, sa.DateTime)):
         return None
     if dialect == "sqlite":
@@ -130,17 +130,23 @@ def _until(column: ColumnElement[Any], cutoff: Cutoff, dialect: str) -> ColumnEl
 def _chunks(connection: Connection, query: Select[Any], job: JobSettings) -> list[pa.Table]:
     import pyarrow as pa
 
-    result = connection.execution_options(stream_results=True, max_row_buffer=_CHUNK).execute(query)
-    tables, names = [], list(result.keys())
-    for rows in result.partitions(_CHUNK):
-        arrays = []
-        for name, values in zip(names, zip(*rows, strict=True), strict=True):
-            try:
-                arrays.append(pa.array(values))
-            except (pa.ArrowException, TypeError, ValueError) as error:
-                raise _mixed(job, name, error) from error
-        tables.append(pa.table(arrays, names=names))
+    tables, streaming = [], {"stream_results": True, "max_row_buffer": _CHUNK}
+    with connection.execute(query, execution_options=streaming) as result:
+        names = list(result.keys())
+        for rows in result.partitions(_CHUNK):
+            columns = zip(*rows, strict=True)
+            arrays = [_array(job, name, values) for name, values in zip(names, columns, strict=True)]
+            tables.append(pa.table(arrays, names=names))
     return tables
+
+
+def _array(job: JobSettings, name: str, values: tuple[Any, ...]) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise _mixed(job, name, error) from error
 
 
 def _joined(tables: list[pa.Table], job: JobSettings) -> pd.DataFrame:

@@ -149,7 +149,7 @@ def _kind_of(kind: Any) -> str:
 
     kinds: dict[str, tuple[type, ...]] = {
         "integers": (sa.Integer,),
-        "numbers": (sa.Numeric,),
+        "numbers": (sa.Numeric, sa.Float),
         "times": (sa.DateTime, sa.Date),
         "text": (sa.String, sa.Uuid),
     }
