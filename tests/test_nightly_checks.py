@@ -33,8 +33,8 @@ def _with_gaps():
     return history.assign(y=history["y"].where((history["unique_id"] != "s5") | (history["ds"] < DAYS[5])))
 
 
-def _tripled(history):
-    return history.assign(y=history["y"] * np.where(history["ds"] > DAYS[111], 3, 1))
+def _raised(history):
+    return history.assign(y=history["y"] * np.where(history["ds"] > DAYS[111], 1.1, 1))
 
 
 BREACHES = {
@@ -46,7 +46,7 @@ BREACHES = {
     "gaps": ({"snapshot": snapshot_of(_with_gaps()), "job": {"stale_series": "off"}}, "'s5'"),
     "shift": (
         {
-            "snapshot": snapshot_of(_tripled(history_of(n_series=60))),
+            "snapshot": snapshot_of(_raised(history_of(n_series=60))),
             "facts": facts_of(snapshot_of(history_of(n_series=60)), job_of()),
         },
         "stability index",
@@ -110,6 +110,20 @@ def test_a_level_that_rises_in_training_too_is_no_shift():
     rising = history.assign(y=history["y"] + 2 * (history["ds"] - DAYS[0]).dt.days)
     facts = facts_of(snapshot_of(rising[rising["ds"] < DAYS[110]]), job_of())
     assert check(snapshot_of(rising), facts=facts) == []
+
+
+@pytest.mark.parametrize("change", [lambda y: y * 1000, lambda y: y * 0 - 9999])
+def test_values_of_another_size_are_named_with_their_series(change):
+    history = history_of(n_series=60)
+    facts = facts_of(snapshot_of(history), job_of())
+    wrong = (history["unique_id"] == "s7") & (history["ds"] == CUTOFF)
+    changed = history.assign(y=history["y"].where(~wrong, change(history["y"])))
+    (found,) = check(snapshot_of(changed), facts=facts)
+    assert (found.check, found.severity, found.value) == ("shift", "warn", 1)
+    assert "ones in 's7'; see" in found.message
+    everywhere = history.assign(y=history["y"].where(history["ds"] != CUTOFF, change(history["y"])))
+    (found,) = check(snapshot_of(everywhere), job_of(checks={"max_psi": 99}), facts=facts)
+    assert "'s0', 's1', 's10', 's11', 's12' and 55 more" in found.message
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])

@@ -167,26 +167,42 @@ def _shift(job: JobSettings, panel: Panel, facts: dict[str, Any] | None) -> Iter
     asked = job.checks
     if asked.shift == "off" or facts is None:
         return
-    index = shift_of(panel, facts, job)
-    limit = max(asked.max_psi, facts["usual_psi"] or 0.0)
-    if index is not None and index > limit:
-        usual = "" if limit == asked.max_psi else ", as much as a stretch of the training data has"
+    found = shift_of(panel, facts, job)
+    if found is None:
+        return
+    limit = max(asked.max_psi, facts["usual_psi"])
+    if found.index > limit:
+        usual = "" if limit == asked.max_psi else ", which stretches of the training data have had"
         yield Finding(
             "shift",
             asked.shift,
             f"The latest values must be distributed as in training: a population stability index of at most "
-            f"{limit:.2f}{usual}. Received: {index:.2f}; see whether units or definitions have changed, and "
-            "train again if the change is real.",
-            index,
+            f"{limit:.2f}{usual}. Received: {found.index:.2f}; see whether units or definitions have "
+            "changed, and train again if the change is real.",
+            found.index,
             limit,
+        )
+    if found.far:
+        named = ", ".join(map(show, found.far[:_NAMED])) + _more(len(found.far))
+        yield Finding(
+            "shift",
+            asked.shift,
+            f"The latest values must be of the size of those in training. Received: far larger or smaller "
+            f"ones in {named}; see whether units have changed or codes such as -999 stand for missing "
+            "values.",
+            len(found.far),
+            0,
         )
 
 
 def _named(panel: Panel, chosen: npt.NDArray[np.bool_], size: npt.NDArray[np.int64]) -> str:
     """Name the chosen series of the largest size."""
     order = np.flatnonzero(chosen)[np.argsort(-size[chosen], kind="stable")]
-    more = f" and {len(order) - _NAMED:,} more" if len(order) > _NAMED else ""
-    return ", ".join(show(panel.ids[i]) for i in order[:_NAMED]) + more
+    return ", ".join(show(panel.ids[i]) for i in order[:_NAMED]) + _more(len(order))
+
+
+def _more(count: int) -> str:
+    return f" and {count - _NAMED:,} more" if count > _NAMED else ""
 
 
 def _steps(count: int) -> str:

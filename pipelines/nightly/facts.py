@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,13 +16,28 @@ if TYPE_CHECKING:
     from pipelines.panel import Panel
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 _BINS: Final = 10
-_WINDOW: Final = 300  # values that a distribution takes: with ten bins, chance makes its index 0.03
+_WINDOW: Final = 50  # values that a distribution takes
 _PAST: Final = 8  # as long as the window: what its values are laid beside
-_WINDOWS: Final = 12  # of the training data, whose indices say what is usual
+_WINDOWS: Final = 100  # of the training data, at most, whose indices say what is usual
 _SERIES: Final = 10_000  # of more, as many are taken
 _LEAST: Final = 1e-3  # share of a bin that is empty
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far data have moved from those of the training.
+
+    Args:
+        index: Population stability index of the latest values: the sum over bins of the difference of shares
+            times the difference of their logarithms. Usual rules call 0.1 little and 0.25 much.
+        far: Series with values of another size than any of the training, twice as far out.
+    """
+
+    index: float
+    far: tuple[Any, ...]
 
 
 def facts_of(snapshot: Snapshot, job: JobSettings) -> dict[str, Any]:
@@ -36,9 +52,9 @@ def facts_of(snapshot: Snapshot, job: JobSettings) -> dict[str, Any]:
 
     Returns:
         JSON-able: ``freq``, ``rows``, ``series``, ``range`` of the values; ``edges`` of bins between the
-        values' quantiles and the ``shares`` of the values in them; ``usual_psi``, the largest population
-        stability index of a stretch of the training data themselves. The last three are None if the series
-        are too short.
+        quantiles of relative values and the ``shares`` of these in them; ``usual_psi``, the largest
+        population stability index of a stretch of the training data themselves; ``reach``, the least and
+        largest relative value. The last four are None if the series are too short.
 
     Raises:
         PanelError: If the data cannot be used.
@@ -50,27 +66,28 @@ def facts_of(snapshot: Snapshot, job: JobSettings) -> dict[str, Any]:
         "rows": panel.n_rows,
         "series": panel.n_series,
         "range": [float(known.min()), float(known.max())] if known.size else None,
-        "edges": None,
-        "shares": None,
-        "usual_psi": None,
+        **dict.fromkeys(("edges", "shares", "usual_psi", "reach")),
     }
     length = _window(panel, season_of(panel, job))
-    windows = [values for back in range(_WINDOWS) if (values := _relative(panel, length, back)).size]
+    number = int(panel.lengths.max()) // length
+    backs = np.unique(np.linspace(0, max(number - 1, 0), min(number, _WINDOWS)).astype(int)).tolist()
+    windows = [values for back in backs if (values := _known(_relative(panel, length, back)[0])).size]
     if len(windows) < 2:
         return facts
     whole = np.concatenate(windows)
     # Values that are frequent, such as 0, make quantiles equal: then there are fewer bins.
     edges = np.unique(np.quantile(whole, np.linspace(0, 1, _BINS + 1)[1:-1]))
     shares = _shares(whole, edges)
-    usual = max(_index(_shares(values, edges), shares) for values in windows)
-    return facts | {"edges": edges.tolist(), "shares": shares.tolist(), "usual_psi": usual}
+    return facts | {
+        "edges": edges.tolist(),
+        "shares": shares.tolist(),
+        "usual_psi": max(_index(_shares(values, edges), shares) for values in windows),
+        "reach": [float(whole.min()), float(whole.max())],
+    }
 
 
-def shift_of(panel: Panel, facts: dict[str, Any], job: JobSettings) -> float | None:
+def shift_of(panel: Panel, facts: dict[str, Any], job: JobSettings) -> Shift | None:
     """Measure how differently the latest values are distributed than those of the training.
-
-    The population stability index: the sum over bins of the difference of shares times the difference of
-    their logarithms. Usual rules call 0.1 little and 0.25 much.
 
     Args:
         panel: The data.
@@ -78,16 +95,21 @@ def shift_of(panel: Panel, facts: dict[str, Any], job: JobSettings) -> float | N
         job: Settings.
 
     Returns:
-        The index; None if the series are too short to say.
+        The shift; None if the series are too short to say.
 
     Reference:
         Yurdakul (2018), "Statistical properties of population stability index",
         https://scholarworks.wmich.edu/dissertations/3208.
     """
-    values = _relative(panel, _window(panel, season_of(panel, job)), 0)
-    if facts["edges"] is None or not values.size:
+    values, series = _relative(panel, _window(panel, season_of(panel, job)), 0)
+    known = _known(values)
+    if facts["edges"] is None or not known.size:
         return None
-    return _index(_shares(values, np.array(facts["edges"])), np.array(facts["shares"]))
+    low, high = facts["reach"]
+    margin = (high - low) or 1.0
+    far = (values < low - margin) | (values > high + margin)  # False for NaN
+    index = _index(_shares(known, np.array(facts["edges"])), np.array(facts["shares"]))
+    return Shift(index, tuple(panel.ids[series[far.any(axis=1)]].tolist()))
 
 
 def _window(panel: Panel, season: int) -> int:
@@ -95,8 +117,8 @@ def _window(panel: Panel, season: int) -> int:
     return -(-_WINDOW // (panel.n_series * season)) * season
 
 
-def _relative(panel: Panel, length: int, back: int) -> Floats:
-    """Values of a window, ``back`` windows before the last one, relative to what comes before it."""
+def _relative(panel: Panel, length: int, back: int) -> tuple[Floats, Ints]:
+    """Values of a window, ``back`` windows before the last, relative to what came before; their series."""
     chosen = np.unique(np.linspace(0, panel.n_series - 1, min(panel.n_series, _SERIES)).astype(np.int64))
     ends = panel.indptr[1:][chosen] - back * length
     chosen = chosen[ends - panel.indptr[chosen] >= 3 * length]
@@ -111,8 +133,11 @@ def _relative(panel: Panel, length: int, back: int) -> Floats:
     )
     spread = np.nansum(np.abs(past - median), axis=1, keepdims=True) / np.maximum(known, 1)
     unit = np.select([high > low, spread > 0, median != 0], [high - low, spread, np.abs(median)], 1.0)
-    relative: Floats = (values - median) / unit
-    return relative[~np.isnan(relative)]
+    return (values - median) / unit, chosen
+
+
+def _known(values: Floats) -> Floats:
+    return values[~np.isnan(values)]
 
 
 def _shares(values: Floats, edges: Floats) -> Floats:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipelines.nightly.scoring import Scored
 
+_WEEK: Final = 7  # nights that are shown without asking
 _NUMBERS: Final = ("Rows", "Series", "Values", "MAE", "Seasonal naive", "Skill")
 
 
@@ -56,6 +57,7 @@ def _page(status: Mapping[str, Any], scored: Scored) -> str:
         nights=_nights(status),
         versions=_versions(status),
         numbers=_NUMBERS,
+        week=_WEEK,
     )
 
 
