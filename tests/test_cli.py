@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shlex
@@ -159,6 +160,29 @@ def test_an_unexpected_error_is_70_and_shows_where_on_request(monkeypatch, debug
     assert result.exit_code == 70
     assert "ZeroDivisionError: by zero" in result.stderr
     assert ("Traceback" in result.stderr) is debug
+
+
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_credentials_in_the_errors_of_libraries_are_not_shown(monkeypatch, debug):
+    def fail(self, df, **how):
+        raise RuntimeError("no answer of http://ann:secret@host")
+
+    monkeypatch.setattr(StandIn, "fit", fail)
+    outcome = forecast("--json", *debug)
+    assert outcome.exit_code == 70
+    assert "http://***@host" in outcome.stderr
+    assert "secret" not in outcome.stdout + outcome.stderr
+
+
+def test_a_full_disk_is_a_reason_to_try_later(monkeypatch):
+    def fail(self, df, **how):
+        raise OSError(errno.ENOSPC, "No space left on device", "forecasts.csv")
+
+    monkeypatch.setattr(StandIn, "fit", fail)
+    outcome = forecast("--json")
+    assert outcome.exit_code == json.loads(outcome.stdout)["error"]["exit_code"] == 75
+    assert "must have room" in outcome.stderr
+    assert "'forecasts.csv'; free some" in outcome.stderr
 
 
 def test_a_known_error_has_a_traceback_on_request():

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from typer.testing import CliRunner
 from pipelines import BundleError, ConfigError
 from pipelines.bundle import checksum
 from pipelines.cli import app
+from pipelines.errors import BusyError
 from pipelines.serving import Reference, Registry, load_registered, register
 from pipelines.tracking import Tracker
 
@@ -280,3 +283,43 @@ def test_the_signature_names_columns_and_params(model, forecaster):
     assert model.metadata.signature.inputs.input_names() == ["unique_id", "ds", "y", "load", "kind"]
     assert model.metadata.signature.outputs.input_names() == list(forecaster.predict())
     assert [each.name for each in model.metadata.signature.params] == ["horizon", "levels"]
+
+
+# A server that fails
+
+
+class _Failing(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health" else 503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_GET
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Address of a server that answers, and fails at whatever it is asked."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Failing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://ann:secret@127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_registry_that_fails_is_a_matter_of_trying_later_and_shows_no_password(failing):
+    registry = Registry(failing)
+    for ask in (registry.list, lambda: registry.find(Reference("sales", "champion"))):
+        with pytest.raises(BusyError, match=r"http://\*\*\*@127.*; try again later") as caught:
+            ask()
+        assert "secret" not in str(caught.value)
+
+
+def test_what_is_named_as_a_cure_is_a_command(store):
+    with pytest.raises(BundleError, match="see what there is with tcn models") as caught:
+        Registry(store).find(Reference("nothing", "champion"))
+    command = str(caught.value).rpartition("with tcn ")[2].rstrip(".").split()
+    assert CliRunner().invoke(app, [*command, "--tracking", str(store)]).exit_code == 0

@@ -11,8 +11,9 @@ from example_studies import make_study
 from postgres_server import execute, postgres_server
 
 from pipelines.errors import BusyError, ConfigError
+from pipelines.redaction import redacted
 from pipelines.tracking import StudyTracker, Tracker, TrackingStore, postgres, ui_command
-from pipelines.tracking.store import prepare, redacted
+from pipelines.tracking.store import prepare
 
 
 @pytest.fixture(scope="module")

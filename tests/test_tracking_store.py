@@ -19,8 +19,9 @@ from at_once import open_at_once
 from filelock import FileLock
 
 from pipelines.errors import BusyError, ConfigError
+from pipelines.redaction import redacted
 from pipelines.tracking import Tracker, TrackingStore, sqlite_file, store
-from pipelines.tracking.store import connect, redacted
+from pipelines.tracking.store import connect
 
 ROOT = str(Path(store.__file__).parents[2])
 
@@ -173,6 +174,17 @@ database.execute("PRAGMA cache_size = 5")
 database.execute("UPDATE t SET x = x || 'b'")
 os._exit(0)
 """
+
+
+def test_a_full_disk_leaves_no_half_of_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(uri: str, artifacts: str) -> None:
+        Path(uri.removeprefix("sqlite:///")).write_bytes(b"SQLite format 3")
+        raise sqlite3.OperationalError("database or disk is full\n[SQL: CREATE TABLE runs]")
+
+    monkeypatch.setattr(store, "_open", half)
+    with pytest.raises(ConfigError, match=r"disk with space.*\(database or disk is full\)"):
+        connect(TrackingStore.parse(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} <= {"mlflow.db.lock"}
 
 
 def test_the_journal_of_a_deleted_database_is_not_played_into_the_new_one(tmp_path: Path) -> None:
@@ -355,6 +367,21 @@ def test_a_server_that_does_not_answer_is_reported_at_once() -> None:
             Tracker(f"http://ann:secret@127.0.0.1:{taken.getsockname()[1]}")
     assert time.monotonic() - began < 10
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["sec/ret", "sec#ret", "sec?ret", "sec@ret", "sec:ret"])
+@pytest.mark.parametrize("scheme", ["http", "postgresql", "ftp"])
+def test_credentials_are_hidden_whatever_signs_they_hold(scheme: str, password: str) -> None:
+    message = f"no answer of {scheme}://ann:{password}@host:5000/x, see ann@example.org"
+    assert redacted(message) == f"no answer of {scheme}://***@host:5000/x, see ann@example.org"
+    assert redacted(path := "sqlite:////home/ann@example.org/mlflow.db") == path
+
+
+@pytest.mark.parametrize("address", ["http://ann:sec/ret@host", "http://[::1", "https://", "http://host:x"])
+def test_an_address_that_is_none_is_refused_with_the_cure(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"must be http.*; write signs such as") as caught:
+        TrackingStore.parse(address)
+    assert "sec" not in str(caught.value)
 
 
 def test_credentials_are_hidden_even_when_they_hold_an_escaped_at_sign() -> None:

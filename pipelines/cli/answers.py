@@ -329,8 +329,8 @@ def address(store: str | Path) -> str:
     Returns:
         Path of the database, or address.
     """
+    from pipelines.redaction import redacted
     from pipelines.tracking import TrackingStore
-    from pipelines.tracking.store import redacted
 
     place = TrackingStore.parse(store)
     return redacted(place.uri) if place.database is None else str(place.database)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import traceback
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipelines.errors import ForecastingError
+from pipelines.errors import BusyError, ForecastingError
+from pipelines.redaction import redacted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 UNEXPECTED = 70
 USAGE_ERROR = 64
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a disk or a quota without room says
 _WIDTH = 100  # where standard output is no terminal, which would have a width of its own
 
 
@@ -85,11 +88,12 @@ class Session:
             kind: What stands before its text.
             code: Exit code that will follow.
         """
+        message = redacted(str(error))  # libraries quote addresses with the passwords in them
         if self.debug:
-            traceback.print_exception(error)
+            typer.echo(redacted("".join(traceback.format_exception(error))), err=True, nl=False)
         else:
-            typer.secho(f"{kind}: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
-        self.answer_error(error, str(error), code)
+            typer.secho(f"{kind}: {message}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+        self.answer_error(error, message, code)
 
     def answer_error(self, error: Exception, message: str, code: int) -> None:
         """Print the JSON object of an error, if one was asked for.
@@ -144,6 +148,14 @@ def session(as_json: bool = False, quiet: bool = False, debug: bool = False) -> 
     except (typer.Exit, BrokenPipeError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            full = BusyError(
+                f"Disks must have room for what is written. Received: {error}; free some, or name a folder "
+                "on another disk."
+            )
+            full.__cause__ = error
+            current.complain(full, "Error", full.exit_code)
+            raise typer.Exit(full.exit_code) from None
         kind = f"Unexpected error (--debug shows where), {type(error).__name__}"
         current.complain(error, kind, UNEXPECTED)
         raise typer.Exit(UNEXPECTED) from None

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelines.errors import BundleError, ConfigError
+from pipelines.errors import BundleError, BusyError, ConfigError
+from pipelines.redaction import redacted
 from pipelines.tracking.quiet import only_errors, quiet
-from pipelines.tracking.store import TrackingStore, connect, redacted
+from pipelines.tracking.spooling import is_down
+from pipelines.tracking.store import TrackingStore, connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -276,7 +278,7 @@ class Registry:
         if former is None:
             raise ConfigError(
                 f"A rollback needs a former version. Received: {name!r}, whose alias {alias!r} has never "
-                "been moved; name a version with tcn models promote."
+                "been moved; name a version with tcn models --promote."
             )
         return self.promote(Reference(name, version=former), alias)
 
@@ -306,9 +308,12 @@ class Registry:
                 with only_errors("mlflow"):
                     yield
             except MlflowException as error:
+                store, reason = redacted(self.store.uri), redacted(error.message).rstrip(".")
+                said = f"{asked} of {store}, which says: {reason}"
                 missing = error.error_code == "RESOURCE_DOES_NOT_EXIST" or "not found" in error.message
+                if is_down(error) and not missing:
+                    raise BusyError(f"A registry must work. Received: {said}; try again later.") from error
                 raise (kind if missing else ConfigError)(
-                    f"The registry must know and allow what is asked of it. Received: {asked} of "
-                    f"{redacted(self.store.uri)}, which says: {error.message.rstrip('.')}; see what there is "
-                    "with tcn models list."
+                    f"The registry must know and allow what is asked of it. Received: {said}; see what there "
+                    "is with tcn models."
                 ) from error

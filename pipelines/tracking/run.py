@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from pipelines.redaction import redacted
 from pipelines.tracking.environment import ENVIRONMENT, environment_text
 from pipelines.tracking.names import TAG_LENGTH, clip, legal_name
 from pipelines.tracking.note import note_of
@@ -100,9 +101,11 @@ class TrackedRun:
             return
         try:
             self._flush()
-        except Exception:
+        except Exception as error:
             self._store_failed = True
-            logger.warning("Epochs cannot be logged now; they are tried again at the end.", exc_info=True)
+            logger.warning(
+                "Epochs cannot be logged now; they are tried again at the end: %s", redacted(str(error))
+            )
 
     def log_params(self, params: Mapping[str, str]) -> None:
         """Log params; the first value of each stays, for MLflow takes no other.
@@ -294,8 +297,8 @@ class TrackedRun:
         """
         try:
             with quiet():
-                text = clip(f"{type(error).__name__}: {error}", TAG_LENGTH)
+                text = clip(redacted(f"{type(error).__name__}: {error}"), TAG_LENGTH)
                 self._client.set_tag(self.run_id, "error", text)
             self.end("FAILED" if isinstance(error, Exception) else "KILLED")
-        except Exception:  # the error that ended the run matters more than the store's
-            logger.warning("Run %s could not be ended in its store.", self.run_id, exc_info=True)
+        except Exception as failed:  # the error that ended the run matters more than the store's
+            logger.warning("Run %s could not be ended in its store: %s", self.run_id, redacted(str(failed)))

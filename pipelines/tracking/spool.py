@@ -20,6 +20,7 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 
 from pipelines.errors import BusyError, ForecastingError
+from pipelines.redaction import redacted
 from pipelines.tracking.quiet import quiet
 from pipelines.tracking.sending import send_runs
 from pipelines.tracking.store import TrackingStore, connect, experiment_id
@@ -198,9 +199,10 @@ def _send(waits: _Waits, target: Callable[[], tuple[TrackingStore, MlflowClient]
     except ForecastingError:
         raise
     except Exception as error:
+        reason = redacted(f"{type(error).__name__}: {error}")
         raise BusyError(
-            f"Runs that wait must arrive whole. Received: {type(error).__name__}: {error}. They stay in "
-            f"{str(waits.folder)!r}; try again later."
+            f"Runs that wait must arrive whole. Received: {reason}. They stay in {str(waits.folder)!r}; try "
+            "again later."
         ) from error
     finally:
         lock.release()

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.redaction import redacted
 from pipelines.tracking.spool import Waiting
-from pipelines.tracking.store import TrackingStore, redacted
+from pipelines.tracking.store import TrackingStore
 from pipelines.tracking.tags import CONTINUES
 
 if TYPE_CHECKING:

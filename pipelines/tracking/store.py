@@ -7,14 +7,15 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
 from pipelines.errors import BusyError, ConfigError
+from pipelines.redaction import redacted
 from pipelines.tracking.postgres import SCHEMES, creation_lock, sqlalchemy_uri
 from pipelines.tracking.quiet import only_errors, quiet
-from pipelines.tracking.sqlite_file import check_writable, follow_move
+from pipelines.tracking.sqlite_file import check_writable, follow_move, store_error
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -69,6 +70,7 @@ class TrackingStore:
         """
         text = str(location)
         if text.startswith(("http://", "https://")):
+            _check_server(text)
             return cls(text.rstrip("/"), None)
         if text.startswith(SCHEMES):
             root = None if artifacts is None else Path(artifacts).expanduser().resolve().as_uri()
@@ -113,6 +115,19 @@ class TrackingStore:
     def in_postgres(self) -> bool:
         """Whether the store is a PostgreSQL database."""
         return self.uri.startswith("postgresql")
+
+
+def _check_server(address: str) -> None:
+    try:
+        parts = urlsplit(address)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ConfigError(
+            "The address of an MLflow server must be http(s)://HOST:PORT. Received: "
+            f"{redacted(address)}; write signs such as '/', '#' and '?' of a password as %2F, %23 and %3F."
+        )
 
 
 def prepare(store: TrackingStore) -> None:
@@ -175,7 +190,13 @@ def _create(store: TrackingStore, database: Path) -> None:
             # Left by a process that was killed; SQLite would play an old journal back into the new database.
             path.with_name(path.name + suffix).unlink(missing_ok=True)
     with quiet():
-        _open(f"{_SQLITE}{fresh.as_posix()}", store.artifact_root)
+        try:
+            _open(f"{_SQLITE}{fresh.as_posix()}", store.artifact_root)
+        except Exception as error:
+            fresh.unlink(missing_ok=True)
+            if "disk is full" in str(error):
+                raise store_error(database, error) from error
+            raise
         fresh.replace(database)
         # A database of this name that this process had open before was deleted: MLflow's pool lets go of it.
         _open(store.uri, store.artifact_root)
@@ -269,25 +290,3 @@ def experiment_id(client: MlflowClient, store: TrackingStore, name: str) -> str:
             f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
         )
     return str(experiment.experiment_id)
-
-
-def redacted(uri: str) -> str:
-    """Hide the credentials in an address.
-
-    Args:
-        uri: Any address.
-
-    Returns:
-        The address with ``***`` in place of user and password, also of a password among its options.
-
-    Example:
-        >>> redacted("http://ann:secret@host:5000")
-        'http://***@host:5000'
-    """
-    parts = urlsplit(uri)
-    host = parts.netloc.rpartition("@")[2]
-    shown = parts._replace(netloc=f"***@{host}" if "@" in parts.netloc else parts.netloc)
-    options = dict(parse_qsl(parts.query))
-    if "password" in options:
-        shown = shown._replace(query=urlencode(options | {"password": "***"}, safe="*"))
-    return uri if shown == parts else shown.geturl()

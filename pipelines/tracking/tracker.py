@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pipelines.errors import BusyError
+from pipelines.redaction import redacted
 from pipelines.tracking.names import KEY_LENGTH, TAG_LENGTH, clip
 from pipelines.tracking.process import is_gone, process_tags
 from pipelines.tracking.quiet import quiet
 from pipelines.tracking.run import TrackedRun
 from pipelines.tracking.spool import send_waiting
 from pipelines.tracking.spooling import SpoolingClient, is_down
-from pipelines.tracking.store import TrackingStore, connect, experiment_id, redacted
+from pipelines.tracking.store import TrackingStore, connect, experiment_id
 from pipelines.tracking.system import system_metrics
 from pipelines.tracking.tags import KEY
 
@@ -191,7 +192,7 @@ class Tracker:
                 raise
             raise BusyError(
                 f"A tracking store must work. Received: {redacted(self.store.uri)}, which fails "
-                f"({error.message}); try again later, or name a directory."
+                f"({redacted(error.message)}); try again later, or name a directory."
             ) from error
         return client
 
@@ -203,8 +204,8 @@ class Tracker:
             return cast("MlflowClient", SpoolingClient(None, self.store, self.experiment, spool))
         try:
             send_waiting(spool, self.store, client)
-        except Exception:  # it goes on waiting; the run that is about to start matters more
-            logger.warning("Runs that wait in %s could not be sent.", spool, exc_info=True)
+        except Exception as error:  # it goes on waiting; the run that is about to start matters more
+            logger.warning("Runs that wait in %s could not be sent: %s", spool, redacted(str(error)))
         return cast("MlflowClient", SpoolingClient(client, self.store, self.experiment, spool))
 
     def _end_killed_runs(self) -> None:
@@ -221,8 +222,8 @@ class Tracker:
                     if self._client.get_run(run_id).info.status == "RUNNING":
                         self._client.set_tag(run_id, "error", "The process was killed.")
                         self._client.set_terminated(run_id, status="KILLED")
-            except MlflowException:  # their state matters less than the run that is about to start
-                logger.warning("Runs of killed processes could not be ended.", exc_info=True)
+            except MlflowException as error:  # their state matters less than the run that is about to start
+                logger.warning("Runs of killed processes could not be ended: %s", redacted(str(error)))
 
 
 def git_commit() -> str | None:

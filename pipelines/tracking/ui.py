@@ -19,7 +19,8 @@ from types import FrameType
 from typing import IO, NoReturn
 
 from pipelines.errors import BusyError, ConfigError
-from pipelines.tracking.store import TrackingStore, prepare, redacted
+from pipelines.redaction import redacted
+from pipelines.tracking.store import TrackingStore, prepare
 
 HOST = "127.0.0.1"
 # MLflow's UI opens as a tool for language models unless the address asks for the view of trained models.
