@@ -196,6 +196,7 @@ SECRET = "postgresql://ann:canary-pw@host/db"
     [
         ("source", "url", SECRET),
         ("sink", "url", SECRET),
+        ("sink", "url", "postgresql://ann:canary/pw#?@host/db"),
         ("source", "path", "ftp://ann:canary-pw@host/f.csv"),
         ("tracking", "uri", "https://ann:canary-pw@host"),
         ("source", "url", "postgresql://host/db?sslpassword=canary-pw"),

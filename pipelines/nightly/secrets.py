@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from pipelines.redaction import redacted
+
 if TYPE_CHECKING:
     from pipelines.nightly.settings import JobSettings
 
 _NAMES: Final = (
     r"pass(?:word|wd|phrase)?|pwd|token|secret|api[-_]?key|access[-_]?key|credential|sig(?:nature)?"
 )
-_USER: Final = re.compile(r"(?<=://)[^\s'\"]*@")
 _OPTION: Final = re.compile(rf"(?i)([?&;\s][\w-]*(?:{_NAMES})[\w-]*=)[^&;\s'\"]+")
 _LONG: Final = 20  # letters that make a part of a path a token
 _SHORT: Final = 3  # a password of fewer letters occurs by chance
@@ -37,9 +38,9 @@ def holds_secret(address: str, paths: bool = False) -> bool:
     """
     try:
         parts = urlsplit(address)
-        user = parts.netloc.rpartition("@")[0]
     except ValueError:
         return "@" in address
+    user = _user(address)
     options = any(re.search(_NAMES, name, re.IGNORECASE) for name, _ in parse_qsl(parts.query))
     token = paths and any(len(part) >= _LONG for part in parts.path.split("/"))
     return ":" in user or options or token or (paths and bool(user or parts.query))
@@ -61,7 +62,7 @@ def hide(text: str, job: JobSettings | None = None) -> str:
     """
     for secret in sorted(_secrets_of(job), key=len, reverse=True):
         text = text.replace(secret, "***")
-    return _OPTION.sub(r"\1***", _USER.sub("***@", text))
+    return _OPTION.sub(r"\1***", redacted(text))
 
 
 def hidden(value: Any, job: JobSettings | None = None) -> Any:
@@ -90,12 +91,18 @@ def _secrets_of(job: JobSettings | None) -> set[str]:
         return set()
     found = set()
     for url in (job.source.url, job.sink.url):
-        parts = urlsplit(url.get_secret_value() if url else "")
-        password = parts.netloc.rpartition("@")[0].partition(":")[2]
-        options = (value for name, value in parse_qsl(parts.query) if re.search(_NAMES, name, re.IGNORECASE))
+        address = url.get_secret_value() if url else ""
+        password = _user(address).partition(":")[2]
+        pairs = parse_qsl(address.partition("?")[2])
+        options = (value for name, value in pairs if re.search(_NAMES, name, re.IGNORECASE))
         found |= {password, unquote(password), *options}
     if job.notify.webhook is not None:
         address = job.notify.webhook.get_secret_value()
         parts = urlsplit(address)
         found |= {address, parts.path if len(parts.path) >= _LONG else "", parts.query}
     return {secret for secret in found if len(secret) >= _SHORT}
+
+
+def _user(address: str) -> str:
+    """What stands before the last "@": a password may hold any sign, also those that end a host."""
+    return address.partition("://")[2].rpartition("@")[0]
