@@ -14,6 +14,7 @@ SCRIPTS = sorted(path for path in (ROOT / "benchmarks").glob("*.py") if not path
 
 NEEDS = {
     "hierarchies": ["hierarchicalforecast"],
+    "million_rows": ["psycopg"],
     "predict_bundle": ["onnx", "tf2onnx", "onnxruntime"],
     "ray_workers": ["ray"],
     "serving": ["onnx", "tf2onnx", "onnxruntime"],
@@ -34,6 +35,7 @@ def test_there_is_one_for_each_claim():
         "gradient_boosting",
         "hierarchies",
         "long_memory",
+        "million_rows",
         "out_of_core",
         "panel_memory",
         "predict_bundle",
