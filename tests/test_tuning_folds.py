@@ -79,3 +79,15 @@ def test_short_series_are_refused_before_anything_is_trained():
         origins_of(panel_of((10,)))
     with pytest.raises(ConfigError, match="folds=40 do not fit"):
         origins_of(panel_of((60,)), folds=40)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "what"), [(slice(None), "held out"), (slice(80, None), "held out"), (slice(60, 90), "folds")]
+)
+def test_series_without_values_to_score_by_are_refused_before_anything_is_trained(unknown, what):
+    frame = make_frame((100,))
+    frame.loc[frame.index[unknown], "y"] = np.nan
+    with pytest.raises(
+        PanelError, match=f"{what} .*must have a row with a known 'y'. Received: .* rows without"
+    ):
+        origins_of(Panel.from_frame(frame, 1))

@@ -1,6 +1,7 @@
 """``tcn tune``: a search from data to a published forecaster, stopped and continued."""
 
 import json
+from contextlib import contextmanager
 
 import jobs_stand_in
 import pandas as pd
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.jobs import Request, Searching, run_tune
 from pipelines.jobs.results_folder import read_manifest, results_folder
+from pipelines.jobs.stages import Silent
 from pipelines.jobs.tuning import STATE
 from pipelines.tracking import Tracker
 from pipelines.tuning import SearchSpace
@@ -142,6 +144,23 @@ def test_a_search_that_has_ended_is_not_trained_again(tmp_path, monkeypatch):
     run_tune(REQUEST, "tuned", HOW)
     assert contents(tmp_path / "tuned") == before
     assert trained == ["TCN"]
+
+
+def test_libraries_that_write_to_the_terminal_are_loaded_in_a_stage_of_their_own(monkeypatch):
+    loaded, stage = [], []
+
+    class Watching(Silent):
+        @contextmanager
+        def loading(self, library):
+            stage.append(library)
+            yield
+            stage.pop()
+
+    monkeypatch.setattr("pipelines.jobs.tuning.load_oracles", lambda: loaded.append(stage[-1]))
+    run_tune(REQUEST, "tuned", HOW, progress=Watching())
+    assert loaded == ["keras-tuner"]
+    run_tune(REQUEST, "tuned", HOW, progress=Watching())
+    assert loaded == ["keras-tuner"]  # a search that has ended does not need it
 
 
 def test_a_search_that_has_ended_keeps_its_runs(quick_stores, tmp_path):

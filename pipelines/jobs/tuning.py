@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from pipelines.jobs.task import Request, Task
 from pipelines.jobs.versions import versions
 from pipelines.jobs.warned import warnings_as_notes
 from pipelines.tuning import SearchSpace, Tuned, tune
+from pipelines.tuning.oracles import load_oracles
 
 if TYPE_CHECKING:
     from pipelines.tracking import StudyTracker
@@ -130,7 +131,13 @@ def run_tune(
             warnings_as_notes(stages),
             ExitStack() as stage,
         ):
-            stage.enter_context(stages("search"))
+            stage.enter_context(stages("open the study"))
+
+            def search() -> None:
+                stage.close()
+                with stages.loading("keras-tuner"):
+                    load_oracles()
+                stage.enter_context(stages("search"))
 
             def compare() -> None:
                 stage.close()
@@ -144,7 +151,7 @@ def run_tune(
                     **arguments,
                     seed=forecaster.seed,
                     directory=folder.path / STATE,
-                    observers=(TrialNotes(stages.progress, how), *recorder),
+                    observers=(TrialNotes(stages.progress, how, search), *recorder),
                     name=task.name,
                     callbacks=(stages.progress.epoch,),
                     prepare=compare,
@@ -190,10 +197,14 @@ class TrialNotes:
     Args:
         progress: Where to.
         how: How the search goes.
+        prepare: Called before the first trial, where there is one to run.
     """
 
-    def __init__(self, progress: Progress, how: Searching) -> None:
+    def __init__(
+        self, progress: Progress, how: Searching, prepare: Callable[[], None] = lambda: None
+    ) -> None:
         self._progress, self._how = progress, how
+        self._prepare: Callable[[], None] | None = prepare
         self._best = float("inf")
 
     def begin(self, study: StudyRecord) -> None:
@@ -204,7 +215,10 @@ class TrialNotes:
             self._progress.note(f"the study goes on after {len(study.trials)} trials")
 
     def trial_began(self, trial: TrialRecord) -> None:
-        """Say nothing: most of them soon end."""
+        """Prepare the search; of the trial say nothing: most of them soon end."""
+        if self._prepare is not None:
+            prepare, self._prepare = self._prepare, None
+            prepare()
 
     def trial_ended(self, trial: TrialRecord) -> None:
         """Tell what came of it."""

@@ -62,7 +62,7 @@ class RollingOrigins:
             rest is what the folds forecast.
 
         Raises:
-            PanelError: If the series are too short to hold anything out.
+            PanelError: If the series are too short to hold anything out, or hold no known value there.
             ConfigError: If so many folds do not fit.
         """
         if type(folds) is not int or folds < 1:
@@ -79,6 +79,9 @@ class RollingOrigins:
         except ConfigError as error:
             raise ConfigError(f"folds={folds} do not fit into the rows of the search: {error}") from None
         windows = Windows.of(horizon, searched.n_windows, searched.step, refit=size)
+        # Trials would fail one by one, and the comparison after all of them.
+        _check_known(panel, held, "The rows that are held out of a search")
+        _check_known(rows, searched, "The folds of a search")
         return cls(rows, windows, season, held, _bounds(rows, windows))
 
     def backtest(self, forecaster: Forecaster, epochs: list[dict[str, float]]) -> pd.DataFrame:
@@ -162,6 +165,17 @@ def _before(panel: Panel, held: HeldOut) -> Panel:
     if held.reason:
         raise PanelError(f"{held.reason} A search holds rows out, to see whether it has found anything.")
     return panel.before(held.rows)
+
+
+def _check_known(panel: Panel, held: HeldOut, what: str) -> None:
+    """See that there is something to score forecasts by."""
+    forecast = held.tested(panel).tail(held.rows)
+    if np.isnan(forecast.values).all():
+        raise PanelError(
+            f"{what} must have a row with a known {panel.columns.target_col!r}. Received: "
+            f"{forecast.n_rows:,} rows without, the last {held.rows} of each series; leave out rows where "
+            "nothing is known yet."
+        )
 
 
 def _bounds(rows: Panel, windows: Windows) -> tuple[tuple[Any, Any], ...]:

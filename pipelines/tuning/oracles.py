@@ -39,6 +39,11 @@ _POINTS: Final = 100_000
 _NOISE: Final = 0.01
 
 
+def load_oracles() -> None:
+    """Import keras-tuner, which imports TensorFlow: that takes seconds, and writes to the terminal."""
+    import keras_tuner  # noqa: F401
+
+
 @dataclass(frozen=True)
 class Search:
     """Proposes values of hyper-parameters.
