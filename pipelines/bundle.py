@@ -122,6 +122,8 @@ def checksum(path: Path) -> str:
 
 def _manifest(path: Path) -> dict[str, str]:
     """File name to checksum of the bundle at a path."""
+    inner = path / "bundle"  # in folders of results, which have a manifest of their own
+    cure = f"name {inner}" if (inner / MANIFEST).is_file() else "copy or save the bundle again"
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         version = manifest["format"]
@@ -130,12 +132,11 @@ def _manifest(path: Path) -> dict[str, str]:
             return {**manifest["sha256"]} if version == 1 else _sums(manifest["files"])
     except FileNotFoundError:
         raise BundleError(
-            f"A bundle must be a directory with a {MANIFEST}. Received: {path}, without one."
+            f"A bundle must be a directory with a {MANIFEST}. Received: {path}, without one; {cure}."
         ) from None
     except (AttributeError, ValueError, KeyError, TypeError, OSError) as error:
         raise BundleError(
-            f"A bundle must have a readable {MANIFEST}. Received: {path / MANIFEST} ({error!r}); "
-            "copy or save the bundle again."
+            f"A bundle must have a readable {MANIFEST}. Received: {path / MANIFEST} ({error!r}); {cure}."
         ) from None
     raise BundleError(
         f"A bundle must have format {' or '.join(map(str, _READABLE))}. Received: format {version!r} in "

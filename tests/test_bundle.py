@@ -1,6 +1,7 @@
 """Saved forecasters: equal when they come back, refused when damaged, never half-written, without code."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -271,6 +272,14 @@ def test_another_model_is_refused(bundle):
     reseal(bundle)
     with pytest.raises(BundleError, match=r"must hold a ForkingTCN\. Received: a Functional"):
         Forecaster.load(bundle)
+
+
+@pytest.mark.parametrize("manifest", [{"sales": "of a folder of results"}, None])
+def test_the_bundle_in_a_folder_of_results_is_pointed_to(bundle, manifest):
+    if manifest:
+        (bundle.parent / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match=re.escape(f"; name {bundle}.")):
+        read_bundle(bundle.parent)
 
 
 def test_code_in_a_model_is_not_run(bundle, tmp_path):

@@ -182,6 +182,38 @@ def test_the_commands_move_aliases(store, own, bundle):
     assert tcn("models", "--promote", f"{own}/1", "--rollback", own).exit_code == 64
 
 
+@pytest.mark.parametrize(
+    ("name", "how"), [("sales.v2", {}), ("sales%", {}), ("sa/les", {}), ("halfway", {"run_id": "0" * 32})]
+)
+def test_what_is_refused_leaves_no_model_without_versions(store, bundle, name, how):
+    with pytest.raises(ConfigError, match=r"Received: .*; (try|see)"):
+        register(bundle, name, store, **how)
+    assert name not in [each.name for each in Registry(store).client.search_registered_models()]
+
+
+def test_names_are_checked_before_a_bundle_is_read(store, tmp_path):
+    with pytest.raises(ConfigError, match="An alias must be"):
+        register(tmp_path, "sales", store, "v2")
+
+
+def test_a_store_without_models_says_so(tmp_path):
+    result = CliRunner().invoke(app, ["models", "--tracking", str(tmp_path / "empty")])
+    assert result.exit_code == 0
+    assert f"No model is registered in {tmp_path / 'empty'}" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["register", "--name", "x"], ["serve"]])
+def test_a_library_that_writes_to_the_terminal_is_not_heard(command, monkeypatch, capfd):
+    def chatter(*arguments):
+        os.write(2, b"I0000 00:00:1 port.cc:153] oneDNN custom operations are on.\nan error of a library\n")
+        raise BundleError("no bundle")
+
+    monkeypatch.setattr("pipelines.serving.register", chatter)
+    monkeypatch.setattr("pipelines.serving.server.load_app", chatter)
+    assert CliRunner().invoke(app, [*command, "model"]).exit_code == 65
+    assert capfd.readouterr().err == "an error of a library\n"
+
+
 # Damage
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli import options as o
+from pipelines.cli.native_log import held_back
 from pipelines.cli.session import session
 
 _STORE = "Registry"
@@ -40,7 +41,8 @@ def register_bundle(
     with session(as_json, quiet, debug) as current:
         from pipelines.serving import register
 
-        made = register(bundle, name, tracking, alias, run_id)
+        with held_back():
+            made = register(bundle, name, tracking, alias, run_id)
         current.answer({"command": "register", **made.to_dict()})
         if current.talks:
             typer.echo(str(made))
@@ -69,6 +71,7 @@ def models(
 ) -> None:
     """List the versions of registered models and what they are called, or choose the one in use."""
     with session(as_json, quiet, debug) as current:
+        from pipelines.cli.answers import address
         from pipelines.serving import Reference, Registry
 
         if promote is not None and rollback is not None:
@@ -80,6 +83,8 @@ def models(
         elif rollback is not None:
             registry.rollback(rollback, alias)
         versions = registry.list()
+        if not versions and not quiet:
+            typer.echo(f"No model is registered in {address(tracking)}.", err=True)
         current.answer({"command": "models", "versions": [each.to_dict() for each in versions]})
         if current.talks:
             for each in versions:
@@ -110,7 +115,9 @@ def serve(
                 typer.echo(f"{address}\nCtrl-C ends it.")
             sys.stdout.flush()
 
-        run(load_app(model, tracking, max_megabytes * 2**20), port, ready, access_log=current.talks)
+        with held_back():
+            loaded = load_app(model, tracking, max_megabytes * 2**20)
+        run(loaded, port, ready, access_log=current.talks)
 
 
 def register(app: typer.Typer) -> None:

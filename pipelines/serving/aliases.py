@@ -132,10 +132,10 @@ def check_name(name: str) -> None:
         Traceback (most recent call last):
         pipelines.errors.ConfigError: The name of a registered model must be letters, digits, ...
     """
-    if not re.fullmatch(r"\w([\w .-]{0,248}\w)?", name):
+    if not re.fullmatch(r"\w([\w -]{0,248}\w)?", name):
         raise ConfigError(
-            "The name of a registered model must be letters, digits, '_', and inside of it '-', '.' and "
-            f"spaces, 250 at most. Received: {name!r}; try 'sales'."
+            "The name of a registered model must be letters, digits, '_', and inside of it '-' and spaces, "
+            f"250 at most. Received: {name!r}; try 'sales'."
         )
 
 

@@ -54,21 +54,21 @@ def register(
     """
     path = Path(bundle).resolve()
     check_name(name)
-    fitted = Forecaster.load(path, runtime_of(path)).fitted_
     if alias is not None:
         check_alias(alias)
+    fitted = Forecaster.load(path, runtime_of(path)).fitted_
     registry = Registry(tracking)
     client = registry.client
     with registry.refusals(f"model {name!r} with alias {alias!r}"):
         from mlflow.entities import LoggedModelOutput
         from mlflow.models import Model
 
-        registry.ensure(name)
         home = (
             experiment_id(client, registry.store, _EXPERIMENT)
             if run_id is None
             else client.get_run(run_id).info.experiment_id
         )
+        registry.ensure(name)
         logged = client.create_logged_model(home, name=name, source_run_id=run_id, model_type="forecaster")
         status: Literal["READY", "FAILED"] = "FAILED"
         try:
