@@ -64,12 +64,11 @@ def allowed(configuration):
 
 
 def configurations():
-    """Every architecture, scaling and transform, with values of other settings; then those not yet tried."""
-    main = {name: values_of(name) for name in ("architecture", "scaling", "transform")}
+    """Every scaling and transform, with values of other settings; then those not yet tried."""
+    main = {name: values_of(name) for name in ("scaling", "transform")}
     main["scaling"] = [value for value in main["scaling"] if value != "auto"]
-    beside = [{name: value} for name in ("head", "multivariate", "target") for value in values_of(name)] + [
-        {"season_length": (7, 3)}
-    ]
+    others = ("head", "architecture", "multivariate", "target")
+    beside = [{name: value} for name in others for value in values_of(name)] + [{"season_length": (7, 3)}]
     found = []
     for i, values in enumerate(product(*(some or [None] for some in main.values()))):
         own = dict(zip(main, values, strict=True))
