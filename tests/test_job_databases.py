@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,8 +23,9 @@ from job_places import MANIFEST, NIGHT, ODD_IDS, forecast_of, job_of, rows_of
 from postgres_server import execute, postgres_server
 from sqlalchemy.pool import NullPool
 
+import pipelines
 from pipelines.errors import BusyError, ConfigError, PanelError
-from pipelines.nightly import sql_sink
+from pipelines.nightly import JobSettings, sql_sink
 from pipelines.nightly.sinks import open_sink
 from pipelines.nightly.snapshot import read_snapshot, settle
 
@@ -208,8 +214,6 @@ def test_two_jobs_share_a_table_and_integers_have_one_of_their_own(url: str) -> 
         "source": {"path": "a.csv"},
         "model": {"horizon": 2},
     }
-    from pipelines.nightly import JobSettings
-
     for name in ("one", "two"):
         open_sink(JobSettings(name=name, **settings)).publish(forecast_of("a"), {**MANIFEST, "job": name})
     assert table_of(url)["job"].tolist() == ["one", "one", "two", "two"]
@@ -265,6 +269,80 @@ def test_a_failure_in_the_middle_leaves_the_former(url: str, monkeypatch: pytest
         sink.publish(forecast_of("b", "c"), MANIFEST)
     pd.testing.assert_frame_equal(table_of(url), before)
     assert sink.current() is not None
+
+
+def test_times_with_a_zone_are_kept_as_moments(url: str) -> None:
+    hours = pd.date_range("2024-10-26 22:00", periods=6, freq="h", tz="UTC").tz_convert("Europe/Oslo")
+    frame = pd.DataFrame({"unique_id": "a", "ds": hours, "cutoff": hours[0], "TCN": 1.0})  # 02:00 comes twice
+    for _ in range(2):
+        sink_at(url).publish(frame, MANIFEST)
+    assert pd.to_datetime(table_of(url)["ds"], utc=True).tolist() == [*hours]
+    assert sink_at(url).current() is not None
+
+
+HOSTILE = '"; DROP TABLE sales; --'
+
+
+NAMES = (HOSTILE, "a%b", "%(x)s", "a:b c", "søppel", "select", "x'y", "[a].b", "%s", "{0}", "-- x")
+
+
+def test_names_of_columns_are_only_names(url: str) -> None:
+    job = job_of(sales(url), model={"covariates": {"past": NAMES[1:], "future": NAMES[:1]}})
+    fill(url, rows_of("a"))
+    with pytest.raises(PanelError, match="must have a column"):
+        read_snapshot(job, NIGHT)
+    rows = rows_of("a").assign(**{name: float(i) for i, name in enumerate(NAMES)})
+    open_sink(job_of(sink={"url": url, "table": "made"})).publish(rows.assign(cutoff=NIGHT), MANIFEST)
+    job = job_of(
+        {"url": url, "table": "made"}, model={"covariates": {"past": NAMES[1:], "future": NAMES[:1]}}
+    )
+    snapshot = read_snapshot(job, NIGHT)
+    assert snapshot.history[[*NAMES]].drop_duplicates().to_numpy().tolist() == [[*range(len(NAMES))]]
+    assert snapshot.future is not None
+    assert snapshot.future[HOSTILE].tolist() == [0.0, 0.0]
+    assert len(table_of(url, "sales")) == 6
+
+
+def test_tables_are_plain_names() -> None:
+    for table in (HOSTILE, "a b", "a.b", "", "1a"):
+        with pytest.raises(ValueError, match="should match pattern"):
+            job_of({"url": "sqlite:///a.db", "table": table})
+
+
+def test_jobs_that_begin_at_once_make_one_table(server: str) -> None:
+    execute(server, "CREATE DATABASE fresh")
+    place = {"sink": {"url": f"{server}/fresh", "table": "forecasts"}, "source": {"path": "a.csv"}}
+    jobs = [JobSettings(name=f"job{i}", model={"horizon": 2}, **place) for i in range(6)]
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        made = [pool.submit(open_sink(job).publish, forecast_of("a"), MANIFEST) for job in jobs]
+    assert [each.exception() for each in made] == [None] * len(jobs)
+    assert len(table_of(f"{server}/fresh")) == 2 * len(jobs)
+
+
+KILLED = """
+import os, signal, sys
+from job_places import MANIFEST, forecast_of, job_of
+from pipelines.nightly import JobSettings, sql_sink
+from pipelines.nightly.sinks import open_sink
+
+def killed(connection, table, frame, insert=sql_sink._insert):
+    insert(connection, table, frame)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+sql_sink._insert = killed
+open_sink(job_of(sink={"url": sys.argv[1], "table": "forecasts"})).publish(forecast_of("b", "c"), MANIFEST)
+"""
+
+
+def test_a_killed_writer_leaves_the_former(url: str) -> None:
+    sink = sink_at(url)
+    sink.publish(forecast_of("a"), MANIFEST)
+    path = os.pathsep.join([str(Path(__file__).parent), str(Path(pipelines.__file__).parent.parent)])
+    child = subprocess.run([sys.executable, "-c", KILLED, url], env={**os.environ, "PYTHONPATH": path})
+    assert child.returncode == -signal.SIGKILL
+    assert table_of(url)["unique_id"].tolist() == ["a", "a"]
+    sink.publish(forecast_of("b", "c"), MANIFEST)
+    assert table_of(url)["unique_id"].tolist() == ["b", "b", "c", "c"]
 
 
 def test_a_locked_database_is_waited_for(tmp_path: Path) -> None:

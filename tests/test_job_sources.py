@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from job_places import NIGHT, job_of, rows_of
 
 from pipelines import datasets
 from pipelines.errors import BusyError, ConfigError, PanelError
-from pipelines.nightly import transient
 from pipelines.nightly.snapshot import read_snapshot, settle
 
 ROWS = st.lists(
@@ -230,10 +230,33 @@ def test_what_passes_is_tried_again_and_what_does_not_is_not(
         raise PermissionError
 
     monkeypatch.setattr(memory, "get_file", forbidden)
-    with pytest.raises(PermissionError):
+    with pytest.raises(PanelError, match="must exist and be readable"):
         read_snapshot(job_of(place), NIGHT)
     assert len(calls) == 1
-    assert not transient.passes(PermissionError())
+
+    def uncredentialed(*_: Any) -> None:
+        raise LookupError("no credentials for s3://ann:hunter2@bucket")
+
+    monkeypatch.setattr(memory, "get_file", uncredentialed)
+    with pytest.raises(ConfigError, match=r"no credentials for s3://\*\*\*@bucket"):
+        read_snapshot(job_of(place), NIGHT)
+
+
+def test_a_disk_that_fails_for_a_moment_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place, calls = written(tmp_path, "csv"), []
+    read = datasets._read_csv
+
+    def flaky(path: Path, id_col: str) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return read(path, id_col)
+
+    monkeypatch.setattr(datasets, "_read_csv", flaky)
+    assert len(read_snapshot(job_of(place), NIGHT).history) == 6
+    assert len(calls) == 2
 
 
 def test_what_is_fetched_does_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pipelines.disk import to_disk
 from pipelines.errors import ConfigError
 from pipelines.jobs.files import FORMATS
 from pipelines.nightly.contents import content_of, sealed_manifest, vouched
-from pipelines.nightly.remote import local_path, open_filesystem
+from pipelines.nightly.remote import at_address, local_path, open_filesystem
 from pipelines.nightly.secrets import hide
 from pipelines.nightly.transient import attempt, short
 
@@ -44,16 +44,19 @@ class FileSink:
 
     def current(self) -> dict[str, Any] | None:
         """Tell what is published; see ``Sink``."""
-        return attempt(self._current, self.job, "the sink")
+        try:
+            return attempt(self._current, self.job, str(self.path))
+        except OSError as error:
+            raise _unusable(str(self.path), error, self.job) from error
 
     def publish(self, frame: pd.DataFrame, manifest: Mapping[str, Any]) -> None:
         """Publish a forecast; see ``Sink``."""
         content = content_of(frame, self._format)
         record = sealed_manifest(manifest, content, len(frame), file=self.path.name).encode()
         try:
-            attempt(lambda: self._write(content, record), self.job, "the sink")
+            attempt(lambda: self._write(content, record), self.job, str(self.path))
         except OSError as error:
-            raise _unwritable(str(self.path), error, self.job) from error
+            raise _unusable(str(self.path), error, self.job) from error
 
     def _current(self) -> dict[str, Any] | None:
         try:
@@ -101,7 +104,10 @@ class RemoteFileSink:
 
     def current(self) -> dict[str, Any] | None:
         """Tell what is published; see ``Sink``."""
-        return attempt(self._current, self.job, self._shown)
+        try:
+            return attempt(self._current, self.job, self._shown)
+        except OSError as error:
+            raise _unusable(self._shown, error, self.job) from error
 
     def publish(self, frame: pd.DataFrame, manifest: Mapping[str, Any]) -> None:
         """Publish a forecast; see ``Sink``."""
@@ -109,17 +115,19 @@ class RemoteFileSink:
         name = f"{self._path.stem}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}{self._path.suffix}"
         record = sealed_manifest(manifest, content, len(frame), file=name).encode()
         try:
-            attempt(lambda: self._write(name, content, record), self.job, self._shown)
+            with at_address(self._shown, self.job):
+                attempt(lambda: self._write(name, content, record), self.job, self._shown)
         except OSError as error:
-            raise _unwritable(self._shown, error, self.job) from error
+            raise _unusable(self._shown, error, self.job) from error
 
     def _current(self) -> dict[str, Any] | None:
-        self._files.invalidate_cache()
-        try:
-            record = self._files.cat_file(self._manifest)
-            return vouched(record, lambda name: self._files.cat_file(str(self._path.with_name(name))))
-        except FileNotFoundError:
-            return None
+        with at_address(self._shown, self.job):
+            self._files.invalidate_cache()
+            try:
+                record = self._files.cat_file(self._manifest)
+                return vouched(record, lambda name: self._files.cat_file(str(self._path.with_name(name))))
+            except FileNotFoundError:
+                return None
 
     def _write(self, name: str, content: bytes, record: bytes) -> None:
         former = self._current()
@@ -147,7 +155,7 @@ def _escaped(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
-def _unwritable(place: str, error: OSError, job: JobSettings) -> ConfigError:
+def _unusable(place: str, error: OSError, job: JobSettings) -> ConfigError:
     return ConfigError(
         f"A forecast must go to a folder with permission and space. Received: {short(error, job)} for "
         f"{place}; make room, or name another sink.path."

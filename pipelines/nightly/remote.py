@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from pipelines.errors import ConfigError, PanelError
+from pipelines.errors import ConfigError, ForecastingError, PanelError
 from pipelines.nightly.secrets import hide
+from pipelines.nightly.transient import short
 
 if TYPE_CHECKING:
     from pipelines.nightly.settings import JobSettings
@@ -78,6 +81,31 @@ def open_filesystem(address: str, job: JobSettings) -> tuple[Any, str]:
     return filesystem, path
 
 
+@contextmanager
+def at_address(address: str, job: JobSettings) -> Iterator[None]:
+    """Name what the package behind an address raises of its own.
+
+    Args:
+        address: Where a file lies.
+        job: Whose passwords must not be shown.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ConfigError: In the place of what is no ``OSError``, such as missing credentials.
+    """
+    try:
+        yield
+    except (OSError, ForecastingError):
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"An address must be one that lets the job in. Received: {short(error, job)} for "
+            f"{hide(address, job)}; see how its package takes credentials from the environment."
+        ) from error
+
+
 def fetch(address: str, folder: Path, job: JobSettings) -> Path:
     """Copy a file, or a folder of Parquet files, to this machine.
 
@@ -90,12 +118,12 @@ def fetch(address: str, folder: Path, job: JobSettings) -> Path:
         Where it lies on this machine.
 
     Raises:
-        PanelError: If there is nothing.
-        ConfigError: As for ``open_filesystem``.
+        PanelError: If the name of a file leads out of the folder.
+        ConfigError: As for ``open_filesystem`` and ``at_address``.
     """
     filesystem, path = open_filesystem(address, job)
     base = path.strip("/")
-    try:
+    with at_address(address, job):
         if not filesystem.isdir(path):
             target = folder / Path(base).name
             filesystem.get_file(path, str(target))
@@ -110,8 +138,4 @@ def fetch(address: str, folder: Path, job: JobSettings) -> Path:
             target = folder / "rows" / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             filesystem.get_file(file, str(target))
-    except FileNotFoundError as error:
-        raise PanelError(
-            f"A source must exist and be readable. Received: {hide(address, job)}, no such file or folder."
-        ) from error
     return folder / "rows"

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.errors import PanelError
 from pipelines.nightly.remote import fetch, is_remote, local_path
 from pipelines.nightly.secrets import hide
 from pipelines.nightly.source_columns import columns_to_read
-from pipelines.nightly.transient import attempt
+from pipelines.nightly.transient import attempt, short
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow.dataset as pads
 
     from pipelines.nightly.settings import JobSettings
+
+T = TypeVar("T")
 
 
 def read_source(job: JobSettings, path: str) -> pd.DataFrame:
@@ -43,8 +46,8 @@ def read_source(job: JobSettings, path: str) -> pd.DataFrame:
     with ExitStack() as stack:
         local = _local(job, path, stack)
         if local.is_dir() or local.suffix.lower() == ".parquet":
-            return attempt(lambda: _read_parquet(job, local, hide(path, job)), job, "the source")
-        frame = attempt(lambda: datasets.read_table(local, id_col=job.model.id_col), job, "the source")
+            return _in_reach(lambda: _read_parquet(job, local, hide(path, job)), job, path)
+        frame = _in_reach(lambda: datasets.read_table(local, id_col=job.model.id_col), job, path)
         return frame[columns_to_read(job, list(frame.columns), hide(path, job))]
 
 
@@ -66,7 +69,7 @@ def read_static(job: JobSettings, path: str) -> pd.DataFrame:
     id_col = job.model.id_col
     with ExitStack() as stack:
         local = _local(job, path, stack)
-        frame = attempt(lambda: datasets.read_table(local, id_col=id_col), job, "source.static")
+        frame = _in_reach(lambda: datasets.read_table(local, id_col=id_col), job, path)
     if id_col not in frame.columns:
         raise PanelError(
             f"The file of static covariates must have a column {id_col!r} (model.id_col). Received: "
@@ -80,7 +83,17 @@ def _local(job: JobSettings, path: str, stack: ExitStack) -> Path:
     if not is_remote(path):
         return local_path(path)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tcn-job-")))
-    return attempt(lambda: fetch(path, folder, job), job, hide(path, job))
+    return _in_reach(lambda: fetch(path, folder, job), job, path)
+
+
+def _in_reach(call: Callable[[], T], job: JobSettings, path: str) -> T:
+    """Read, again where it fails of something that passes."""
+    place = hide(path, job)
+    try:
+        return attempt(call, job, place)
+    except OSError as error:
+        what = "no such file or folder" if isinstance(error, FileNotFoundError) else short(error, job)
+        raise PanelError(f"A source must exist and be readable. Received: {place}, {what}.") from error
 
 
 def _read_parquet(job: JobSettings, path: Path, place: str) -> pd.DataFrame:

@@ -20,6 +20,7 @@ RUNS: Final = "_runs"
 """What the name of the table of nights ends with."""
 _JOB: Final = "job"
 _CUTOFF: Final = "cutoff"
+_MAKING: Final = 0x7463_6E5F_6D61_6B65  # any number that nobody else takes: "tcn_make"
 _CHUNK: Final = 20_000  # rows of an insertion
 
 
@@ -52,7 +53,8 @@ class TableSink:
                 f"A table of forecasts has a column {_JOB!r} of its own. Received: model.id_col, time_col or "
                 f"alias {_JOB!r}; name that otherwise."
             )
-        frame = one_type_each(frame)
+        zoned = {name: frame[name].dt.tz_convert("UTC") for name in frame.select_dtypes("datetimetz")}
+        frame = one_type_each(frame).assign(**zoned)  # a database may not keep the zone
         record = sealed_manifest(manifest, content_of(frame, "parquet"), len(frame))
         in_reach(lambda: self._replace(frame, record), self.job.sink, self.job, "sink")
 
@@ -160,10 +162,11 @@ def _make(connection: Connection, table: Table, job: JobSettings) -> None:
     """Make a table if it is missing; else check that it is one that forecasts fit into."""
     import sqlalchemy as sa
 
-    inspector = sa.inspect(connection)
-    if not inspector.has_table(table.name, table.schema):
+    if not sa.inspect(connection).has_table(table.name, table.schema):
+        if connection.dialect.name == "postgresql":  # jobs of one hour make it at once
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING)))
         table.create(connection, checkfirst=True)
-        return
+    inspector = sa.inspect(connection)
     found = {
         column["name"]: _kind_of(column["type"]) for column in inspector.get_columns(table.name, table.schema)
     }
@@ -208,10 +211,15 @@ def _copy(connection: Connection, table: Table, frame: pd.DataFrame) -> None:
 
     import pyarrow as pa
     import pyarrow.csv as pacsv
+    from psycopg import sql
 
-    quote = connection.dialect.identifier_preparer
-    names = ", ".join(quote.quote(name) for name in frame.columns)
-    statement = f"COPY {quote.format_table(table)} ({names}) FROM STDIN (FORMAT csv)"
+    place = sql.Identifier(*(name for name in (table.schema, table.name) if name))
+    names = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(place, names)
+    # Moments are written as UTC, without saying so.
+    connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
+    moments = {name: frame[name].dt.tz_convert(None) for name in frame.select_dtypes("datetimetz")}
+    frame = frame.assign(**moments)
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
         for begin in range(0, len(frame), _CHUNK):

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from pipelines.errors import BusyError
+from pipelines.errors import BusyError, ForecastingError
 from pipelines.nightly.secrets import hide
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def passes(error: BaseException) -> bool:
         >>> passes(ConnectionResetError()), passes(FileNotFoundError()), passes(ValueError())
         (True, False, False)
     """
+    if isinstance(error, ForecastingError):
+        return error.__cause__ is not None and passes(error.__cause__)
     if isinstance(error, OSError):
         return isinstance(error, (ConnectionError, TimeoutError)) or error.errno in _PASSING
     driver = getattr(error, "orig", None)  # what SQLAlchemy wraps
@@ -114,6 +116,7 @@ def short(error: BaseException, job: JobSettings) -> str:
     Returns:
         Its kind and its first line.
     """
-    cause = getattr(error, "orig", None) or error
+    own = error.__cause__ if isinstance(error, ForecastingError) else None
+    cause = getattr(error, "orig", None) or own or error
     lines = str(cause).strip().splitlines()
     return hide(": ".join([type(cause).__name__, *lines[:1]]), job).rstrip(".")
