@@ -258,13 +258,13 @@ def test_a_failure_in_the_middle_leaves_the_former(url: str, monkeypatch: pytest
     sink = sink_at(url)
     sink.publish(forecast_of("a"), MANIFEST)
     before = table_of(url)
-    insert = sql_sink._insert
+    insert = sql_sink.insert
 
     def half(connection: sa.Connection, table: sa.Table, frame: pd.DataFrame) -> None:
         insert(connection, table, frame.iloc[:1])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sql_sink, "_insert", half)
+    monkeypatch.setattr(sql_sink, "insert", half)
     with pytest.raises(KeyboardInterrupt):
         sink.publish(forecast_of("b", "c"), MANIFEST)
     pd.testing.assert_frame_equal(table_of(url), before)
@@ -325,11 +325,11 @@ from job_places import MANIFEST, forecast_of, job_of
 from pipelines.nightly import JobSettings, sql_sink
 from pipelines.nightly.sinks import open_sink
 
-def killed(connection, table, frame, insert=sql_sink._insert):
+def killed(connection, table, frame, insert=sql_sink.insert):
     insert(connection, table, frame)
     os.kill(os.getpid(), signal.SIGKILL)
 
-sql_sink._insert = killed
+sql_sink.insert = killed
 open_sink(job_of(sink={"url": sys.argv[1], "table": "forecasts"})).publish(forecast_of("b", "c"), MANIFEST)
 """
 

@@ -9,6 +9,7 @@ from pipelines.errors import ConfigError
 from pipelines.jobs.files import one_type_each
 from pipelines.nightly.contents import content_of, read_manifest, sealed_manifest
 from pipelines.nightly.database import in_reach, open_engine, shown
+from pipelines.nightly.sql_rows import insert, plain_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,6 @@ RUNS: Final = "_runs"
 _JOB: Final = "job"
 _CUTOFF: Final = "cutoff"
 _MAKING: Final = 0x7463_6E5F_6D61_6B65  # any number that nobody else takes: "tcn_make"
-_CHUNK: Final = 20_000  # rows of an insertion
 
 
 class TableSink:
@@ -100,7 +100,7 @@ class TableSink:
         runs = sa.Table(
             f"{place.table}{RUNS}", meta, *_columns(types, (_JOB, "night")), schema=place.db_schema
         )
-        cutoff = _plain_values(frame[_CUTOFF].iloc[:1])[0]
+        cutoff = plain_values(frame[_CUTOFF].iloc[:1])[0]
         with self._engine.begin() as connection:
             for table in (rows, runs):
                 _make(connection, table, self.job)
@@ -108,7 +108,7 @@ class TableSink:
                 connection.execute(
                     sa.delete(table).where(table.c.job == self.job.name, table.c.cutoff == cutoff)
                 )
-            _insert(connection, rows, frame.assign(**{_JOB: self.job.name}))
+            insert(connection, rows, frame.assign(**{_JOB: self.job.name}))
             connection.execute(
                 sa.insert(runs),
                 {
@@ -189,50 +189,3 @@ def _make(connection: Connection, table: Table, job: JobSettings) -> None:
             f"{table.fullname} with {problem}, in {shown(job.sink, job)}; name another table, which the job "
             "makes, or change this one."
         )
-
-
-def _insert(connection: Connection, table: Table, frame: pd.DataFrame) -> None:
-    """Insert all rows of a frame."""
-    import sqlalchemy as sa
-
-    if connection.dialect.driver == "psycopg":
-        _copy(connection, table, frame)
-        return
-    for begin in range(0, len(frame), _CHUNK):
-        part = frame.iloc[begin : begin + _CHUNK]
-        columns = [_plain_values(part[name]) for name in frame.columns]
-        rows = [dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True)]
-        connection.execute(sa.insert(table), rows)
-
-
-def _copy(connection: Connection, table: Table, frame: pd.DataFrame) -> None:
-    """Insert by PostgreSQL's COPY, many times as fast as statements."""
-    import io
-
-    import pyarrow as pa
-    import pyarrow.csv as pacsv
-    from psycopg import sql
-
-    place = sql.Identifier(*(name for name in (table.schema, table.name) if name))
-    names = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(place, names)
-    # Moments are written as UTC, without saying so.
-    connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
-    moments = {name: frame[name].dt.tz_convert(None) for name in frame.select_dtypes("datetimetz")}
-    frame = frame.assign(**moments)
-    driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        for begin in range(0, len(frame), _CHUNK):
-            buffer = io.BytesIO()
-            part = pa.Table.from_pandas(frame.iloc[begin : begin + _CHUNK], preserve_index=False)
-            pacsv.write_csv(part, buffer, pacsv.WriteOptions(include_header=False))
-            copy.write(buffer.getvalue())
-
-
-def _plain_values(column: pd.Series[Any]) -> list[Any]:
-    """Values as Python's own, None where missing."""
-    import pandas as pd
-
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return [value.to_pydatetime(warn=False) for value in column]
-    return [None if pd.isna(value) else value for value in column.tolist()]
