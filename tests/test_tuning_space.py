@@ -272,3 +272,9 @@ def test_few_trials_and_equal_scores_tell_nothing():
     assert importance_of(table(lambda values: values["a"], 4)) == {}
     assert importance_of(table(lambda values: 3.0)) == {}
     assert len(importance_of(table(lambda values: values["a"], 5))) == 3
+
+
+@pytest.mark.parametrize("seed", [-1, "a", 1.5, None, True])
+def test_a_seed_is_a_number(seed):
+    with pytest.raises(ConfigError, match=r"seed must be an integer, 0 or more. Received"):
+        Search(SearchSpace({"filters": [2, 4]}), "random", seed, Settings(horizon=3), 0)

@@ -212,6 +212,12 @@ def test_folds_need_stamps():
         RollingOriginSplit(2, 0)
 
 
+def test_folds_need_a_frame_or_the_stamps():
+    with pytest.raises(PanelError, match=r"must be a frame with a column 'ds'.*Received: ndarray"):
+        next(RollingOriginSplit(2, 3).split(np.ones((20, 2))))
+    assert len([*RollingOriginSplit(2, 3).split(np.ones((20, 2)), groups=range(20))]) == 3
+
+
 def test_a_pipeline_is_searched_over_look_backs_on_the_same_folds():
     frame = training_frame()
     step = windows(history=Panel.from_frame(frame))
@@ -302,3 +308,26 @@ def test_forecasts_of_what_is_never_negative_are_not_negative():
         frame
     )
     assert (forecaster.predict().drop(columns=["unique_id", "ds"]) >= 0).all(axis=None)
+
+
+@pytest.mark.parametrize("y", [5.0, np.nan])
+def test_a_regressor_needs_series_that_change(y):
+    with pytest.raises(PanelError, match=r"must have values to learn from.*; fit it to series that change"):
+        RegressorForecaster(horizon=2, regressor=Ridge()).fit(training_frame().assign(y=y))
+
+
+@pytest.mark.parametrize("regressor", ["ridge", Ridge, StandardScaler()])
+def test_what_is_no_regressor_is_refused(regressor):
+    with pytest.raises(ConfigError, match="regressor must be one of scikit-learn"):
+        RegressorForecaster(horizon=2, regressor=regressor).fit(training_frame())
+
+
+def test_forecasts_come_back_row_by_row_or_not_at_all():
+    one_step = windows(horizon=1, history=training_frame())
+    origins = one_step.origins().tail(4)
+    flat = one_step.targets(origins).ravel()  # as regressors of one target predict it
+    assert one_step.restore(origins, flat).shape == (4, 1)
+    np.testing.assert_array_equal(one_step.restore(origins, flat), one_step.restore(origins, flat[:, None]))
+    for wrong in (flat[:3], np.ones((4, 4)), 0.0):
+        with pytest.raises(PanelError, match=r"must be of shape \(4, 1\).*Received: \("):
+            one_step.restore(origins, wrong)

@@ -16,7 +16,7 @@ from pipelines.backtest import at_probability, backtest_frame, column_probabilit
 from pipelines.backtesting import Origins, Windows, learned_targets
 from pipelines.config import Settings, checked_levels, checked_quantiles
 from pipelines.covariates import Covariates
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, PanelError
 from pipelines.frames import FrameKind
 from pipelines.panel import Panel
 from pipelines.reading import not_asked_for, read_panel, with_known_static
@@ -112,18 +112,22 @@ class RegressorForecaster(BaseEstimator):  # type: ignore[misc]
             This forecaster.
 
         Raises:
-            PanelError: If the frame cannot be used.
+            PanelError: If the frame cannot be used, or there is nothing in it to learn from.
             ConfigError: If an argument is not allowed.
         """
-        settings = self._settings()
+        settings, regressor = self._settings(), self._regressor()
         panel = read_panel(df, settings, settings.freq, static)
         features = WindowFeatures.fit(settings, panel, is_relative(self.scaling))
         table = features.table(panel)
         series, rows, steps = self._pairs(table, panel)
+        if not len(rows):
+            raise PanelError(
+                "A regressor must have values to learn from: known ones, in series that have changed before. "
+                f"Received: none in {counted(panel.n_rows, 'row')}; fit it to series that change."
+            )
         level, unit = scale_of_targets(table, series, rows, features.is_relative)
         targets = (targets_of(panel, series, rows, steps) - level) / np.where(unit > 0, unit, 1.0)
         shown = _shown(features, table, series, rows, steps)
-        regressor = HistGradientBoostingRegressor() if self.regressor is None else self.regressor
         levels = (
             _LEVELS if self.levels is None and has_quantiles(regressor) else checked_levels(self.levels or ())
         )
@@ -218,6 +222,16 @@ class RegressorForecaster(BaseEstimator):  # type: ignore[misc]
         if not isinstance(self.max_rows, (int, np.integer)) or self.max_rows < 1:
             raise ConfigError(f"max_rows must be a positive integer. Received: {self.max_rows!r}.")
         return settings
+
+    def _regressor(self) -> Any:
+        if self.regressor is None:
+            return HistGradientBoostingRegressor()
+        if isinstance(self.regressor, type) or not hasattr(self.regressor, "predict"):
+            raise ConfigError(
+                f"regressor must be one of scikit-learn, not fitted. Received: {self.regressor!r}; pass an "
+                "object such as Ridge()."
+            )
+        return self.regressor
 
     def _pairs(self, table: SeriesTable, panel: Panel) -> tuple[Ints, Ints, Ints]:
         """Series, rows and steps ahead of what is learned from: targets that were observed."""

@@ -66,8 +66,13 @@ class RollingOriginSplit:
             Positions of the rows to learn from, and of those to test on.
 
         Raises:
-            PanelError: If there are too few stamps.
+            PanelError: If there are too few stamps, or none.
         """
+        if groups is None and self.time_col not in getattr(X, "columns", ()):
+            raise PanelError(
+                f"Origins must be a frame with a column {self.time_col!r} (time_col). Received: "
+                f"{type(X).__name__}; pass the frame of origins, or their stamps as groups."
+            )
         stamps = X[self.time_col] if groups is None else groups
         place, found = pd.factorize(pd.Series(np.asarray(stamps)), sort=True)
         size = self.horizon if self.n_origins is None else self.n_origins

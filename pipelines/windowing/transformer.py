@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.config import Settings
 from pipelines.covariates import Covariates
+from pipelines.errors import PanelError
 from pipelines.panel import Panel
 from pipelines.plan import seasons_of
 from pipelines.reading import read_panel
@@ -182,14 +183,24 @@ class WindowTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Args:
             X: Frame of origins.
-            forecasts: ``(origins, horizon)`` what a regressor predicted for them.
+            forecasts: ``(origins, horizon)`` what a regressor predicted for them; ``(origins,)`` too, where
+                the horizon is one step.
 
         Returns:
             ``(origins, horizon)``.
+
+        Raises:
+            PanelError: If there is not one row of forecasts for each origin.
         """
         panel = self._panel(X)
         level, unit = self._levels(panel, *located(panel, X))
-        restored: Floats = level + unit * np.asarray(forecasts)
+        shape, given = (len(level), self.horizon), np.asarray(forecasts)
+        if given.shape != shape and not (self.horizon == 1 and given.shape == shape[:1]):
+            raise PanelError(
+                f"Forecasts must be of shape {shape}, a row for each origin. Received: {given.shape}; pass "
+                "the origins that they were predicted for."
+            )
+        restored: Floats = level + unit * given.reshape(shape)
         return restored
 
     def _levels(self, panel: Panel, series: Any, rows: Any) -> tuple[Floats, Floats]:
