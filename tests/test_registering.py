@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from itertools import count
+from pathlib import Path
 
 import jobs_stand_in
 import pytest
@@ -22,10 +24,18 @@ FORECAST = ("forecast", "sales.csv", "--horizon", "3", "--season-length", "6", "
 
 
 class Saving(StandIn):
-    """Saves a network that can be loaded, whatever it was fitted to."""
+    """Saves a network that can be loaded, whatever it was fitted to; no two bundles are the same."""
+
+    number = count()
 
     def save(self, path):
+        path = Path(path)
         shutil.copytree(served_bundle(), path)
+        config, manifest = path / "config.json", path / "manifest.json"
+        config.write_text(config.read_text() + next(self.number) * "\n")
+        content = json.loads(manifest.read_text())
+        content["files"]["config.json"]["sha256"] = checksum(config)
+        manifest.write_text(json.dumps(content))
 
 
 @pytest.fixture(autouse=True)

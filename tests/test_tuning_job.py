@@ -1,12 +1,14 @@
 """``tcn tune``: a search from data to a published forecaster, stopped and continued."""
 
 import json
+import shutil
 from contextlib import contextmanager
 
 import jobs_stand_in
 import pandas as pd
 import pytest
 from jobs_stand_in import make_frame
+from served_bundles import served_bundle
 from tuning_cases import Erring, study_of, told
 from typer.testing import CliRunner
 
@@ -163,10 +165,13 @@ def test_libraries_that_write_to_the_terminal_are_loaded_in_a_stage_of_their_own
     assert loaded == ["keras-tuner"]  # a search that has ended does not need it
 
 
-def test_a_search_that_has_ended_keeps_its_runs(quick_stores, tmp_path):
+def test_a_search_that_has_ended_keeps_its_runs_and_its_version(quick_stores, tmp_path, monkeypatch):
+    monkeypatch.setattr(Erring, "save", lambda self, path: shutil.copytree(served_bundle(), path))
     seen = []
     for _ in range(2):
-        outcome = run_tune(REQUEST, "tuned", HOW, store="tuned")
+        outcome = run_tune(REQUEST, "tuned", HOW, store="tuned", register="sales")
+        assert (outcome.registered.version, outcome.registered.aliases) == ("1", ("champion",))
+        assert outcome.registered.run_id == outcome.run_id
         client = Tracker("tuned")._client
         runs = client.search_runs([client.get_run(outcome.run_id).info.experiment_id])
         seen.append({run.info.run_id: (run.info.status, run.data.params, run.data.metrics) for run in runs})

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.cli.checkup import Check
     from pipelines.datasets import DatasetInfo
     from pipelines.holding_out import HeldOut
-    from pipelines.jobs import FitOutcome, Outcome, Task, Tested
+    from pipelines.jobs import FitOutcome, Outcome, Task, Tested, TunedOutcome
     from pipelines.plan import Plan
     from pipelines.results import ForecastResult
 
@@ -50,7 +50,7 @@ def forecast_record(outcome: Outcome, store: str | Path | None) -> dict[str, Any
         "season_length": result.season_length,
         "data_sha256": result.digest,
         "files": {path.name: str(path) for path in outcome.files},
-        **_tracked(outcome, store),
+        **tracked_record(outcome, store),
         "verdict": {"tone": judged.tone, "text": judged.headline},
         "scores": scores_record(result.scores, result.reason),
         "calibration": dict(result.calibration),
@@ -71,11 +71,24 @@ def fit_record(outcome: FitOutcome, bundle: Path, store: str | Path | None) -> d
         Plain data.
     """
     plan = outcome.forecaster.plan_.to_dict()
-    return {"command": "fit", "bundle": str(bundle.absolute()), "plan": plan, **_tracked(outcome, store)}
+    return {
+        "command": "fit",
+        "bundle": str(bundle.absolute()),
+        "plan": plan,
+        **tracked_record(outcome, store),
+    }
 
 
-def _tracked(outcome: Outcome | FitOutcome, store: str | Path | None) -> dict[str, Any]:
-    """Where a job has left its run, and which version its bundle is."""
+def tracked_record(outcome: Outcome | FitOutcome | TunedOutcome, store: str | Path | None) -> dict[str, Any]:
+    """Say where a job has left its run, and which version its bundle is.
+
+    Args:
+        outcome: What the job left.
+        store: Where its MLflow run is.
+
+    Returns:
+        Plain data.
+    """
     made = outcome.registered
     return {
         "tracking": None if store is None else {"store": address(store), "run_id": outcome.run_id},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.cli.answers import address, near, show_places
+from pipelines.cli.answers import near, show_places, tracked_record
 from pipelines.jobs.tuning import BUNDLE, PAGE, STUDY, TRIALS, study_record
 from pipelines.wording import counted, percent
 
@@ -39,7 +39,7 @@ def tuned_record(outcome: TunedOutcome, store: str | Path | None) -> dict[str, A
         "command": "tune",
         **record,
         "files": {path.name: str(path) for path in outcome.files},
-        "tracking": None if store is None else {"store": address(store), "run_id": outcome.run_id},
+        **tracked_record(outcome, store),
         "seconds": dict(outcome.seconds),
     }
 
@@ -74,6 +74,8 @@ def show_tuned(console: Console, outcome: TunedOutcome, store: str | Path | None
     _say(console, record.verdict, "bold green" if tuned.held_out.beats else "bold yellow")
     files = {path.name: near(path) for path in outcome.files}
     places = {"Model": files[BUNDLE], "Page": files[PAGE], "Trials": files[TRIALS]}
+    if outcome.registered is not None:
+        places["Registered"] = str(outcome.registered)
     show_places(console, places, store)
 
 

@@ -68,6 +68,7 @@ def tune(
     ] = Path("tuned"),
     tracking_uri: o.TrackingUri = None,
     tracking_strict: o.TrackingStrict = False,
+    register: o.Register = None,
     track: Annotated[
         bool, typer.Option("--track/--no-track", help="Keep MLflow runs.", rich_help_panel="Output")
     ] = True,
@@ -93,7 +94,7 @@ def tune(
         with current.progress() as progress:
             outcome = run_tune(
                 request(source=source or data), output, how,
-                store=store, strict=tracking_strict, progress=progress,
+                store=store, strict=tracking_strict, register=register, progress=progress,
             )  # fmt: skip
         from pipelines.cli.tuned_answers import show_tuned, tuned_record
 

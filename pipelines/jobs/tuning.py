@@ -13,6 +13,7 @@ from pipelines.jobs.files import plain, scores_record, write_frame, write_json
 from pipelines.jobs.fitting import check_tensorflow, fit, load_tensorflow, plan
 from pipelines.jobs.outputs import refuse_data
 from pipelines.jobs.recording import open_tracker
+from pipelines.jobs.registering import registering
 from pipelines.jobs.results_folder import results_folder
 from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
@@ -23,6 +24,7 @@ from pipelines.tuning import SearchSpace, Tuned, tune
 from pipelines.tuning.oracles import load_oracles
 
 if TYPE_CHECKING:
+    from pipelines.serving import Registered
     from pipelines.tracking import StudyTracker
     from pipelines.tuning.records import StudyRecord, TrialRecord
 
@@ -76,12 +78,14 @@ class TunedOutcome:
         files: Files and folders that were published.
         run_id: The MLflow run of the study; None if none was kept.
         seconds: Stage to the time that it took.
+        registered: The version that the bundle became; None if that was not asked for.
     """
 
     tuned: Tuned
     files: Sequence[Path]
     run_id: str | None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    registered: Registered | None = None
 
 
 def run_tune(
@@ -91,6 +95,7 @@ def run_tune(
     *,
     store: str | Path | None = None,
     strict: bool = False,
+    register: str | None = None,
     progress: Progress | None = None,
 ) -> TunedOutcome:
     """Search, compare the best with the default on held-out windows, fit the best to all rows, and publish.
@@ -105,6 +110,7 @@ def run_tune(
         store: Where to keep the MLflow runs; None keeps none.
         strict: Whether a tracking server that is down is an error. If not, the runs wait in the output folder
             and are sent later.
+        register: Name of the registered model that the bundle becomes the next version of; None for none.
         progress: Where to show the stages.
 
     Returns:
@@ -120,6 +126,7 @@ def run_tune(
     arguments = how.arguments()
     names = (TRIALS, STUDY, PAGE, BUNDLE)
     refuse_data(request.files, *(Path(output) / name for name in names))
+    registrar = registering(register, store)
     with stages("read the data"):
         task = Task.load(request)
         forecaster = task.forecaster()
@@ -131,6 +138,8 @@ def run_tune(
             warnings_as_notes(stages),
             ExitStack() as stage,
         ):
+            if registrar is not None:
+                registrar.check_store(stages)
             stage.enter_context(stages("open the study"))
 
             def search() -> None:
@@ -173,7 +182,8 @@ def run_tune(
                 best.save(folder.draft / BUNDLE)
         with stages("publish"), signals_wait():
             files = folder.publish({"name": task.name, "data_sha256": task.digest(), **which})
-    return TunedOutcome(tuned, files, run_id, dict(stages.seconds))
+        made = None if registrar is None else registrar.register(folder.path / BUNDLE, run_id, stages)
+    return TunedOutcome(tuned, files, run_id, dict(stages.seconds), made)
 
 
 def study_record(tuned: Tuned) -> dict[str, Any]:

@@ -193,17 +193,16 @@ class Registry:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
 
-    def holds(self, reference: Reference) -> bool:
-        """Whether there is a version.
+    def get(self, reference: Reference) -> Registered | None:
+        """Return a version, or None if there is none.
 
         Args:
-            reference: What it would be asked for by.
+            reference: What it is asked for by.
         """
         try:
-            self.find(reference)
+            return self.find(reference)
         except BundleError:
-            return False
-        return True
+            return None
 
     def find(self, reference: Reference) -> Registered:
         """Find a version.

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
-from pipelines.bundle import MANIFEST, checksum
+from pipelines.bundle import MANIFEST, checksum, read_bundle
 from pipelines.errors import BundleError
 from pipelines.forecaster import Forecaster
 from pipelines.saving import runtime_of
@@ -98,6 +98,8 @@ def register_next(
 ) -> Registered:
     """Make a bundle the next version of a registered model, and the one in use if there is none.
 
+    A bundle that is champion or challenger already stays the version that it is.
+
     Args:
         bundle: As for ``register``.
         name: As for ``register``.
@@ -111,8 +113,13 @@ def register_next(
         BundleError, ConfigError, BusyError: As for ``register``.
     """
     check_name(name)
-    has_champion = Registry(tracking).holds(Reference(name, alias=CHAMPION))
-    return register(bundle, name, tracking, CHALLENGER if has_champion else CHAMPION, run_id)
+    read_bundle(Path(bundle))
+    registry, digest = Registry(tracking), checksum(Path(bundle) / MANIFEST)
+    champion, challenger = (registry.get(Reference(name, alias=alias)) for alias in (CHAMPION, CHALLENGER))
+    for known in (champion, challenger):
+        if known is not None and known.digest == digest:
+            return known
+    return register(bundle, name, tracking, CHAMPION if champion is None else CHALLENGER, run_id)
 
 
 def load_registered(reference: str, tracking: str | Path) -> Forecaster:
