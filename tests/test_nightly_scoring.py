@@ -113,6 +113,22 @@ def test_integers_are_stamps_too():
     pd.testing.assert_frame_equal(scored.by_step, score_nights(NIGHTS, HISTORY, job_of()).by_step)
 
 
+def test_nights_of_stamps_of_another_kind_are_left_out():
+    """As after a change of the source: times with and without a zone, integers, another step, other ids."""
+    for change in (
+        lambda column: column.dt.tz_localize("UTC"),
+        lambda column: (column - DAYS[0]).dt.days,
+        lambda column: column + pd.Timedelta(hours=1),
+    ):
+        nights = [
+            (cutoff, frame.assign(ds=change(frame["ds"]), cutoff=change(frame["cutoff"])))
+            for cutoff, frame in NIGHTS
+        ]
+        assert score_nights(nights, HISTORY, job_of()).nights == 0
+    others = [(cutoff, frame.assign(unique_id=range(len(frame)))) for cutoff, frame in NIGHTS]
+    assert score_nights(others, HISTORY, job_of()).nights == 0
+
+
 def test_figures_are_finite_and_say_the_skill():
     scored = score_nights(NIGHTS, HISTORY, job_of())
     figures = scored.figures()

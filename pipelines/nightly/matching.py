@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.frequency import season_length_of
+from pipelines.frequency import OFF_GRID, season_length_of
 from pipelines.panel import Panel, read_stamps
 
 if TYPE_CHECKING:
@@ -150,11 +150,10 @@ def _parts(
         codes, unique = pd.factorize(frame[id_col])
         series = ids.get_indexer(pd.Index(unique).astype(object))[codes]
         position, phase = _located(panel, frame[time_col])
-        before, _ = _located(panel, frame[CUTOFF])
+        before, of_cutoff = _located(panel, frame[CUTOFF])
         offset = position - first[series]
-        rows = np.flatnonzero(
-            (series >= 0) & (offset >= 0) & (offset < panel.lengths[series]) & (phase == phases[series])
-        )
+        inside = (series >= 0) & (offset >= 0) & (offset < panel.lengths[series])
+        rows = np.flatnonzero(inside & (phase == phases[series]) & (of_cutoff == phase))
         y = panel.values[panel.indptr[series[rows]] + offset[rows]]
         rows, y = rows[~np.isnan(y)], y[~np.isnan(y)]
         yield {
@@ -168,8 +167,10 @@ def _parts(
 
 
 def _located(panel: Panel, column: pd.Series[Any]) -> tuple[Ints, Ints]:
-    """Places and phases of time stamps on the grid of the panel."""
+    """Places and phases of time stamps on the grid of the panel; off the grid if they are of another kind."""
     stamps = read_stamps(column, period_ends=panel.freq.mark.endswith("end"))
+    if stamps.is_integer != panel.freq.is_integer or (stamps.tz is None) != (panel.tz is None):
+        return np.zeros_like(stamps.codes), np.full_like(stamps.codes, OFF_GRID)
     stamps = stamps if panel.freq.is_clock else stamps.in_wall_time()
     position, phase = panel.freq.locate(stamps.unique)
     return position[stamps.codes], np.broadcast_to(phase, position.shape)[stamps.codes]
