@@ -10,6 +10,7 @@ import pytest
 from chromium import Chromium, find_chromium
 from nightly_cases import DAYS, forecasts_of, history_of, job_of
 
+from pipelines.nightly.alarms import alarms_of
 from pipelines.nightly.drawing import Line, draw
 from pipelines.nightly.scoring import score_nights
 from pipelines.nightly.status_page import write_status_page
@@ -100,11 +101,14 @@ def test_findings_of_the_last_night_need_a_look(tmp_path):
     assert "stopped the job: rows: Few are there." in page
 
 
-def test_a_network_worse_than_seasonal_naive_needs_a_look(tmp_path):
+def test_alarms_need_a_look(tmp_path):
     nights = [(day, forecasts_of(HISTORY, day).assign(TCN=0.0)) for day in DAYS[110:120]]
-    page = page_of(tmp_path, scored=score_nights(nights, HISTORY, job_of()))
+    scored, path = score_nights(nights, HISTORY, job_of()), tmp_path / "status.html"
+    write_status_page(path, status_of(), scored, alarms_of(scored, job_of()))
+    page = texts(path.read_text(encoding="utf-8"))
     assert "Needs a look" in page
-    assert "above that of seasonal naive" in page
+    assert "above that of seasonal naive on the same values" in page
+    assert "error: Over 10 nights the mean absolute error must be at most" in page
 
 
 @pytest.mark.parametrize("n_nights", [0, 1, 2, 28])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipelines.nightly.records import Finding
 from pipelines.nightly.state import label, unlabeled
 from pipelines.skill import REFERENCE
 from pipelines.verdict import Verdict
@@ -14,18 +15,20 @@ if TYPE_CHECKING:
     from pipelines.nightly.scoring import Scored
 
 
-def verdict_of(status: Mapping[str, Any], scored: Scored) -> Verdict:
+def verdict_of(status: Mapping[str, Any], scored: Scored, alarms: Sequence[Finding] = ()) -> Verdict:
     """Judge a job.
 
     Args:
         status: As ``pipelines.nightly.status.status`` returns it.
         scored: Scores of the nights that are watched.
+        alarms: Those that the scores raise.
 
     Returns:
         Bad if the last run failed, or nothing whole is published; fair if the last night had findings,
-        records are damaged or seasonal naive was better; unknown before the first night; else good.
+        records are damaged, or there are alarms; unknown before the first night; else good.
     """
-    details = [*_worth(scored), *(f"Damaged: {message}" for message in status["damaged"])]
+    details = [*_worth(scored), *map(_said, alarms)]
+    details += [f"Damaged: {message}" for message in status["damaged"]]
     failure, nights = status["failure"], status["nights"]
     if failure is not None:
         when = f" of {stamp(failure['cutoff'])}" if failure["cutoff"] else ""
@@ -36,8 +39,8 @@ def verdict_of(status: Mapping[str, Any], scored: Scored) -> Verdict:
     if status["published"] is None:
         return Verdict("bad", "Not published", _published(status), tuple(details))
     last = nights[0]
-    details = [*(f"{each['check']}: {each['message']}" for each in last["findings"]), *details]
-    if last["findings"] or status["damaged"] or _is_worse(scored):
+    details = [*(_said(Finding(**each)) for each in last["findings"]), *details]
+    if last["findings"] or status["damaged"] or alarms:
         return Verdict("fair", "Needs a look", _published(status), tuple(details))
     return Verdict("good", "In order", _published(status), tuple(details))
 
@@ -97,7 +100,5 @@ def _worth(scored: Scored) -> list[str]:
     ]
 
 
-def _is_worse(scored: Scored) -> bool:
-    if scored.overall.empty:
-        return False
-    return bool(scored.overall["mae"].iloc[0] > scored.overall.loc[REFERENCE, "mae"])
+def _said(finding: Finding) -> str:
+    return f"{finding.check}: {finding.message}"

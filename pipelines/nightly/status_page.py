@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,30 +17,34 @@ from pipelines.wording import number, percent
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipelines.nightly.records import Finding
     from pipelines.nightly.scoring import Scored
 
 _WEEK: Final = 7  # nights that are shown without asking
 _NUMBERS: Final = ("Rows", "Series", "Values", "MAE", "Seasonal naive", "Skill")
 
 
-def write_status_page(path: Path, status: Mapping[str, Any], scored: Scored) -> None:
+def write_status_page(
+    path: Path, status: Mapping[str, Any], scored: Scored, alarms: Sequence[Finding] = ()
+) -> None:
     """Write the page; one that is there is replaced as a whole.
 
     Args:
         path: The file, in a folder that exists.
         status: As ``pipelines.nightly.status.status`` returns it.
         scored: Scores of the nights that are watched.
+        alarms: Those that the scores raise.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        draft.write_text(_page(status, scored), encoding="utf-8")
+        draft.write_text(_page(status, scored, alarms), encoding="utf-8")
         to_disk(draft)
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _page(status: Mapping[str, Any], scored: Scored) -> str:
+def _page(status: Mapping[str, Any], scored: Scored, alarms: Sequence[Finding]) -> str:
     import jinja2
 
     environment = jinja2.Environment(
@@ -50,7 +54,7 @@ def _page(status: Mapping[str, Any], scored: Scored) -> str:
     return environment.from_string(template).render(
         name=status["job"],
         folder=status["folder"],
-        verdict=verdict_of(status, scored),
+        verdict=verdict_of(status, scored, alarms),
         tiles=_tiles(status, scored),
         drawings=_drawings(scored),
         groups=_groups(scored),
