@@ -128,7 +128,7 @@ def _coverage(scored: Scored, places: list[str]) -> list[Line]:
         texts = [f"{level} %, {place}: {value:.1f} %" for place, value in zip(places, values, strict=True)]
         promise = [float(level)] * len(values)
         lines += [
-            Line(f"{level} % promised", "promise", promise, [f"{level} % promised"] * len(values)),
+            Line("promised", "promise", promise, [f"{level} % promised"] * len(values)),
             Line(f"{level} %", style, values, texts),
         ]
     return lines
