@@ -367,6 +367,29 @@ def test_ui_opens_the_store_and_shows_its_address(monkeypatch):
     assert result.exit_code == 130
 
 
+def test_ui_opens_a_database_of_any_name(monkeypatch, tmp_path):
+    opened = []
+    monkeypatch.setattr("pipelines.tracking.open_ui", lambda store, *others: opened.append(store))
+    store = f"sqlite:///{tmp_path}/all-runs.db"
+    assert tcn("ui", store).exit_code == 78
+    (tmp_path / "all-runs.db").touch()
+    assert tcn("ui", store).exit_code == 0
+    assert opened == [store]
+
+
+def test_the_interface_of_a_server_is_its_own():
+    result = tcn("ui", "http://ann:secret@127.0.0.1:9")
+    assert result.exit_code == 78
+    assert "http://***@127.0.0.1:9 is a server: open it in a browser" in result.stderr
+
+
+def test_a_folder_that_is_not_there_has_no_runs_to_send(tmp_path):
+    result = tcn("sync", tmp_path / "ouptut")
+    assert result.exit_code == 78
+    assert "no such folder; name the --output" in result.stderr
+    assert tcn("sync", tmp_path, "--json").stdout == '{"command": "sync", "sent": 0}\n'
+
+
 def test_help_and_the_import_of_the_commands_load_nothing_heavy():
     code = "import json, sys, pipelines.cli; print(json.dumps(sorted(sys.modules)))"
     roots = {name.partition(".")[0] for name in json.loads(python(code).stdout)}

@@ -37,11 +37,11 @@ def ui(
     with session(debug=debug) as current:
         from pipelines.errors import ConfigError
         from pipelines.tracking import TrackingStore, open_ui
-        from pipelines.tracking.store import DATABASE
 
-        if not (Path(output) / DATABASE).is_file() and not TrackingStore.parse(output).in_postgres:
+        database = TrackingStore.parse(output).database
+        if database is not None and not database.is_file():
             raise ConfigError(
-                f"The folder must hold MLflow runs. Received: {output!r}, without {DATABASE}; make a "
+                f"The folder must hold MLflow runs. Received: {output!r}, without {database.name}; make a "
                 "forecast first (tcn forecast SOURCE --output FOLDER), or name the folder of one."
             )
         console = current.console()
@@ -67,8 +67,14 @@ def sync(
 ) -> None:
     """Send MLflow runs that wait in a folder, because their server was down, to their server."""
     with session(as_json, quiet, debug) as current:
+        from pipelines.errors import ConfigError
         from pipelines.tracking import UNSENT, send_all
 
+        if not output.is_dir():
+            raise ConfigError(
+                f"A folder of results must exist. Received: {str(output)!r}, no such folder; name the "
+                "--output of the jobs whose runs wait."
+            )
         count = send_all(output / UNSENT, to)
         current.answer({"command": "sync", "sent": count})
         if current.talks:
