@@ -12,6 +12,7 @@ from small_forecasters import EXTREME, HORIZON, SMALL, frame_of, weekly
 
 from pipelines import ConfigError, Forecaster
 from pipelines.network import build_network, can_export_onnx
+from pipelines.runtime import has_onnx_runtime
 from tcn.models import ForkingTCN, WaveNet
 
 COLUMNS = ["TCN", "TCN-lo-80", "TCN-hi-80", "TCN-lo-95", "TCN-hi-95"]
@@ -143,7 +144,7 @@ def test_it_is_saved_and_goes_on(tmp_path):
     loaded = Forecaster.load(tmp_path / "bundle")
     assert loaded.architecture == loaded.plan_.architecture == "wavenet"
     pd.testing.assert_frame_equal(loaded.predict(), fitted().predict())
-    if can_export_onnx():
+    if can_export_onnx() and has_onnx_runtime():
         quick = Forecaster.load(tmp_path / "bundle", runtime="onnx")
         pd.testing.assert_frame_equal(quick.predict(), fitted().predict(), rtol=1e-4)
     with pytest.raises(ConfigError, match="architecture"):
