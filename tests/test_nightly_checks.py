@@ -1,5 +1,6 @@
 """Checks of a night's data, each made to fail alone."""
 
+import json
 from datetime import UTC, datetime
 
 import numpy as np
@@ -137,6 +138,8 @@ def test_the_index_does_not_depend_on_the_unit_of_a_series(scale):
 def test_facts_of_short_and_constant_series_are_finite():
     short = facts_of(snapshot_of(history_of(n_rows=9)), job_of())
     assert (short["rows"], short["series"], short["edges"]) == (27, 3, None)
+    assert json.loads(json.dumps(short, allow_nan=False)) == short
     constant = facts_of(snapshot_of(history_of(n_series=60).assign(y=0.0)), job_of())
     assert constant["usual_psi"] == 0
+    assert json.loads(json.dumps(constant, allow_nan=False)) == constant
     assert check(snapshot_of(history_of(n_series=60).assign(y=0.0)), facts=constant) == []

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from nightly_cases import DAYS, forecasts_of, history_of, job_of
 
+from pipelines.baselines import forecast_baselines
 from pipelines.metrics import evaluate
+from pipelines.nightly.history import up_to
 from pipelines.nightly.scoring import score_nights
 from pipelines.panel import Panel
 
@@ -127,6 +129,45 @@ def test_nights_of_stamps_of_another_kind_are_left_out():
         assert score_nights(nights, HISTORY, job_of()).nights == 0
     others = [(cutoff, frame.assign(unique_id=range(len(frame)))) for cutoff, frame in NIGHTS]
     assert score_nights(others, HISTORY, job_of()).nights == 0
+
+
+@pytest.mark.parametrize(
+    ("freq", "starts"),
+    [
+        ("7D", ["2024-01-01", "2024-01-02"]),
+        ("B", ["2024-01-01", "2024-01-09"]),
+        ("ME", ["2020-01-31", "2020-03-31"]),
+        ("QS", ["2020-01-01", "2020-02-01"]),
+        ("h", ["2024-01-01 00:00", "2024-01-01 00:30"]),
+    ],
+)
+def test_steps_are_counted_from_the_last_row_of_each_series(freq, starts):
+    """Series of one frequency may lie between the stamps of another."""
+    rng = np.random.default_rng(0)
+    history = pd.concat(
+        pd.DataFrame(
+            {
+                "unique_id": start,
+                "ds": pd.date_range(start, periods=60, freq=freq),
+                "y": rng.normal(100, 5, 60),
+            }
+        )
+        for start in starts
+    )
+    nights = []
+    for cutoff in sorted(history["ds"])[80:100:4]:
+        panel = up_to(Panel.from_frame(history[history["ds"] <= cutoff], freq), cutoff)
+        made = forecast_baselines(panel, 4, 7, (80.0, 95.0))
+        own = {n.replace("SeasonalNaive", "TCN"): made[n] for n in made if n.startswith("SeasonalNaive")}
+        known = panel.frame_time(np.repeat(panel.last_stamps, 4))
+        nights.append((cutoff, made.assign(cutoff=known, model="SeasonalNaive", **own)))
+    rows = pd.concat([frame for _, frame in nights])
+    rows["step"] = rows.groupby(["unique_id", "cutoff"]).cumcount() + 1
+    rows = rows.merge(history, on=["unique_id", "ds"])
+    expected = (rows["y"] - rows["TCN"]).abs().groupby(rows["step"]).mean()
+    by_step = score_nights(nights, history, job_of(horizon=4, model={"freq": freq})).by_step
+    own = by_step.query("model == 'TCN'").set_index("step")["mae"]
+    pd.testing.assert_series_equal(own, expected, check_names=False, check_dtype=False)
 
 
 def test_figures_are_finite_and_say_the_skill():
