@@ -86,6 +86,10 @@ def test_a_space_is_read_from_toml(tmp_path):
         ("learning_rate = {low = 0.0, high = 0.5, log = true}", "must begin above 0"),
         ("learning_rate = {low = 'a', high = 'b'}", "two finite numbers"),
         ("lookback = {low = 2, high = 9, step = 2, log = true}", "with step=1"),
+        (
+            "jitter = {low = 0.1, high = 0.5, log = 'no'}",
+            "'jitter': log must be true or false. Received: 'no'",
+        ),
         ("filters = [", "must be a TOML file"),
         ("", "Received: none"),
     ],
@@ -278,3 +282,10 @@ def test_few_trials_and_equal_scores_tell_nothing():
 def test_a_seed_is_a_number(seed):
     with pytest.raises(ConfigError, match=r"seed must be an integer, 0 or more. Received"):
         Search(SearchSpace({"filters": [2, 4]}), "random", seed, Settings(horizon=3), 0)
+
+
+def test_a_range_of_a_real_argument_has_all_numbers_between_its_ends():
+    space = SearchSpace({"jitter": {"low": 0, "high": 1}, "lookback": {"low": 8, "high": 9}})
+    assert dict(space) == {"jitter": Uniform(0.0, 1.0), "lookback": IntRange(8, 9)}
+    whole = SearchSpace({"jitter": IntRange(0, 4, step=2)})
+    assert SearchSpace(whole.to_dict()) == whole

@@ -213,8 +213,10 @@ def domain_of(name: str, content: Any) -> Domain:
 
 
 def _range(low: Any, high: Any, step: Any = None, log: Any = False) -> Domain:
+    if not isinstance(log, bool):
+        raise ConfigError(f"log must be true or false. Received: {log!r}; leave it out for false.")
     if type(low) is int and type(high) is int:
-        return IntRange(low, high, 1 if step is None else step, bool(log))
+        return IntRange(low, high, 1 if step is None else step, log)
     if step is not None:
         raise ConfigError(f"step is for ranges of integers. Received: step={step!r}; leave it out.")
     return LogUniform(low, high) if log else Uniform(low, high)

@@ -28,6 +28,7 @@ _FIXED: Final = (
     "target",
     "conformal",
 )
+_REAL: Final = ("jitter", "learning_rate")
 TUNABLE: Final = tuple(name for name in Settings.model_fields if name not in _FIXED)
 """Arguments of ``Forecaster`` that a space may hold."""
 
@@ -59,7 +60,7 @@ class SearchSpace(Mapping[str, Domain]):
                 "A search space must hold arguments of Forecaster that leave what is forecast as it is. "
                 f"Received: {', '.join(map(repr, unknown)) or 'none'}. Known: {', '.join(TUNABLE)}."
             )
-        self._domains = {name: domain_of(name, content) for name, content in domains.items()}
+        self._domains = {name: domain_of(name, _real(name, content)) for name, content in domains.items()}
 
     def __getitem__(self, name: str) -> Domain:
         return self._domains[name]
@@ -143,3 +144,11 @@ class SearchSpace(Mapping[str, Domain]):
         except ConfigError:
             return False
         return True
+
+
+def _real(name: str, content: Any) -> Any:
+    """Plain data of a range without step, whose ends are real numbers where the argument is one."""
+    if name not in _REAL or not isinstance(content, Mapping) or "step" in content:
+        return content
+    whole = {key: value for key, value in content.items() if key in ("low", "high") and type(value) is int}
+    return {**content, **{key: float(value) for key, value in whole.items()}}
