@@ -28,7 +28,10 @@ def datasets(as_json: o.Json = False, quiet: o.Quiet = False, debug: o.Debug = F
 
 def ui(
     output: Annotated[
-        str, typer.Argument(help="Folder of a forecast's results, or postgresql://USER@HOST/DATABASE.")
+        str,
+        typer.Argument(
+            help="Folder of a forecast's results, sqlite:///FILE, or postgresql://USER@HOST/DATABASE."
+        ),
     ] = "output",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; another one if it is taken.")] = 5000,
     debug: o.Debug = False,
