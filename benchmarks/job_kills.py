@@ -1,0 +1,485 @@
+"""Whether a scheduled job can be killed, starved and damaged, and nobody ever reads a half-truth.
+
+A job of a few daily series with a champion is run night after night, and
+
+- killed (``kill -9``) at random moments, while a reader looks at what is published all the time;
+- refused a write: the first, the second, and so on until a run needs no more of them;
+- started eight times at once;
+- run twice, and in another place, time zone and language;
+- given each file of its state damaged, and cut in half.
+
+Readers must find the former forecast or the next one; the command that follows must succeed, and publish
+what a job that nobody has disturbed publishes.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import hashlib
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from _nights import COMMAND, Answer, environment, read, tcn, wrong
+from _timing import row, wants_small
+
+FIRST, HORIZON, LEVELS = "2024-07-01", 7, (80,)
+SERIES = ("a", "b", "c")
+NAMED = (65, 75, 78)  # exit codes of errors that have a name
+LIMIT = 60.0  # seconds within which a job with damaged files must have ended
+# Waits for a file, so that several processes have imported everything when they begin.
+GATE = """
+import os, sys, time
+import pandas, pyarrow.parquet
+import pipelines.cli, pipelines.nightly.running, pipelines.nightly.loading
+open(sys.argv[1] + "." + str(os.getpid()), "w").close()
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.001)
+sys.argv[1:] = sys.argv[2:]
+pipelines.cli.main()
+"""
+
+
+def main(kills: int, starts: int, small: bool) -> None:
+    """Disturb the job in every way, and count."""
+    failed: list[str] = []
+    with TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        make(home, small)
+        if starts:
+            failed += at_once(home, starts)
+        night(home, 0, small)
+        night(home, 1, small)
+        failed += same_bytes(home, small)
+        last, found = killed(home, kills, small)
+        failed += found
+        last, found = starved(home, last, small)
+        failed += found
+        failed += damaged(home, last, small)
+        failed += [] if small else undisturbed(home, last)
+    if failed:
+        raise SystemExit("\n".join(failed))
+
+
+# The job
+
+
+def make(home: Path, small: bool) -> None:
+    """Write a job and its source; a small one leaves it to seasonal naive, whom nobody has to train."""
+    import numpy as np
+    import pandas as pd
+
+    home.mkdir()
+    days = pd.date_range("2024-01-01", periods=420)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "unique_id": np.repeat(SERIES, len(days)),
+            "ds": np.tile(days, len(SERIES)),
+            "y": rng.normal(100, 10, len(days) * len(SERIES)),
+        }
+    )
+    frame.to_parquet(home / "source.parquet")
+    (home / "job.toml").write_text(f"""name = "state"
+[source]
+path = "source.parquet"
+[sink]
+path = "forecasts.parquet"
+[model]
+horizon = {HORIZON}
+freq = "D"
+season_length = 7
+levels = {list(LEVELS)}
+lookback = 28
+preset = "fast"
+max_steps = 60
+ensemble = 1
+[watch]
+nights = 3
+[retrain]
+on_alarm = false
+[tracking]
+enabled = {str(not small).lower()}
+[limits]
+first_wait = 0.01
+""")
+    if small:
+        from pipelines.nightly.state import JobFolder
+
+        JobFolder(home / "state").promote(None, "", "")
+
+
+def cutoff(number: int) -> Any:
+    """The last day that a night knows."""
+    import pandas as pd
+
+    return pd.Timestamp(FIRST) + pd.Timedelta(days=number)
+
+
+def arguments(number: int, home: Path | None = None) -> tuple[str, ...]:
+    """What is said to ``tcn job`` for a night."""
+    file = "job.toml" if home is None else str(home / "job.toml")
+    return (
+        "run",
+        file,
+        "--cutoff",
+        str(cutoff(number).date()),
+        "--now",
+        f"{cutoff(number + 1).date()}T03:00",
+    )
+
+
+def night(home: Path, number: int, small: bool) -> Answer:
+    """Run a night to its end, which must be a good one."""
+    answer = tcn(*arguments(number, home), cwd=home, inside=small)
+    assert answer.code == 0, (answer.code, answer.record, answer.words[-2000:])
+    return answer
+
+
+def problem(home: Path, number: int) -> str:
+    """What is wrong with what is published; empty if it is the forecast of that night."""
+    import pandas as pd
+
+    found = read(home / "forecasts.parquet")
+    if found is None or found.manifest is None:
+        return "nothing whole is published"
+    after = {cutoff(number): pd.date_range(cutoff(number + 1), periods=HORIZON).tolist()}
+    return wrong(found.frame, after, LEVELS, SERIES)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file; empty if there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+def running(home: Path) -> int:
+    """How many MLflow runs have not ended."""
+    database = home / "state" / "tracking" / "mlflow.db"
+    if not database.exists():
+        return 0
+    with sqlite3.connect(database) as connection:
+        [[count]] = connection.execute("SELECT COUNT(*) FROM runs WHERE status = 'RUNNING'")
+    return int(count)
+
+
+def drafts(home: Path) -> list[str]:
+    """Names of files that were begun and never finished."""
+    return [str(path.relative_to(home)) for path in home.rglob(".*tmp*") if path.parent.name != "tracking"]
+
+
+# Kills
+
+
+def killed(home: Path, kills: int, small: bool) -> tuple[int, list[str]]:
+    """Kill one night after the other; return the last one, and what was wrong."""
+    chance, failed, last, how = random.Random(0), [], 1, Counter[str]()
+    usual = tcn(*arguments(2), cwd=home).seconds
+    begun = Begun(home)
+    last = 2
+    for kill in range(kills):
+        last += 1
+        before = digest(home / "forecasts.parquet")
+        with Reader(home / "forecasts.parquet") as reader:
+            how["amid a run"] += end_early(home, last, kill % 2 == 1, chance.random(), usual, begun)
+            between = digest(home / "forecasts.parquet")
+        left = running(home)
+        how["that left an MLflow run open"] += left > 0
+        how["that left drafts"] += bool(drafts(home))
+        how["after which the next forecast was published"] += between != before
+        named = reader.manifests[-1:] == [between] or not reader.manifests
+        how["between a forecast and its manifest"] += not named
+        night(home, last, small)
+        after = digest(home / "forecasts.parquet")
+        if strange := reader.files - {before, after}:
+            failed.append(f"kill {kill}: readers have seen {len(strange)} other files")
+        if strange := {*reader.manifests} - {before, after}:
+            failed.append(f"kill {kill}: readers have seen {len(strange)} other manifests")
+        failed += [f"kill {kill}: {text}" for text in (problem(home, last), *map(str, drafts(home))) if text]
+        if running(home):
+            failed.append(f"kill {kill}: an MLflow run is left RUNNING")
+        how["readings"] += reader.count
+    row("kills", str(kills), how.pop("amid a run") / kills, "amid a run")
+    for name, count in how.items():
+        row(f"  {name}", f"{count:,}")
+    return last, failed
+
+
+class Begun:
+    """Tells when a run has begun to write: before that, in most of its time, there is little to harm."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home / "state" / "nights"
+
+    def __call__(self) -> int:
+        """Return what is another number once something was written."""
+        return self.home.stat().st_mtime_ns
+
+
+def end_early(home: Path, number: int, late: bool, share: float, usual: float, begun: Begun) -> bool:
+    """Start a night and kill it after a share of its usual time; or of a second, since it has written."""
+    state = begun()
+    with (home / "words").open("wb") as words:
+        process = subprocess.Popen(
+            [*COMMAND, "job", *arguments(number), "--quiet"],
+            stdout=words, stderr=words, cwd=home, env=environment(), start_new_session=True,
+        )  # fmt: skip
+    try:
+        while late and begun() == state and process.poll() is None:
+            time.sleep(0.001)
+        process.wait(share * (usual / 2 if late else usual))
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+class Reader:
+    """Somebody who reads what is published, all the time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.files, self.count = path, set[str](), 0
+        self.manifests: list[str] = []  # digests that they have named, each as it changed
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+
+    def __enter__(self) -> Reader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end.set()
+        self._thread.join()
+        self._look()
+
+    def _read(self) -> None:
+        while not self._end.wait(0.002):
+            self._look()
+
+    def _look(self) -> None:
+        self.count += 1
+        self.files.add(digest(self.path))
+        named = json.loads(self.path.with_name(f"{self.path.name}.manifest.json").read_text())["sha256"]
+        if self.manifests[-1:] != [named]:
+            self.manifests.append(named)
+
+
+# Writes that fail
+
+
+def starved(home: Path, last: int, small: bool) -> tuple[int, list[str]]:
+    """Refuse one write after the other; return the last night, and what was wrong."""
+    failed, codes, number = [], Counter[str](), 0
+    night(home, last := last + 1, small)
+    while True:
+        last += 1
+        before = digest(home / "forecasts.parquet")
+        with refused(number) as calls:
+            answer = tcn(*arguments(last, home), cwd=home, inside=True)
+        between = digest(home / "forecasts.parquet")
+        codes[f"exit {answer.code}" + " with a warning" * bool(answer.record.get("findings"))] += 1
+        if answer.code not in (0, *NAMED):
+            failed.append(f"write {number} ({calls[-1]}): exit {answer.code}: {answer.words[-500:]}")
+        again = tcn(*arguments(last, home), cwd=home, inside=True)
+        after = digest(home / "forecasts.parquet")
+        if between not in (before, after):
+            failed.append(f"write {number} ({calls[-1]}): readers have seen another file")
+        text = again.words[-500:] if again.code else problem(home, last) or " ".join(drafts(home))
+        if again.code or text:
+            failed.append(f"write {number} ({calls[-1]}): then exit {again.code}: {text}")
+        if running(home):
+            failed.append(f"write {number} ({calls[-1]}): an MLflow run is left RUNNING")
+        if len(calls) <= number:
+            break
+        number += 1 if not small else 5
+    shown = ", ".join(f"{name}: {count}" for name, count in codes.items())
+    row("writes that were refused, each of a run's", str(len(calls)))
+    row(f"  {shown}", "")
+    return last, failed
+
+
+@contextmanager
+def refused(number: int) -> Iterator[list[str]]:
+    """Let a call that writes fail: there is no room.
+
+    Args:
+        number: Which one, counted from 0.
+
+    Yields:
+        Names of the calls so far.
+    """
+    calls: list[str] = []
+
+    def counted(name: str, call: Callable[..., Any], writes: Callable[..., bool]) -> Callable[..., Any]:
+        def instead(*given: Any, **options: Any) -> Any:
+            if writes(*given, **options):
+                calls.append(f"{name} {str(given[0])[-60:]}")
+                if len(calls) == number + 1:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(given[0]))
+            return call(*given, **options)
+
+        return instead
+
+    def always(*given: Any, **options: Any) -> bool:
+        return True
+
+    def for_writing(file: Any, mode: str = "r", *given: Any, **options: Any) -> bool:
+        return not isinstance(file, int) and any(letter in mode for letter in "wax+")
+
+    places = [(os, name, always) for name in ("replace", "rename", "fsync", "mkdir")]
+    places += [(builtins, "open", for_writing), (io, "open", for_writing)]
+    originals = [(module, name, getattr(module, name)) for module, name, _ in places]
+    try:
+        for module, name, writes in places:
+            setattr(module, name, counted(name, getattr(module, name), writes))
+        yield calls
+    finally:
+        for module, name, call in originals:
+            setattr(module, name, call)
+
+
+# Several at once, twice, elsewhere
+
+
+def at_once(home: Path, starts: int) -> list[str]:
+    """Start the first night several times in one moment."""
+    gate = home / "gate"
+    command = [sys.executable, "-c", GATE, str(gate), "job", *arguments(0), "--quiet"]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    processes = [subprocess.Popen(command, cwd=home, env=environment(), **silent) for _ in range(starts)]
+    while len(list(home.glob("gate.*"))) < starts:
+        time.sleep(0.05)
+    gate.touch()
+    codes = Counter(process.wait() for process in processes)
+    row(f"{starts} starts at once", ", ".join(f"exit {code}: {count}" for code, count in codes.items()))
+    return [] if codes == {0: 1, 75: starts - 1} else [f"{starts} starts at once: {dict(codes)}"]
+
+
+def same_bytes(home: Path, small: bool) -> list[str]:
+    """Run a night twice; then, as if never before, with another clock, language and working directory."""
+    first, found = digest(home / "forecasts.parquet"), []
+    night(home, 1, small)
+    found.append(digest(home / "forecasts.parquet"))
+    other = home.parent / "another place"
+    shutil.copytree(home, other)
+    places: list[dict[str, str]] = [
+        {"TZ": "Pacific/Auckland", "LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8", "PYTHONHASHSEED": "7"},
+        {"TZ": "America/St_Johns", "LANG": "C", "LC_ALL": "C", "PYTHONHASHSEED": "8"},
+    ]
+    for place in places[: 1 if small else 2]:
+        shutil.rmtree(other / "state" / "nights" / sorted(os.listdir(other / "state" / "nights"))[-1])
+        (other / "forecasts.parquet").unlink()
+        answer = tcn(*arguments(1, other), cwd=home.parent, more=place)
+        assert answer.code == 0, answer
+        found.append(digest(other / "forecasts.parquet"))
+    shutil.rmtree(other)
+    row("same bytes: twice, other TZ, LANG and folder", f"{found.count(first)} of {len(found)}")
+    return [] if set(found) == {first} else ["one night has given other bytes"]
+
+
+# Damage
+
+
+def damaged(home: Path, last: int, small: bool) -> list[str]:
+    """Damage each file of the state, then run the next night, and this one again."""
+    failed, codes, slowest = [], Counter[str](), 0.0
+    names = [path.relative_to(home) for path in sorted((home / "state").rglob("*")) if path.is_file()]
+    # Nights that the next one looks at; all others are alike.
+    late = str(cutoff(last - 2).strftime("%Y%m%d"))
+    names = [name for name in names if name.parts[1] != "nights" or name.parts[2] >= late]
+    names += [Path("forecasts.parquet"), Path("forecasts.parquet.manifest.json")]
+    night(home, last + 1, small)
+    good = {number: digest(label(home, number)) for number in (last, last + 1)}
+    undo(home, last + 1, small)
+    kept = home.parent / "kept"
+    shutil.copytree(home, kept)
+    for name in names[:: 6 if small else 1]:
+        for how in ("flipped",) if small else ("flipped", "cut", "empty"):
+            spoil(home / name, how)
+            for number in (last, last + 1):
+                answer = tcn(*arguments(number, home), cwd=home, inside=small)
+                slowest = max(slowest, answer.seconds)
+                what = f"{name}, {how}, night {number - last}: exit {answer.code}"
+                if answer.code:
+                    codes[f"exit {answer.code}"] += 1
+                    if answer.code not in NAMED or not answer.record.get("error", {}).get("message"):
+                        failed.append(f"{what}: {answer.words[-800:]}")
+                    continue
+                odd = [finding["check"] for finding in answer.record["findings"]]
+                same = digest(label(home, number)) == good[number]
+                codes["same forecast" if same else "flagged forecast of others"] += 1
+                codes["told of damage"] += bool(odd)
+                if text := problem(home, number):
+                    failed.append(f"{what}: {text}")
+                if not same and not odd:
+                    failed.append(f"{what}: another forecast, and nobody was told")
+            shutil.rmtree(home)
+            shutil.copytree(kept, home)
+    shutil.rmtree(kept)
+    row("files of the state that were damaged", str(len(names)))
+    row("  " + ", ".join(f"{name}: {count}" for name, count in codes.items()), "")
+    row("  the longest run", f"{slowest:.1f} s", slowest / LIMIT, "the limit")
+    return [*failed, *(["a run took too long"] if slowest > LIMIT else [])]
+
+
+def label(home: Path, number: int) -> Path:
+    """Where the forecasts of a night are kept."""
+    [place] = (home / "state" / "nights").glob(f"{cutoff(number):%Y%m%d}*")
+    return place / "forecasts.parquet"
+
+
+def undo(home: Path, number: int, small: bool) -> None:
+    """Forget a night, and publish the one before it again."""
+    shutil.rmtree(label(home, number).parent)
+    (home / "forecasts.parquet").unlink()
+    night(home, number - 1, small)
+
+
+def spoil(path: Path, how: str) -> None:
+    """Damage a file."""
+    content = path.read_bytes()
+    middle = len(content) // 2
+    if how == "cut":
+        path.write_bytes(content[:middle])
+    elif how == "empty":
+        path.write_bytes(b"")
+    else:
+        path.write_bytes(content[:middle] + bytes([(content or b"0")[middle] ^ 1]) + content[middle + 1 :])
+
+
+def undisturbed(home: Path, last: int) -> list[str]:
+    """Compare the nights with those of a job that nobody has disturbed."""
+    other = home.parent / "undisturbed"
+    other.mkdir()
+    for name in ("job.toml", "source.parquet"):
+        shutil.copy(home / name, other / name)
+    for name in ("versions", "promotions"):
+        shutil.copytree(home / "state" / name, other / "state" / name)
+    span = ("--from", FIRST, "--to", str(cutoff(last).date()))
+    answer = tcn("backfill", other / "job.toml", *span, "--set", "tracking.enabled=false", cwd=other)
+    assert answer.code == 0, answer
+    alike = [digest(label(home, number)) == digest(label(other, number)) for number in range(last + 1)]
+    row("nights as those of a job that nobody disturbed", f"{sum(alike)} of {len(alike)}")
+    return [] if all(alike) else ["a disturbed night has given another forecast"]
+
+
+if __name__ == "__main__":
+    if wants_small(__doc__):
+        main(kills=1, starts=0, small=True)
+    else:
+        main(kills=50, starts=8, small=False)
