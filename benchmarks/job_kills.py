@@ -30,16 +30,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from _nights import COMMAND, Answer, environment, read, tcn, wrong
+from _nights import COMMAND, Answer, Warm, environment, read, tcn, wrong
 from _timing import row, wants_small
 
 FIRST, HORIZON, LEVELS = "2024-07-01", 7, (80,)
 SERIES = ("a", "b", "c")
+Run = Callable[..., Answer]  # runs `tcn job`, in this process or in another one
 NAMED = (65, 75, 78)  # exit codes of errors that have a name
 LIMIT = 60.0  # seconds within which a job with damaged files must have ended
 # Waits for a file, so that several processes have imported everything when they begin.
@@ -63,15 +65,18 @@ def main(kills: int, starts: int, small: bool) -> None:
         make(home, small)
         if starts:
             failed += at_once(home, starts)
-        night(home, 0, small)
-        night(home, 1, small)
-        failed += same_bytes(home, small)
-        last, found = killed(home, kills, small)
+        run: Run = partial(tcn, inside=True) if small else Warm()
+        night(run, home, 0)
+        night(run, home, 1)
+        failed += same_bytes(run, home, small)
+        last, found = killed(run, home, kills)
         failed += found
-        last, found = starved(home, last, small)
+        last, found = starved(run, home, last, small)
         failed += found
-        failed += damaged(home, last, small)
-        failed += [] if small else undisturbed(home, last)
+        failed += damaged(run, home, last, small)
+        failed += undisturbed(run, home, last)
+        if isinstance(run, Warm):
+            run.close()
     if failed:
         raise SystemExit("\n".join(failed))
 
@@ -144,9 +149,9 @@ def arguments(number: int, home: Path | None = None) -> tuple[str, ...]:
     )
 
 
-def night(home: Path, number: int, small: bool) -> Answer:
+def night(run: Run, home: Path, number: int) -> Answer:
     """Run a night to its end, which must be a good one."""
-    answer = tcn(*arguments(number, home), cwd=home, inside=small)
+    answer = run(*arguments(number, home), cwd=home)
     assert answer.code == 0, (answer.code, answer.record, answer.words[-2000:])
     return answer
 
@@ -172,7 +177,7 @@ def running(home: Path) -> int:
     database = home / "state" / "tracking" / "mlflow.db"
     if not database.exists():
         return 0
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         [[count]] = connection.execute("SELECT COUNT(*) FROM runs WHERE status = 'RUNNING'")
     return int(count)
 
@@ -185,7 +190,7 @@ def drafts(home: Path) -> list[str]:
 # Kills
 
 
-def killed(home: Path, kills: int, small: bool) -> tuple[int, list[str]]:
+def killed(run: Run, home: Path, kills: int) -> tuple[int, list[str]]:
     """Kill one night after the other; return the last one, and what was wrong."""
     chance, failed, last, how = random.Random(0), [], 1, Counter[str]()
     usual = tcn(*arguments(2), cwd=home).seconds
@@ -203,7 +208,7 @@ def killed(home: Path, kills: int, small: bool) -> tuple[int, list[str]]:
         how["after which the next forecast was published"] += between != before
         named = reader.manifests[-1:] == [between] or not reader.manifests
         how["between a forecast and its manifest"] += not named
-        night(home, last, small)
+        night(run, home, last)
         after = digest(home / "forecasts.parquet")
         if strange := reader.files - {before, after}:
             failed.append(f"kill {kill}: readers have seen {len(strange)} other files")
@@ -282,10 +287,10 @@ class Reader:
 # Writes that fail
 
 
-def starved(home: Path, last: int, small: bool) -> tuple[int, list[str]]:
+def starved(run: Run, home: Path, last: int, small: bool) -> tuple[int, list[str]]:
     """Refuse one write after the other; return the last night, and what was wrong."""
     failed, codes, number = [], Counter[str](), 0
-    night(home, last := last + 1, small)
+    night(run, home, last := last + 1)
     while True:
         last += 1
         before = digest(home / "forecasts.parquet")
@@ -295,7 +300,7 @@ def starved(home: Path, last: int, small: bool) -> tuple[int, list[str]]:
         codes[f"exit {answer.code}" + " with a warning" * bool(answer.record.get("findings"))] += 1
         if answer.code not in (0, *NAMED):
             failed.append(f"write {number} ({calls[-1]}): exit {answer.code}: {answer.words[-500:]}")
-        again = tcn(*arguments(last, home), cwd=home, inside=True)
+        again = run(*arguments(last, home), cwd=home)
         after = digest(home / "forecasts.parquet")
         if between not in (before, after):
             failed.append(f"write {number} ({calls[-1]}): readers have seen another file")
@@ -306,7 +311,7 @@ def starved(home: Path, last: int, small: bool) -> tuple[int, list[str]]:
             failed.append(f"write {number} ({calls[-1]}): an MLflow run is left RUNNING")
         if len(calls) <= number:
             break
-        number += 1 if not small else 5
+        number += 1 if not small else 8
     shown = ", ".join(f"{name}: {count}" for name, count in codes.items())
     row("writes that were refused, each of a run's", str(len(calls)))
     row(f"  {shown}", "")
@@ -370,10 +375,10 @@ def at_once(home: Path, starts: int) -> list[str]:
     return [] if codes == {0: 1, 75: starts - 1} else [f"{starts} starts at once: {dict(codes)}"]
 
 
-def same_bytes(home: Path, small: bool) -> list[str]:
+def same_bytes(run: Run, home: Path, small: bool) -> list[str]:
     """Run a night twice; then, as if never before, with another clock, language and working directory."""
     first, found = digest(home / "forecasts.parquet"), []
-    night(home, 1, small)
+    night(run, home, 1)
     found.append(digest(home / "forecasts.parquet"))
     other = home.parent / "another place"
     shutil.copytree(home, other)
@@ -395,7 +400,7 @@ def same_bytes(home: Path, small: bool) -> list[str]:
 # Damage
 
 
-def damaged(home: Path, last: int, small: bool) -> list[str]:
+def damaged(run: Run, home: Path, last: int, small: bool) -> list[str]:
     """Damage each file of the state, then run the next night, and this one again."""
     failed, codes, slowest = [], Counter[str](), 0.0
     names = [path.relative_to(home) for path in sorted((home / "state").rglob("*")) if path.is_file()]
@@ -403,16 +408,16 @@ def damaged(home: Path, last: int, small: bool) -> list[str]:
     late = str(cutoff(last - 2).strftime("%Y%m%d"))
     names = [name for name in names if name.parts[1] != "nights" or name.parts[2] >= late]
     names += [Path("forecasts.parquet"), Path("forecasts.parquet.manifest.json")]
-    night(home, last + 1, small)
+    night(run, home, last + 1)
     good = {number: digest(label(home, number)) for number in (last, last + 1)}
-    undo(home, last + 1, small)
+    undo(run, home, last + 1)
     kept = home.parent / "kept"
     shutil.copytree(home, kept)
     for name in names[:: 6 if small else 1]:
         for how in ("flipped",) if small else ("flipped", "cut", "empty"):
             spoil(home / name, how)
             for number in (last, last + 1):
-                answer = tcn(*arguments(number, home), cwd=home, inside=small)
+                answer = run(*arguments(number, home), cwd=home)
                 slowest = max(slowest, answer.seconds)
                 what = f"{name}, {how}, night {number - last}: exit {answer.code}"
                 if answer.code:
@@ -443,11 +448,11 @@ def label(home: Path, number: int) -> Path:
     return place / "forecasts.parquet"
 
 
-def undo(home: Path, number: int, small: bool) -> None:
+def undo(run: Run, home: Path, number: int) -> None:
     """Forget a night, and publish the one before it again."""
     shutil.rmtree(label(home, number).parent)
     (home / "forecasts.parquet").unlink()
-    night(home, number - 1, small)
+    night(run, home, number - 1)
 
 
 def spoil(path: Path, how: str) -> None:
@@ -462,7 +467,7 @@ def spoil(path: Path, how: str) -> None:
         path.write_bytes(content[:middle] + bytes([(content or b"0")[middle] ^ 1]) + content[middle + 1 :])
 
 
-def undisturbed(home: Path, last: int) -> list[str]:
+def undisturbed(run: Run, home: Path, last: int) -> list[str]:
     """Compare the nights with those of a job that nobody has disturbed."""
     other = home.parent / "undisturbed"
     other.mkdir()
@@ -471,7 +476,7 @@ def undisturbed(home: Path, last: int) -> list[str]:
     for name in ("versions", "promotions"):
         shutil.copytree(home / "state" / name, other / "state" / name)
     span = ("--from", FIRST, "--to", str(cutoff(last).date()))
-    answer = tcn("backfill", other / "job.toml", *span, "--set", "tracking.enabled=false", cwd=other)
+    answer = run("backfill", other / "job.toml", *span, "--set", "tracking.enabled=false", cwd=other)
     assert answer.code == 0, answer
     alike = [digest(label(home, number)) == digest(label(other, number)) for number in range(last + 1)]
     row("nights as those of a job that nobody disturbed", f"{sum(alike)} of {len(alike)}")
