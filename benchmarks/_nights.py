@@ -22,10 +22,7 @@ FORKING = """
 import json, os, sys
 import pandas, pyarrow.parquet
 import pipelines.cli, pipelines.nightly.running, pipelines.nightly.operating, pipelines.nightly.loading
-try:
-    import mlflow, mlflow.tracking, onnxruntime
-except ImportError:
-    pass
+import mlflow, mlflow.tracking
 for line in iter(sys.stdin.readline, ""):
     asked = json.loads(line)
     if not os.fork():
@@ -33,7 +30,13 @@ for line in iter(sys.stdin.readline, ""):
         for number, name in ((1, asked["out"]), (2, asked["errors"])):
             os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         sys.argv[1:] = asked["words"]
-        pipelines.cli.main()
+        code = 0
+        try:
+            pipelines.cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        sys.stdout.flush()
+        os._exit(code)  # what libraries tidy up at the end are threads that a fork does not have
     print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
 """
 PATIENCE = 50  # tries of a reader who meets a file and the manifest of another one

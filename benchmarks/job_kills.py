@@ -19,6 +19,7 @@ import errno
 import hashlib
 import io
 import json
+import math
 import os
 import random
 import shutil
@@ -193,65 +194,74 @@ def drafts(home: Path) -> list[str]:
 def killed(run: Run, home: Path, kills: int) -> tuple[int, list[str]]:
     """Kill one night after the other; return the last one, and what was wrong."""
     chance, failed, last, how = random.Random(0), [], 1, Counter[str]()
-    usual = tcn(*arguments(2), cwd=home).seconds
-    begun = Begun(home)
-    last = 2
-    for kill in range(kills):
+    whole, writing = math.inf, math.inf  # seconds of the fastest run, and of its part that writes
+    done = 0
+    while done < kills:
         last += 1
+        # In turn: at any moment; since it has begun to write; while it publishes.
+        since, within = ((False, whole), (True, writing), (True, 0.2))[done % 3]
         before = digest(home / "forecasts.parquet")
         with Reader(home / "forecasts.parquet") as reader:
-            how["amid a run"] += end_early(home, last, kill % 2 == 1, chance.random(), usual, begun)
+            took, wrote = end_early(home, last, since, chance.random() * within if whole < math.inf else None)
             between = digest(home / "forecasts.parquet")
+        if took is not None:
+            whole, writing = min(whole, took), min(writing, wrote)
         left = running(home)
-        how["that left an MLflow run open"] += left > 0
-        how["that left drafts"] += bool(drafts(home))
-        how["after which the next forecast was published"] += between != before
-        named = reader.manifests[-1:] == [between] or not reader.manifests
-        how["between a forecast and its manifest"] += not named
+        done += took is None
+        if took is None:
+            how["amid a run that had published the next forecast"] += between != before
+            how["that left an MLflow run open"] += left > 0
+            how["that left drafts"] += bool(drafts(home))
+            how["between a forecast and its manifest"] += reader.manifests[-1:] != [between]
         night(run, home, last)
         after = digest(home / "forecasts.parquet")
-        if strange := reader.files - {before, after}:
-            failed.append(f"kill {kill}: readers have seen {len(strange)} other files")
-        if strange := {*reader.manifests} - {before, after}:
-            failed.append(f"kill {kill}: readers have seen {len(strange)} other manifests")
-        failed += [f"kill {kill}: {text}" for text in (problem(home, last), *map(str, drafts(home))) if text]
+        if reader.files - {before, after}:
+            failed.append(f"kill {done}: readers have seen another file")
+        if {*reader.manifests} - {before, after}:
+            failed.append(f"kill {done}: readers have seen another manifest")
+        failed += [f"kill {done}: {text}" for text in (problem(home, last), *drafts(home)) if text]
         if running(home):
-            failed.append(f"kill {kill}: an MLflow run is left RUNNING")
-        how["readings"] += reader.count
-    row("kills", str(kills), how.pop("amid a run") / kills, "amid a run")
+            failed.append(f"kill {done}: an MLflow run is left RUNNING")
+        how["readings meanwhile"] += reader.count
+    row("kills", str(done), writing / whole, "of a run, in which it writes")
     for name, count in how.items():
         row(f"  {name}", f"{count:,}")
     return last, failed
 
 
-class Begun:
-    """Tells when a run has begun to write: before that, in most of its time, there is little to harm."""
+def end_early(home: Path, number: int, since: bool, wait: float | None) -> tuple[float | None, float]:
+    """Start a night, and kill it.
 
-    def __init__(self, home: Path) -> None:
-        self.home = home / "state" / "nights"
+    Args:
+        home: Folder of the job.
+        number: The night.
+        since: Whether to wait from when it has begun to write: before that there is little to harm.
+        wait: Seconds to wait; None to let it end.
 
-    def __call__(self) -> int:
-        """Return what is another number once something was written."""
-        return self.home.stat().st_mtime_ns
-
-
-def end_early(home: Path, number: int, late: bool, share: float, usual: float, begun: Begun) -> bool:
-    """Start a night and kill it after a share of its usual time; or of a second, since it has written."""
-    state = begun()
+    Returns:
+        Seconds that it took, None if it was killed; and those in which it has written.
+    """
+    place = home / "state" / "nights"
+    state, start = place.stat().st_mtime_ns, time.monotonic()
     with (home / "words").open("wb") as words:
         process = subprocess.Popen(
             [*COMMAND, "job", *arguments(number), "--quiet"],
             stdout=words, stderr=words, cwd=home, env=environment(), start_new_session=True,
         )  # fmt: skip
+    begun = start
     try:
-        while late and begun() == state and process.poll() is None:
+        while (since or wait is None) and process.poll() is None:
+            begun = time.monotonic()
+            if place.stat().st_mtime_ns != state:
+                break
             time.sleep(0.001)
-        process.wait(share * (usual / 2 if late else usual))
+        process.wait(wait)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        return True
-    return False
+        return None, 0.0
+    assert process.returncode == 0, (home / "words").read_text()
+    return time.monotonic() - start, time.monotonic() - begun if begun > start else math.inf
 
 
 class Reader:

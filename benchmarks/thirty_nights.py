@@ -328,7 +328,7 @@ def real(data: Path) -> list[Month]:
             48,
             more="ensemble = 1\nlookback = 144",
         ),
-        Month("m5_store_dept", sales, "D", 7, 1, 28, windows=5),
+        Month("m5_store_dept", sales, "D", 7, 1, 7, more="lookback = 7"),
     ]
 
 
