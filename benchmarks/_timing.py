@@ -38,7 +38,8 @@ def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, 
 
     Args:
         ways: Name to a function that does the work once.
-        rounds: Timed rounds; one more comes first, untimed, and compiles and warms up. With 0, that one is timed.
+        rounds: Timed rounds; one more comes first, untimed, and compiles and warms up. With 0, it is
+            the one that is timed.
 
     Returns:
         Name to the median of its seconds.

@@ -15,9 +15,11 @@ os.environ.setdefault(
 )
 
 import pytest
-from hypothesis import settings
 
-# A fixture for the modules that ask for it.
+# Fixtures for the modules that ask for them.
+from eager import compiled as compiled
+from eager import eagerly as eagerly
+from hypothesis import settings
 from quick_stores import quick_stores as quick_stores
 
 # No deadline: the first example of a test may pay for compiling a network.

@@ -76,6 +76,7 @@ def make_job(tmp_path: Path, bundles: list[Path]) -> Callable[..., JobSettings]:
             "sink": {"path": str(tmp_path / "forecasts.parquet")},
             "model": MODEL,
             "tracking": {"enabled": False},
+            "retrain": {"on_alarm": False},
         }
         job = JobSettings(name="sales", **{**usual, **tables})
         folder = JobFolder(home_of(job))

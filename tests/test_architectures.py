@@ -15,15 +15,10 @@ from pipelines.network import build_network, can_export_onnx
 from pipelines.runtime import has_onnx_runtime
 from tcn.models import ForkingTCN, WaveNet
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 COLUMNS = ["TCN", "TCN-lo-80", "TCN-hi-80", "TCN-lo-95", "TCN-hi-95"]
 LENGTH, WINDOWS = 40, 12
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _without_compilation():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def panel(seed=0):

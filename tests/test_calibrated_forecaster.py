@@ -12,6 +12,8 @@ from small_forecasters import HORIZON, SMALL, UNTRAINED, fitted, frame_of, untra
 
 from pipelines import ConfigError, Forecaster, NotFittedError, Panel, PanelError
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 OTHERS = {"x": 1.5 * weekly(160, 11), "y": 20 * weekly(140, 12), "z": weekly(150, 13) - 50}
 METHODS = ("split", "adaptive")
 
@@ -73,6 +75,7 @@ def test_widths_are_in_units_of_the_target_whatever_the_transform():
     assert whole["coverage_before"].item() == pytest.approx(held)
 
 
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("method", METHODS)
 def test_medians_stay_to_the_bit_and_nothing_crosses(method):
     columns = [0.001, 0.025, 0.1, 0.4, 0.6, 0.9, 0.975, 0.9999]

@@ -11,6 +11,8 @@ from pipelines.fine_tuning import prepare_tuning
 from pipelines.network import build_network
 from pipelines.preparing import prepare
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):

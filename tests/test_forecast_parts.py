@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from small_forecasters import HORIZON, SMALL, fitted, frame_of, training_frame, weekly
 
 from pipelines import Covariates, Forecaster
@@ -13,12 +12,7 @@ from pipelines.jobs import Request, run_fit
 from pipelines.plots import parts_chart
 from pipelines.tracking import Tracker
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _without_compilation():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def test_each_part_has_a_size_at_each_step():

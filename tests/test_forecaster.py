@@ -30,6 +30,8 @@ from pipelines import ConfigError, Forecaster, NotFittedError, Panel, PanelError
 from pipelines.network import forecast_origins
 from pipelines.windows import SeriesTable
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 
 def untrained(frame, **arguments):
     return Forecaster(**{**UNTRAINED, **arguments}).fit(frame)

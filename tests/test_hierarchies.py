@@ -13,6 +13,8 @@ from hierarchicalforecast.core import HierarchicalReconciliation
 from hierarchicalforecast.methods import BottomUp, MinTrace
 from hierarchicalforecast.utils import aggregate
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 SPEC = [["country"], ["country", "state"], ["country", "state", "city"]]
 METHODS = [BottomUp(), MinTrace("ols"), MinTrace("wls_var"), MinTrace("mint_shrink")]
 

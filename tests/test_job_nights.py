@@ -23,6 +23,8 @@ from pipelines.nightly.settings import Retrain
 from pipelines.nightly.state import JobFolder, home_of
 from pipelines.nightly.status import status
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 __all__ = ["bundles", "make_job"]
 MakeJob = Callable[..., JobSettings]
 COLUMNS = ["unique_id", "ds", "cutoff", "TCN", "TCN-lo-80", "TCN-hi-80", "model"]
@@ -109,6 +111,7 @@ class TestForecast:
             frames.append(published(job))
         pd.testing.assert_frame_equal(*frames, check_exact=True)
 
+    @pytest.mark.usefixtures("not_exported")
     def test_a_job_without_settings_for_time_runs_at_integers(
         self, make_job: MakeJob, tmp_path: Path
     ) -> None:
@@ -318,6 +321,13 @@ class TestPeople:
         assert found["damaged"] == []
 
 
+@pytest.fixture
+def not_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the export, which takes longer than the training."""
+    monkeypatch.setattr("pipelines.network.can_export_onnx", lambda: False)
+
+
+@pytest.mark.usefixtures("not_exported")
 class TestRetraining:
     def test_a_first_network_must_beat_seasonal_naive(self, make_job: MakeJob) -> None:
         job = make_job(champions=0)

@@ -22,7 +22,7 @@ from pipelines.tracking import Tracker
 
 __all__ = ["bundles", "make_job"]
 MakeJob = Callable[..., JobSettings]
-pytestmark = pytest.mark.usefixtures("quick_stores")
+pytestmark = pytest.mark.usefixtures("quick_stores", "eagerly")
 
 
 def run(job: JobSettings, cutoff: Any = FIRST) -> Outcome:

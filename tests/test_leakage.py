@@ -14,7 +14,6 @@ from typing import Literal, get_args, get_origin
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_forecasters import frame_of, weekly
@@ -38,7 +37,10 @@ SMALL = {"horizon": HORIZON, "lookback": 8, "filters": 4, "dilations": (1,), "en
 KEYS = ["unique_id", "cutoff", "ds"]
 COLUMNS = ["TCN", "TCN-lo-80", "TCN-hi-80", "TCN-lo-95", "TCN-hi-95"]
 
-pytestmark = pytest.mark.filterwarnings("ignore:column", "ignore:the level of")
+pytestmark = [
+    pytest.mark.usefixtures("eagerly"),
+    pytest.mark.filterwarnings("ignore:column", "ignore:the level of"),
+]
 
 
 def values_of(name):
@@ -103,13 +105,6 @@ def rows_of(seed=0):
     )
     rows.loc[[3, 50, 90], ["load", "temp", "kind"]] = None
     return rows
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _without_compilation():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def fitted_to(number, rows):

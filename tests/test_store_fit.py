@@ -22,6 +22,8 @@ from pipelines.preparing_parts import prepare_rows
 from pipelines.windows import ChunkSampler, StoredTable
 from pipelines.windows.row_file import RowFile
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):

@@ -1,8 +1,8 @@
 """A study in the MLflow UI, in a real browser: the tree, the comparison, the figures and the data set.
 
 These tests exist where a Chromium is installed. They take the pictures of docs/how-to/mlflow.md, and put them
-there where ``PICTURES=docs/assets/mlflow`` says so; otherwise they are gone with the tests, and of the figures, whose
-pages differ in the figure alone, one is opened.
+there where ``PICTURES=docs/assets/mlflow`` says so; otherwise they are gone with the tests, and one
+figure alone is opened: their pages differ in nothing else.
 """
 
 from __future__ import annotations

@@ -36,10 +36,12 @@ def start(directory: Path) -> tuple[subprocess.Popen[str], str]:
     return child, child.stdout.readline().strip()
 
 
+@pytest.mark.usefixtures("quick_stores")
 @pytest.mark.parametrize("collected", [True, False], ids=["reaped", "zombie"])
 def test_the_run_of_a_killed_process_ends_and_that_of_a_living_one_goes_on(
     tmp_path: Path, collected: bool
 ) -> None:
+    Tracker(tmp_path)  # made here, it takes no time in the children
     killed, lost = start(tmp_path)
     living, kept = start(tmp_path)
     try:

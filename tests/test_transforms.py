@@ -19,6 +19,8 @@ from pipelines.plan import make_plan
 from pipelines.transforms import TargetTransform, series_table
 from pipelines.windows import in_original_units
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 NAMES = ["log", "asinh", "box-cox", "difference"]
 SEASON = 7
 

@@ -14,6 +14,8 @@ from pipelines.config import Settings
 from pipelines.tuning.folds import RollingOrigins
 from pipelines.tuning.trials import run_trial
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 UNTRAINED = {"horizon": 3, "season_length": 7, "filters": 2, "dilations": [1], "ensemble": 1, "max_steps": 0}
 
 

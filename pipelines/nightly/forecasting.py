@@ -10,10 +10,10 @@ import numpy as np
 
 from pipelines.baselines import forecast_baselines
 from pipelines.errors import PanelError
-from pipelines.frequency import season_length_of
 from pipelines.nightly.champions import NAIVE, loaded, name_of
 from pipelines.nightly.gates import failing_series
 from pipelines.nightly.history import read_history, unobserved_since, up_to
+from pipelines.nightly.matching import MODEL, RAW, season_of
 from pipelines.nightly.partitions import forecast_partitions
 from pipelines.nightly.records import Finding
 from pipelines.nightly.widths import apply_widths
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from pipelines.nightly.state import Version
     from pipelines.panel import Panel
 
-MODEL: Final = "model"
-"""Column that names who made each row."""
-RAW: Final = "raw-"
-"""What the names of columns begin with that are kept as they were before intervals were widened."""
 _NAMED: Final = 5  # series that a message names
 
 
@@ -73,7 +69,7 @@ def forecast_night(
     Args:
         snapshot: The data.
         line: Who may forecast, the champion first.
-        job: Settings.
+        job: Settings, with the frequency of the data where it is known.
         cutoff: Last time stamp to know.
         widths: Factor of the width of each level's interval.
 
@@ -87,8 +83,10 @@ def forecast_night(
     candidates = loaded(line, findings)
     first = next(candidates, None)
     plan = first[1].plan_ if first else None
-    panel = up_to(read_history(snapshot, job.model, _freq(job, first)), cutoff)
-    season = plan.season_length if plan else _season(job, panel)
+    panel = up_to(read_history(snapshot, job.model, job.model.freq), cutoff)
+    if missing := sorted({*snapshot.history[job.model.id_col]} - {*panel.ids.tolist()}, key=str):
+        findings.append(_without_static(missing))
+    season = plan.season_length if plan else season_of(panel, job)
     alive = unobserved_since(panel) < min_rows(panel, plan.lookback if plan else 2 * season)
     if vanished := panel.ids[~alive].tolist():
         findings.append(_vanished(vanished))
@@ -214,19 +212,6 @@ def min_rows(panel: Panel, lookback: int) -> int:
     return max(1, min(lookback, int(panel.lengths.max())))
 
 
-def _freq(job: JobSettings, first: tuple[Version, Forecaster] | None) -> str | None:
-    if job.model.freq is not None or first is None:
-        return job.model.freq  # type: ignore[no-any-return]
-    return first[1].plan_.freq
-
-
-def _season(job: JobSettings, panel: Panel) -> int:
-    asked = job.model.season_length
-    if asked == "auto":
-        return season_length_of(panel.freq)
-    return int(asked[0] if isinstance(asked, tuple) else asked)
-
-
 def _unknown(panel: Panel, version: Version) -> list[str]:
     known = set(version.record.get("series", ()))
     return [str(name) for name in panel.ids.tolist() if str(name) not in known]
@@ -258,11 +243,23 @@ def _fallback(series: list[object], trained: bool) -> Finding:
     return Finding("fallback", "warn", f"SeasonalNaive forecasts {len(series):,} series: {why}.", len(series))
 
 
+def _without_static(series: list[object]) -> Finding:
+    return Finding(
+        "static",
+        "warn",
+        f"{len(series):,} series have no static covariates, and are not forecast: {_names(series)}.",
+        len(series),
+    )
+
+
 def _vanished(series: list[object]) -> Finding:
-    named = ", ".join(show(each) for each in series[:_NAMED]) + (", ..." if len(series) > _NAMED else "")
     return Finding(
         "vanished",
         "warn",
-        f"{len(series):,} series have had no value for so long that they are not forecast: {named}.",
+        f"{len(series):,} series have had no value for so long that they are not forecast: {_names(series)}.",
         len(series),
     )
+
+
+def _names(series: list[object]) -> str:
+    return ", ".join(show(each) for each in series[:_NAMED]) + (", ..." if len(series) > _NAMED else "")

@@ -28,19 +28,24 @@ def read_history(snapshot: Snapshot, settings: Settings, freq: str | None) -> Pa
         freq: Frequency; None to infer it.
 
     Returns:
-        The panel; each series ends with its own last row.
+        The panel; each series ends with its own last row. Series that a file of static covariates lacks are
+        left out, for nothing can be said of them.
 
     Raises:
         PanelError: If the rows cannot be used.
     """
+    history, static = snapshot.history, None
+    if snapshot.static is not None and settings.covariates is not None and settings.covariates.static:
+        static = snapshot.static
+        history = history[history[settings.id_col].isin(static[settings.id_col])]
     return Panel.from_frame(
-        snapshot.history,
+        history,
         freq,
         settings.id_col,
         settings.time_col,
         settings.target_col,
         covariates=settings.covariates,
-        static=snapshot.static,
+        static=static,
     )
 
 

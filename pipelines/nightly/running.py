@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelines.errors import BusyError, ForecastingError, PanelError, StateError
+from pipelines.errors import BundleError, BusyError, ForecastingError, PanelError, StateError
+from pipelines.jobs.fitting import load_tensorflow
 from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.versions import versions
@@ -21,12 +23,14 @@ from pipelines.nightly.records import Cutoff, Finding, Night, Snapshot
 from pipelines.nightly.registry import announce, follow
 from pipelines.nightly.scoring import score_nights
 from pipelines.nightly.sealed import read_sealed, write_sealed
+from pipelines.nightly.secrets import hide
 from pipelines.nightly.sinks import open_sink
 from pipelines.nightly.snapshot import read_snapshot
 from pipelines.nightly.state import JobFolder, home_of, label, unlabeled, withdrawn
 from pipelines.nightly.status import FAILURE, write_page
 from pipelines.nightly.tracked import track_night
 from pipelines.nightly.widths import widths_of
+from pipelines.saving import runtime_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,10 +138,11 @@ class _Run:
         if not self.folder.promotions() and not self.dry_run:
             retrained = self._retrain(snapshot, line)
             line = line_of_succession(self.folder, [])
+        self._load_tensorflow(line)
         with self.stages("forecast"):
-            past = self._past()
-            widths = widths_of(past, snapshot.history, self.job) if self.job.watch.recalibrate else {}
-            made = forecast_night(snapshot, line, self.job, self.cutoff, widths)
+            past, job = self._past(), _with_freq(self.job, line)
+            widths = widths_of(past, snapshot.history, job) if job.watch.recalibrate else {}
+            made = forecast_night(snapshot, line, job, self.cutoff, widths)
             self.findings += made.findings
         night = self._night(snapshot, made, line, widths)
         outcome = Outcome(night, findings=self.findings, retrained=retrained)
@@ -147,19 +152,20 @@ class _Run:
             self.folder.write_night(night, made.frame)
             outcome.published = self._publish(night, made.frame[list(made.published)])
         with self.stages("score"):
-            scored = score_nights(past, snapshot.history, self.job, snapshot.static)
-            alarms = alarms_of(scored, self.job)
+            scored = score_nights(past, snapshot.history, job, snapshot.static)
+            alarms = alarms_of(scored, job)
             self.findings += alarms
         if retrained is None and self._is_due(line, made, alarms):
             outcome.retrained = self._retrain_gently(snapshot, line)
-        self._finish(outcome, scored)
+        self._finish(outcome, scored, alarms)
         return outcome
 
     def failed(self, error: ForecastingError) -> None:
         """Remember what ended the night, where it can still be remembered."""
         if self.dry_run:
             return
-        facts = {"cutoff": label(self.cutoff), "error": type(error).__name__, "message": str(error)}
+        message = hide(str(error), self.job)
+        facts = {"cutoff": label(self.cutoff), "error": type(error).__name__, "message": message}
         try:
             write_sealed(self.folder.path / FAILURE, facts)
             track_night(
@@ -243,6 +249,12 @@ class _Run:
                 "may be ignored is set to 'warn' under [checks]."
             )
 
+    def _load_tensorflow(self, line: Sequence[Version]) -> None:
+        """Import TensorFlow in a stage of its own, if the champion needs it."""
+        with suppress(BundleError):
+            if line and runtime_of(line[0].bundle) == "keras":
+                load_tensorflow(self.stages)
+
     # Publishing
 
     def _publish(self, night: Night, frame: pd.DataFrame) -> bool:
@@ -291,7 +303,7 @@ class _Run:
 
     # The end
 
-    def _finish(self, outcome: Outcome, scored: Scored | None) -> None:
+    def _finish(self, outcome: Outcome, scored: Scored | None, alarms: Sequence[Finding] = ()) -> None:
         marker = self.folder.place(self.cutoff, self.job.fingerprint) / _TRACKED
         with self.stages("track"):
             announce(self.job, self.folder, self.findings)
@@ -301,7 +313,7 @@ class _Run:
         (self.folder.path / FAILURE).unlink(missing_ok=True)
         if scored is not None:
             with self.stages("status page"):
-                write_page(self.folder, self.job, scored)
+                write_page(self.folder, self.job, scored, alarms)
 
     def _track(self, outcome: Outcome, scored: Scored | None, marker: Path) -> str | None:
         night = outcome.night
@@ -334,6 +346,14 @@ class _Run:
         except (ForecastingError, OSError) as error:
             self.findings.append(Finding("tracking", "warn", str(error)))
             return None
+
+
+def _with_freq(job: JobSettings, line: Sequence[Version]) -> JobSettings:
+    """Settings that know the frequency of the data, if that of the champion is known."""
+    if job.model.freq is not None or not line:
+        return job
+    model = job.model.model_copy(update={"freq": line[0].record["freq"]})
+    return job.model_copy(update={"model": model})
 
 
 def _tracked(marker: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,15 +51,16 @@ def status(job: JobSettings) -> dict[str, Any]:
     }
 
 
-def write_page(folder: JobFolder, job: JobSettings, scored: Scored) -> None:
+def write_page(folder: JobFolder, job: JobSettings, scored: Scored, alarms: Sequence[Finding] = ()) -> None:
     """Write the page that shows how the job is doing.
 
     Args:
         folder: The job's folder.
         job: Settings.
         scored: Scores of its nights.
+        alarms: Those that they raise.
     """
-    write_status_page(folder.path / "status.html", status(job), scored)
+    write_status_page(folder.path / "status.html", status(job), scored, alarms)
 
 
 def _version(number: int, record: Any) -> dict[str, Any]:
