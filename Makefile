@@ -1,9 +1,10 @@
-# make forecast   a .venv, the package and the main job on real data
-# make test       the same .venv with the development extras, and all tests
-# make test-jax   the tests of tcn on JAX
-# make test-ray   the tests of workers on a Ray cluster
-# make test-peers the tests that need sktime or statsforecast
-# make help       all targets
+# make forecast         a .venv, the package and the main job on real data
+# make test             the same .venv with the development extras, and all tests
+# make test-jax         the tests of tcn on JAX
+# make test-ray         the tests of workers on a Ray cluster
+# make test-benchmarks  small runs of the benchmarks that take seconds
+# make test-peers       the tests that need sktime or statsforecast
+# make help             all targets
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,10 +16,10 @@ PEERS := $(VENV)/peers
 FORECAST := $(BIN)/tcn forecast $(DATASET) --output $(OUTPUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install forecast test test-jax test-ray test-peers lint docs bench clean
+.PHONY: help install forecast test test-jax test-ray test-peers test-benchmarks lint docs bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed-dev ## .venv with the package (editable) and the development extras
 
@@ -42,6 +43,9 @@ test-jax: MET_HALF_WRITTEN := ignore:Error reading persistent compilation cache 
 
 test-ray: $(VENV)/.installed-ray ## the tests of workers on a local Ray cluster
 	$(BIN)/python -m pytest tests/test_workers_ray.py 'tests/test_benchmarks.py::test_it_prints_ratios[ray_workers]'
+
+test-benchmarks: $(VENV)/.installed-dev ## small runs of the benchmarks that take seconds each
+	$(BIN)/python -m pytest -m benchmarks tests/test_benchmarks.py
 
 # They want a pandas below 3, which the other tests do not: so an environment of their own.
 test-peers: $(VENV)/.installed-peers ## the tests that need sktime or statsforecast

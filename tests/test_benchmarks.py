@@ -23,6 +23,25 @@ NEEDS = {
 }
 
 
+# Even in tiny sizes they take seconds, most of them to compile: make test-benchmarks runs these.
+LONGER = {
+    "backtest_onepass",
+    "convolution_gflops",
+    "coverage",
+    "job_kills",
+    "job_speed",
+    "million_rows",
+    "panel_memory",
+    "predict_bundle",
+    "recurrent",
+    "serving",
+    "thirty_nights",
+    "training_origins",
+    "transfer",
+    "tuning_kill",
+}
+
+
 def test_there_is_one_for_each_claim():
     names = {script.stem for script in SCRIPTS}
     assert names == {
@@ -56,6 +75,24 @@ def test_there_is_one_for_each_claim():
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_it_says_what_it_measures(script, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(script.parent)
+    monkeypatch.setattr(sys, "argv", [str(script), "--help"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(script), run_name="__main__")
+    assert end.value.code in (0, None)
+    said = capsys.readouterr().out
+    assert "--small" in said
+    assert runpy.run_path(str(script))["__doc__"].split()[0] in said
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(script, id=script.stem, marks=[pytest.mark.benchmarks] * (script.stem in LONGER))
+        for script in SCRIPTS
+    ],
+)
 def test_it_prints_ratios(script, monkeypatch, capsys):
     if not all(map(find_spec, NEEDS.get(script.stem, ()))):
         pytest.skip("needs an extra, whose pandas may be another: make test-peers runs it")
