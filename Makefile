@@ -41,8 +41,8 @@ test-jax: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
 test-jax: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
 test-jax: MET_HALF_WRITTEN := ignore:Error reading persistent compilation cache entry:UserWarning
 
-test-ray: $(VENV)/.installed-ray ## the tests of workers on a local Ray cluster
-	$(BIN)/python -m pytest tests/test_workers_ray.py 'tests/test_benchmarks.py::test_it_prints_ratios[ray_workers]'
+test-ray: $(VENV)/.installed-ray ## the tests of workers and jobs on a local Ray cluster
+	$(BIN)/python -m pytest tests/test_workers_ray.py tests/test_job_ray.py 'tests/test_benchmarks.py::test_it_prints_ratios[ray_workers]'
 
 test-benchmarks: $(VENV)/.installed-dev ## small runs of the benchmarks that take seconds each
 	$(BIN)/python -m pytest -m benchmarks tests/test_benchmarks.py

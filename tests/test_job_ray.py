@@ -1,0 +1,30 @@
+"""Partitions of a job on a Ray cluster of this machine: the bits of a single process."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import pandas as pd
+import pytest
+from job_cases import FIRST, NOW, bundles, make_job, published
+
+from pipelines.nightly import JobSettings
+from pipelines.nightly.running import run_night
+from pipelines.nightly.state import home_of
+
+__all__ = ["bundles", "make_job"]
+pytestmark = pytest.mark.skipif(
+    find_spec("ray") is None, reason="needs the extra 'ray': make test-ray runs it"
+)
+
+
+def test_workers_of_a_cluster_change_no_bit(make_job: Callable[..., JobSettings]) -> None:
+    frames = []
+    for partitions in ({"series": 2}, {"series": 2, "kind": "ray", "workers": 2}):
+        job = make_job(partitions=partitions)
+        shutil.rmtree(home_of(job) / "nights", ignore_errors=True)
+        run_night(job, FIRST, now=NOW)
+        frames.append(published(job))
+    pd.testing.assert_frame_equal(*frames, check_exact=True)
