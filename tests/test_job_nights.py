@@ -22,6 +22,7 @@ from pipelines.nightly.running import Outcome, run_night
 from pipelines.nightly.settings import Retrain
 from pipelines.nightly.state import JobFolder, home_of
 from pipelines.nightly.status import status
+from pipelines.tracking import Tracker
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -40,6 +41,16 @@ def checks(outcome: Outcome) -> set[str]:
 
 def version(job: JobSettings, number: int) -> Path:
     return JobFolder(home_of(job)).versions()[number - 1].bundle
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A database with a few runs."""
+    folder = tmp_path_factory.mktemp("runs")
+    for number in range(3):
+        with Tracker(folder, "sales").start_run(f"{number}") as tracked:
+            tracked.log_params({f"setting {key}": "long " * 100 for key in range(20)})
+    return (folder / "mlflow.db").read_bytes()
 
 
 class TestForecast:
@@ -225,6 +236,19 @@ class TestFailure:
         sales().query("ds < '2024-04-05'").to_parquet(tmp_path / "sales.parquet")
         with pytest.raises(PanelError, match="Nothing was published"):
             run(make_job())
+
+    @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+    @pytest.mark.parametrize("how", ["cut", "overwritten"])
+    def test_a_damaged_store_of_runs_takes_no_forecast_back(
+        self, make_job: MakeJob, tmp_path: Path, stored: bytes, share: float, how: str
+    ) -> None:
+        place = int(share * len(stored))
+        rest = b"" if how == "cut" else bytes(range(250)) * 12 + stored[place + 3000 :]
+        (tmp_path / "runs").mkdir()
+        (tmp_path / "runs" / "mlflow.db").write_bytes(stored[:place] + rest)
+        outcome = run(make_job(tracking={"uri": str(tmp_path / "runs")}))
+        assert outcome.published
+        assert outcome.run_id is not None or "must be whole" in outcome.findings[-1].message
 
     @pytest.mark.parametrize("call", ["replace", "rename", "fsync"])
     def test_readers_see_the_former_night_or_the_next_whichever_write_fails(

@@ -6,11 +6,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelines.errors import ForecastingError, StateError
+from pipelines.errors import StateError
 from pipelines.nightly.champions import line_of_succession
 from pipelines.nightly.records import Cutoff, Finding
 from pipelines.nightly.sealed import read_sealed, write_sealed
 from pipelines.nightly.state import JobFolder, Version, label
+from pipelines.redaction import redacted
 
 if TYPE_CHECKING:
     from pipelines.nightly.settings import JobSettings
@@ -31,9 +32,10 @@ def follow(job: JobSettings, folder: JobFolder, cutoff: Cutoff, findings: list[F
         return
     try:
         _follow(job, folder, cutoff, findings)
-    except ForecastingError as error:
+    except Exception as error:  # MLflow's own, too: a damaged store must not keep the night from its forecast
+        text = redacted(str(error))
         findings.append(
-            Finding("registry", "warn", f"The registry could not be followed, the champion stays: {error}")
+            Finding("registry", "warn", f"The registry could not be followed, the champion stays: {text}")
         )
 
 
@@ -60,8 +62,10 @@ def announce(job: JobSettings, folder: JobFolder, findings: list[Finding]) -> No
             registry.promote(Reference(job.tracking.model, version=known[0].version))
         else:
             register(line[0].bundle, job.tracking.model, store_of(job, folder), "champion")
-    except ForecastingError as error:
-        findings.append(Finding("registry", "warn", f"The champion could not be registered: {error}"))
+    except Exception as error:  # MLflow's own, too: the forecast is out
+        findings.append(
+            Finding("registry", "warn", f"The champion could not be registered: {redacted(str(error))}")
+        )
     else:
         write_sealed(folder.path / _SEEN, {"sha256": digest})
 

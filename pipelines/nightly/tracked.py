@@ -8,8 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pipelines.errors import ConfigError, ForecastingError
 from pipelines.nightly.records import Finding
 from pipelines.nightly.state import label
+from pipelines.redaction import redacted
 
 if TYPE_CHECKING:
     from pipelines.nightly.records import Cutoff
@@ -51,6 +53,28 @@ def track_night(
     """
     if not job.tracking.enabled:
         return None
+    try:
+        return _write(job, home, cutoff, facts, figures, findings, now, failure)
+    except (ForecastingError, OSError):
+        raise
+    except Exception as error:  # MLflow's and SQLAlchemy's, if the store is damaged
+        raise ConfigError(
+            f"The MLflow store of a job must be whole. Received: {type(error).__name__}: "
+            f"{redacted(str(error)).splitlines()[0]:.300}; put it back from a backup, or move it away: "
+            "the next night makes one."
+        ) from error
+
+
+def _write(
+    job: JobSettings,
+    home: Path,
+    cutoff: Cutoff,
+    facts: Mapping[str, Any],
+    figures: Mapping[str, float],
+    findings: Sequence[Finding],
+    now: datetime,
+    failure: BaseException | None,
+) -> str:
     from pipelines.tracking import Tracker
     from pipelines.tracking.records import finite_points
 

@@ -101,7 +101,7 @@ def _connection(database: Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(database, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
             yield connection
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if "no such table" not in str(error):  # a database of something else: MLflow says what it lacks
             raise store_error(database, error) from error
 
@@ -125,6 +125,11 @@ def store_error(database: Path, error: Exception) -> ForecastingError:
         return BusyError(
             f"A tracking store must be free within {_BUSY_SECONDS:.0f} s. Another process keeps {database} "
             "locked; try again when it has ended."
+        )
+    if "malformed" in words or "not a database" in words:
+        return ConfigError(
+            f"The database of a tracking store must be whole. Received: {database} ({words}); put it back "
+            "from a backup, or move it away: the next run makes one."
         )
     return ConfigError(
         "The database of a tracking store and its directory must be writable, on a disk with space. "
