@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from pipelines.conformal import at_scores, past_step, recency
+from pipelines.normal import ndtri
 from pipelines.paths import Dependence, ratio
 
 Floats = npt.NDArray[np.float64]

@@ -99,6 +99,7 @@ def promote(folder: JobFolder, bundle: Path, job: JobSettings) -> int:
         "series": sorted(known["unique_id"].unique()),
         "scores": {},
         "reason": "",
+        "promoted": True,
         "facts": facts_of(Snapshot(known), job),
     }
     version = folder.write_version(lambda place: _copy(bundle, place), record)

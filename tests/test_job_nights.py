@@ -53,6 +53,12 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (folder / "mlflow.db").read_bytes()
 
 
+@pytest.fixture
+def not_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the export, which takes longer than the training."""
+    monkeypatch.setattr("pipelines.network.can_export_onnx", lambda: False)
+
+
 class TestForecast:
     def test_it_is_that_of_the_champion(self, make_job: MakeJob, bundles: list[Path]) -> None:
         job = make_job()
@@ -210,6 +216,24 @@ class TestFallback:
         assert outcome.night.models == {"SeasonalNaive": 3}
         assert {"champion", "fallback"} == checks(outcome)
 
+    def test_without_any_decision_the_latest_network_forecasts(self, make_job: MakeJob) -> None:
+        job = make_job(champions=2)
+        for path in JobFolder(home_of(job)).promotions_path.iterdir():
+            path.write_text("{")
+        outcome = run(job)
+        assert outcome.night.models == {"TCN v2": 3}
+        assert outcome.retrained is None
+        assert {"state", "champion"} <= checks(outcome)
+
+    @pytest.mark.usefixtures("not_exported")
+    def test_a_champion_that_cannot_forecast_is_replaced(self, make_job: MakeJob) -> None:
+        job = make_job(retrain={"on_alarm": True})
+        (version(job, 1).parent / "version.json").write_text("{")
+        outcome = run(job)
+        assert outcome.night.models == {"SeasonalNaive": 3}
+        assert outcome.retrained is not None
+        assert outcome.retrained.version == 2
+
     def test_another_bundle_in_its_place_is_not_taken_for_it(self, make_job: MakeJob) -> None:
         job = make_job(champions=2)
         shutil.rmtree(version(job, 2))
@@ -295,6 +319,21 @@ def fail_at(patch: pytest.MonkeyPatch, name: str, number: int) -> list[int]:
     return calls
 
 
+class TestKilled:
+    def test_the_rest_of_a_night_is_made_up_for(self, make_job: MakeJob) -> None:
+        job = make_job()
+        run(job, "2024-04-09")
+        run(job)
+        first, page = digest(job), home_of(job) / "status.html"
+        page.unlink()
+        (JobFolder(home_of(job)).place(FIRST, job.fingerprint) / "done.json").unlink()
+        outcome = run(job)
+        assert digest(job) == first
+        assert not outcome.again
+        assert page.exists()
+        assert run(job).again
+
+
 class TestPeople:
     def test_a_rollback_restores_the_forecasts_of_the_version_before(
         self, make_job: MakeJob, bundles: list[Path]
@@ -343,12 +382,6 @@ class TestPeople:
         assert found["published"]["night"] == "20240410T000000"
         assert (home_of(job) / "status.html").exists()
         assert found["damaged"] == []
-
-
-@pytest.fixture
-def not_exported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the export, which takes longer than the training."""
-    monkeypatch.setattr("pipelines.network.can_export_onnx", lambda: False)
 
 
 @pytest.mark.usefixtures("not_exported")

@@ -38,7 +38,7 @@ def test_a_night_is_one_run_however_often_it_is_run(make_job: MakeJob, tmp_path:
     first = run(job)
     assert run(job).run_id == first.run_id
     # Killed after the run, before the job could note it down.
-    (JobFolder(home_of(job)).place(FIRST, job.fingerprint) / "tracked.json").unlink()
+    (JobFolder(home_of(job)).place(FIRST, job.fingerprint) / "done.json").unlink()
     assert run(job).run_id == first.run_id
     sales().rename(columns={"y": "sold"}).to_parquet(tmp_path / "sales.parquet")
     with pytest.raises(PanelError):

@@ -1,6 +1,7 @@
 """Forecasts on ONNX Runtime: those of Keras, without Keras, and never from a bundle that is not whole."""
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -118,6 +119,11 @@ def assert_alike(ours, theirs):
 def test_forecasts_are_those_of_keras(keras, onnx):
     assert_alike(onnx.predict(), keras.predict())
     assert_alike(onnx.predict(levels=[50, 99]), keras.predict(levels=[50, 99]))
+
+
+@needs_onnx
+def test_the_log_of_tensorflow_stays_as_it_was(keras, onnx):  # and one of the two has been exported
+    assert logging.getLogger("tensorflow").level != logging.ERROR
 
 
 @needs_onnx

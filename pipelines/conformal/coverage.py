@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from pipelines.conformal.curves import fit_curves
 from pipelines.conformal.passing import calibrated_quantiles
 from pipelines.conformal.scores import at_scores
 from pipelines.conformal.state import PROBABILITIES, Conformal
+from pipelines.normal import ndtri
 
 if TYPE_CHECKING:
     import pandas as pd

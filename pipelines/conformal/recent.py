@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
+
+from pipelines.normal import ndtr, ndtri
 
 Floats = npt.NDArray[np.float64]
 

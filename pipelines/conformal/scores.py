@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
+
+from pipelines.normal import ndtri
 
 Floats = npt.NDArray[np.float64]
 

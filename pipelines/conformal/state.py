@@ -8,12 +8,12 @@ from typing import Any, Final, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from pipelines import choices
 from pipelines.conformal.curves import GRID, apply_curves, invert_curves
 from pipelines.conformal.recent import recent_quantiles
 from pipelines.conformal.scores import at_scores
+from pipelines.normal import ndtri
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,7 +25,6 @@ PROBABILITIES: Final = (
 )  # fmt: skip
 """What calibrated forecasts have quantiles for."""
 
-_SCORES: Final = ndtri(PROBABILITIES)
 _MIDDLE: Final = len(PROBABILITIES) // 2
 
 
@@ -59,9 +58,10 @@ class Conformal:
         Returns:
             ``(..., probabilities, horizon)``, not decreasing in the probability, 0 for the median.
         """
-        scores = np.repeat(_SCORES[:, None], len(self.curves), axis=1)
+        own = ndtri(PROBABILITIES)
+        scores = np.repeat(own[:, None], len(self.curves), axis=1)
         if recent is not None:
-            scores = recent_quantiles(recent, _SCORES)
+            scores = recent_quantiles(recent, own)
             scores[..., _MIDDLE, :] = 0.0
         return apply_curves(self.curves, scores)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -87,13 +89,25 @@ def _export_onnx(network: ForkingTCN, path: Path) -> None:
             "Writing ONNX needs the packages onnx and tf2onnx. Received: an environment without them; "
             "pip install 'tcn-forecasting[onnx]'."
         )
-    with warnings.catch_warnings():
-        # tf2onnx looks for a name that NumPy 2 no longer has.
-        warnings.filterwarnings("ignore", _NO_NUMPY_2, FutureWarning)
-        import tf2onnx
+    with _level_kept(logging.getLogger("tensorflow")):  # tf2onnx sets it, and leaves it so
+        with warnings.catch_warnings():
+            # tf2onnx looks for a name that NumPy 2 no longer has.
+            warnings.filterwarnings("ignore", _NO_NUMPY_2, FutureWarning)
+            import tf2onnx
 
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it tells of every step
-    tf2onnx.convert.from_function(_function(network), _inputs(network), opset=_OPSET, output_path=str(path))
+        logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it tells of every step
+        tf2onnx.convert.from_function(
+            _function(network), _inputs(network), opset=_OPSET, output_path=str(path)
+        )
+
+
+@contextmanager
+def _level_kept(logger: logging.Logger) -> Iterator[None]:
+    level = logger.level
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _export_saved_model(network: ForkingTCN, path: Path) -> None:

@@ -38,6 +38,12 @@ def line_of_succession(folder: JobFolder, findings: list[Finding]) -> list[Versi
         findings.append(
             Finding("champion", "warn", f"Version {promotions[-1].version} is the champion, and missing.")
         )
+    if not promotions and (latest := [each for each in versions.values() if each.record.get("promoted")]):
+        number = latest[-1].number
+        findings.append(
+            Finding("champion", "warn", f"No decision can be read: version {number}, the latest, forecasts.")
+        )
+        return latest[::-1]
     aside = withdrawn(promotions)
     line: list[Version] = []
     for promotion in reversed(promotions):

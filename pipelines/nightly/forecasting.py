@@ -239,7 +239,7 @@ def _failing(version: Version, failing: Mapping[object, str]) -> Finding:
 
 
 def _fallback(series: list[object], trained: bool) -> Finding:
-    why = "no version could forecast them" if trained else "no network has been promoted"
+    why = "no version could forecast them" if trained else "there is no network to use"
     return Finding("fallback", "warn", f"SeasonalNaive forecasts {len(series):,} series: {why}.", len(series))
 
 

@@ -114,6 +114,7 @@ def retrain(
             "series": [str(name) for name in panel.ids.tolist()],
             "scores": figures(scores),
             "reason": reason + missing,
+            "promoted": promoted,
             "facts": facts_of(snapshot, job),
         }
         version = folder.write_version(challenger.save, plain(record))

@@ -22,7 +22,7 @@ from pipelines.nightly.history import steps_between
 from pipelines.nightly.records import Cutoff, Finding, Night, Snapshot
 from pipelines.nightly.registry import announce, follow
 from pipelines.nightly.scoring import score_nights
-from pipelines.nightly.sealed import read_sealed, write_sealed
+from pipelines.nightly.sealed import read_sealed, remove_drafts, write_sealed
 from pipelines.nightly.secrets import hide
 from pipelines.nightly.sinks import open_sink
 from pipelines.nightly.snapshot import read_snapshot
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pipelines.nightly.settings import JobSettings
     from pipelines.nightly.state import Version
 
-_TRACKED: Final = "tracked.json"
+_DONE: Final = "done.json"
 
 
 @dataclass
@@ -135,7 +135,7 @@ class _Run:
         line = line_of_succession(self.folder, self.findings)
         self._check(snapshot, line)
         retrained = None
-        if not self.folder.promotions() and not self.dry_run:
+        if self.folder.is_fresh and not self.dry_run:
             retrained = self._retrain(snapshot, line)
             line = line_of_succession(self.folder, [])
         self._load_tensorflow(line)
@@ -144,20 +144,15 @@ class _Run:
             widths = widths_of(past, snapshot.history, job) if job.watch.recalibrate else {}
             made = forecast_night(snapshot, line, job, self.cutoff, widths)
             self.findings += made.findings
-        night = self._night(snapshot, made, line, widths)
-        outcome = Outcome(night, findings=self.findings, retrained=retrained)
+        outcome = Outcome(
+            self._night(snapshot, made, line, widths), findings=self.findings, retrained=retrained
+        )
         if self.dry_run:
             return outcome
         with self.stages("publish"), signals_wait():
-            self.folder.write_night(night, made.frame)
-            outcome.published = self._publish(night, made.frame[list(made.published)])
-        with self.stages("score"):
-            scored = score_nights(past, snapshot.history, job, snapshot.static)
-            alarms = alarms_of(scored, job)
-            self.findings += alarms
-        if retrained is None and self._is_due(line, made, alarms):
-            outcome.retrained = self._retrain_gently(snapshot, line)
-        self._finish(outcome, scored, alarms)
+            self.folder.write_night(outcome.night, made.frame)
+            outcome.published = self._publish(outcome.night, made.frame[list(made.published)])
+        self._afterwards(outcome, snapshot, line, past)
         return outcome
 
     def failed(self, error: ForecastingError) -> None:
@@ -189,13 +184,23 @@ class _Run:
         return found
 
     def _again(self, night: Night, frame: pd.DataFrame) -> Outcome:
-        outcome = Outcome(night, again=True, findings=self.findings)
+        """Publish what the night has left; do the rest of it if a killed process has not come that far."""
+        done = self._gently(lambda: self._done())
+        outcome = Outcome(night, again=done is not None, findings=self.findings)
+        outcome.run_id = (done or {}).get("run_id")
         if self.dry_run:
             return outcome
         with self.stages("publish"), signals_wait():
             outcome.published = self._publish(night, frame[list(night.record["published"])])
-        self._finish(outcome, None)
+        if done is None:
+            self.findings += [Finding(**finding) for finding in night.record["findings"]]
+            self._gently(lambda: self._rest(outcome))
         return outcome
+
+    def _rest(self, outcome: Outcome) -> None:
+        with self.stages("read the data"):
+            snapshot = read_snapshot(self.job, self.cutoff)
+        self._afterwards(outcome, snapshot, line_of_succession(self.folder, self.findings), self._past())
 
     def _night(
         self, snapshot: Snapshot, made: NightForecast, line: Sequence[Version], widths: dict[float, float]
@@ -275,17 +280,52 @@ class _Run:
         sink.publish(frame, manifest)
         return True
 
-    # Retraining
+    # What comes after
 
-    def _is_due(self, line: Sequence[Version], made: NightForecast, alarms: Sequence[Finding]) -> bool:
-        asked, trained = self.job.retrain, self.folder.versions()
-        if not trained or any(finding.check == "freshness" for finding in self.findings):
+    def _afterwards(
+        self,
+        outcome: Outcome,
+        snapshot: Snapshot,
+        line: list[Version],
+        past: Sequence[tuple[Cutoff, pd.DataFrame]],
+    ) -> None:
+        """Score earlier nights, retrain if that is due, and tell: the forecast is out already."""
+        job = _with_freq(self.job, line)
+        with self.stages("score"):
+            scored = score_nights(past, snapshot.history, job, snapshot.static)
+            alarms = alarms_of(scored, job)
+            self.findings += alarms
+        if outcome.retrained is None and self._is_due(outcome.night, alarms):
+            outcome.retrained = self._retrain_gently(snapshot, line)
+        with self.stages("track"):
+            announce(self.job, self.folder, self.findings)
+            outcome.run_id = self._gently(lambda: self._track(outcome, scored))
+        (self.folder.path / FAILURE).unlink(missing_ok=True)
+        with self.stages("status page"):
+            write_page(self.folder, self.job, scored, alarms)
+        if outcome.run_id is not None or not self.job.tracking.enabled:
+            remove_drafts(self._done_path.parent)
+            write_sealed(self._done_path, {"run_id": outcome.run_id})
+
+    @property
+    def _done_path(self) -> Path:
+        return self.folder.place(self.cutoff, self.job.fingerprint) / _DONE
+
+    def _done(self) -> dict[str, Any] | None:
+        """What there is to know of a night that has come to its end; None if it has not."""
+        return read_sealed(self._done_path) if self._done_path.exists() else None
+
+    def _is_due(self, night: Night, alarms: Sequence[Finding]) -> bool:
+        asked, trained, decided = self.job.retrain, self.folder.versions(), self.folder.promotions()
+        if any(finding.check == "freshness" for finding in self.findings):
             return False
-        last = trained[-1]
-        passed = steps_between(last.record["freq"], unlabeled(last.record["cutoff"]), self.cutoff)
+        broken = bool(decided) and decided[-1].version != night.record["champion"]
+        if not trained:  # or nothing of it can be read
+            return asked.on_alarm and broken
+        last = trained[-1].record
+        passed = steps_between(last["freq"], unlabeled(last["cutoff"]), self.cutoff)
         if asked.every is not None and passed >= asked.every:
             return True
-        broken = bool(line) and made.champion != line[0].number
         return asked.on_alarm and bool(alarms or broken) and passed >= asked.cooldown
 
     def _retrain(self, snapshot: Snapshot, line: list[Version]) -> Retrained:
@@ -301,21 +341,7 @@ class _Run:
             self.findings.append(Finding("retrain", "warn", f"The challenger could not be trained: {error}"))
             return None
 
-    # The end
-
-    def _finish(self, outcome: Outcome, scored: Scored | None, alarms: Sequence[Finding] = ()) -> None:
-        marker = self.folder.place(self.cutoff, self.job.fingerprint) / _TRACKED
-        with self.stages("track"):
-            announce(self.job, self.folder, self.findings)
-            outcome.run_id = self._gently(lambda: _tracked(marker))
-            if outcome.run_id is None:
-                outcome.run_id = self._gently(lambda: self._track(outcome, scored, marker))
-        (self.folder.path / FAILURE).unlink(missing_ok=True)
-        if scored is not None:
-            with self.stages("status page"):
-                write_page(self.folder, self.job, scored, alarms)
-
-    def _track(self, outcome: Outcome, scored: Scored | None, marker: Path) -> str | None:
+    def _track(self, outcome: Outcome, scored: Scored) -> str | None:
         night = outcome.night
         facts = {
             "job": self.job.name,
@@ -329,15 +355,11 @@ class _Run:
         figures["night/fallback_series"] = sum(
             count for name, count in night.models.items() if name == "SeasonalNaive"
         )
-        if scored is not None:
-            figures |= {f"watch/{name}": value for name, value in scored.figures().items()}
-        run_id = track_night(
+        figures |= {f"watch/{name}": value for name, value in scored.figures().items()}
+        return track_night(
             self.job, self.folder.path, night.cutoff, facts=facts, figures=figures,
             findings=outcome.findings, now=self.now,
         )  # fmt: skip
-        if run_id is not None:
-            write_sealed(marker, {"run_id": run_id})
-        return run_id
 
     def _gently(self, call: Callable[[], Any]) -> Any:
         """What fails after the forecast is out is told, and the next run makes up for it."""
@@ -354,7 +376,3 @@ def _with_freq(job: JobSettings, line: Sequence[Version]) -> JobSettings:
         return job
     model = job.model.model_copy(update={"freq": line[0].record["freq"]})
     return job.model_copy(update={"model": model})
-
-
-def _tracked(marker: Path) -> str | None:
-    return str(read_sealed(marker)["run_id"]) if marker.exists() else None

@@ -112,6 +112,11 @@ class JobFolder:
         finally:
             lock.release()
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing was ever trained or decided; what is damaged counts."""
+        return not (_numbered(self.promotions_path, ".json") or _numbered(self.versions_path))
+
     # Nights
 
     def night(self, cutoff: Cutoff, fingerprint: str) -> tuple[Night, pd.DataFrame] | None:
