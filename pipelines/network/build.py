@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 from pathlib import Path
+from typing import Final
 
 import keras
 
 from pipelines.errors import BundleError
 from pipelines.plan import QUANTILES, Plan
 from tcn.models import ForkingTCN
+
+_ENTRIES: Final = ("metadata.json", "config.json", "model.weights.h5")
 
 
 def build_network(plan: Plan, seed: int) -> ForkingTCN:
@@ -57,12 +61,32 @@ def save_network(network: ForkingTCN, path: Path) -> None:
 
 
 def load_network(path: Path) -> ForkingTCN:
-    """Read a network; only registered layers are accepted, no code is run.
+    """Read a network; only registered layers are accepted, no code is run, nothing is unpacked.
 
     Raises:
-        BundleError: If the file holds another model.
+        BundleError: If the file holds another model, or what no network consists of.
+        ValueError: If it cannot be read.
     """
+    _check_archive(path)
     network = keras.saving.load_model(path, compile=False, safe_mode=True)
     if not isinstance(network, ForkingTCN):
         raise BundleError(f"{path} must hold a ForkingTCN. Received: a {type(network).__name__}.")
     return network
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that Keras would not write: other files, or some that grow when they are read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            strange = [
+                entry.filename
+                for entry in archive.infolist()
+                if entry.filename not in _ENTRIES or entry.compress_type != zipfile.ZIP_STORED
+            ]
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path.name} is no archive of Keras: {error}") from error
+    if strange:
+        raise BundleError(
+            f"A network must consist of {', '.join(_ENTRIES)}, none of them compressed. Received: {path} "
+            f"with {strange[0]!r}; save it again."
+        )
