@@ -52,8 +52,18 @@ def training_frame():
 
 @cache
 def fitted():
-    """A forecaster fitted to the training frame; tests must not change it."""
-    return Forecaster(**SMALL).fit(training_frame())
+    """A forecaster fitted to the training frame; tests must not change it.
+
+    Always with compiled functions: it serves modules that compute eagerly and others, to the bit.
+    """
+    import tensorflow as tf
+
+    eager = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(False)
+    try:
+        return Forecaster(**SMALL).fit(training_frame())
+    finally:
+        tf.config.run_functions_eagerly(eager)
 
 
 @cache
