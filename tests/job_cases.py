@@ -14,10 +14,12 @@ import pandas as pd
 import pytest
 
 from pipelines.forecaster import Forecaster
+from pipelines.nightly.champions import version_record
 from pipelines.nightly.facts import facts_of
 from pipelines.nightly.records import Snapshot
 from pipelines.nightly.settings import JobSettings
 from pipelines.nightly.state import JobFolder, home_of
+from pipelines.saving import runtime_of
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 FIRST = pd.Timestamp("2024-04-10")
@@ -91,17 +93,14 @@ def make_job(tmp_path: Path, bundles: list[Path]) -> Callable[..., JobSettings]:
 def promote(folder: JobFolder, bundle: Path, job: JobSettings) -> int:
     """Make a network the champion, without any test."""
     known = sales().query("ds <= '2024-03-01'")
-    record = {
-        "cutoff": "20240301T000000",
-        "freq": "D",
-        "lookback": 14,
-        "season": 7,
-        "series": sorted(known["unique_id"].unique()),
-        "scores": {},
-        "reason": "",
-        "promoted": True,
-        "facts": facts_of(Snapshot(known), job),
-    }
+    record = version_record(
+        Forecaster.load(bundle, runtime_of(bundle)),
+        pd.Timestamp("2024-03-01"),
+        "",
+        promoted=True,
+        scores={},
+        facts=facts_of(Snapshot(known), job),
+    )
     version = folder.write_version(lambda place: _copy(bundle, place), record)
     folder.promote(version.number, "for a test", "20240301T000000")
     return version.number

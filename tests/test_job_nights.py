@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from job_cases import FIRST, NOW, bundles, digest, make_job, promote, published, sales
+from job_cases import FIRST, MODEL, NOW, bundles, digest, make_job, promote, published, sales
 
 from pipelines.errors import BusyError, ConfigError, PanelError
 from pipelines.forecaster import Forecaster
@@ -317,6 +317,39 @@ def fail_at(patch: pytest.MonkeyPatch, name: str, number: int) -> list[int]:
 
     patch.setattr(os, name, call)
     return calls
+
+
+@pytest.mark.usefixtures("not_exported")
+class TestOtherSettings:
+    def test_other_levels_are_those_of_the_champion_too(self, make_job: MakeJob) -> None:
+        run(make_job(), "2024-04-09")
+        job = make_job(model={**MODEL, "levels": [50.0, 90.0]})
+        outcome = run(job)
+        assert outcome.night.models == {"TCN v1": 3}
+        assert outcome.retrained is None
+        assert {"TCN-lo-50", "TCN-hi-90"} <= set(published(job))
+        assert run(job, "2024-04-11").published
+
+    @pytest.mark.parametrize("changed", [{"horizon": 5}, {"alias": "Net"}])
+    def test_a_network_for_something_else_is_left_out_and_replaced(
+        self, make_job: MakeJob, changed: dict[str, Any]
+    ) -> None:
+        run(make_job(), "2024-04-09")
+        job = make_job(model={**MODEL, **changed})
+        outcome = run(job)
+        made = published(job)
+        assert outcome.retrained is not None
+        assert "champion" in checks(outcome)
+        assert len(made) == 3 * job.model.horizon
+        assert job.model.alias in made
+        assert not any(name.endswith("v1") for name in outcome.night.models)
+        assert run(job, "2024-04-11").retrained is None
+
+    def test_a_challenger_may_begin_with_the_weights_of_the_champion(self, make_job: MakeJob) -> None:
+        job = make_job(retrain={"warm": True, "on_alarm": False})
+        made = retrain_now(job, FIRST)
+        assert made["version"] == 2
+        assert set(made["scores"]) == {"TCN", "Champion", "SeasonalNaive"}
 
 
 class TestKilled:

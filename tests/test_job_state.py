@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import BusyError, ConfigError, StateError
-from pipelines.nightly.champions import line_of_succession
+from pipelines.nightly import JobSettings
+from pipelines.nightly.champions import essentials_of, line_of_succession
 from pipelines.nightly.history import steps_between, unobserved_since, up_to
 from pipelines.nightly.records import Finding, Night
 from pipelines.nightly.sealed import read_sealed, remove_drafts, whole_folder, write_sealed
@@ -25,6 +26,7 @@ JSON = st.recursive(
     max_leaves=8,
 )  # fmt: skip
 FRAME = pd.DataFrame({"unique_id": ["a", "b"], "ds": pd.Timestamp("2024-02-01"), "TCN": [1.0, 2.0]})
+JOB = JobSettings(name="j", source={"path": "a"}, sink={"path": "b.csv"}, model={"horizon": 1})
 SMALL = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -37,7 +39,7 @@ def write_version(folder: JobFolder) -> int:
         path.mkdir()
         (path / "manifest.json").write_text("{}")
 
-    return folder.write_version(bundle, {"reason": ""}).number
+    return folder.write_version(bundle, {"reason": "", "essentials": essentials_of(JOB.model)}).number
 
 
 class TestSealed:
@@ -95,6 +97,7 @@ class TestJobFolder:
             folder.write_night(night(day), FRAME.assign(TCN=float(day[-1])))
         assert [label(each.cutoff)[6:8] for each in folder.nights()] == ["01", "02", "03"]
         assert len(folder.nights(pd.Timestamp("2024-02-03"))) == 2
+        assert [label(each.cutoff)[6:8] for each in folder.nights(count=2)] == ["02", "03"]
         past = folder.past(pd.Timestamp("2024-03-01"), 2)
         assert [frame["TCN"].iloc[0] for _, frame in past] == [2.0, 3.0]
         found, frame = folder.night(pd.Timestamp("2024-02-01"), "f" * 64) or pytest.fail("not found")
@@ -110,7 +113,7 @@ class TestJobFolder:
         (first / "night.json").write_text("{}")
         (second / "forecasts.parquet").write_bytes(b"PAR1")
         damaged: list[str] = []
-        past = folder.past(pd.Timestamp("2024-03-01"), 9, lambda error: damaged.append(str(error)))
+        past = folder.past(pd.Timestamp("2024-03-01"), 9, (), lambda error: damaged.append(str(error)))
         assert [cutoff for cutoff, _ in past] == [pd.Timestamp("2024-02-03")]
         assert len(damaged) == 2
         with pytest.raises(StateError, match="forecasts of a night"):
@@ -142,7 +145,7 @@ class TestJobFolder:
 class TestSuccession:
     def line(self, folder: JobFolder) -> tuple[list[int], list[Finding]]:
         findings: list[Finding] = []
-        return [version.number for version in line_of_succession(folder, findings)], findings
+        return [version.number for version in line_of_succession(JOB, folder, findings)], findings
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> JobFolder:

@@ -2,32 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.bundle import MANIFEST, checksum
 from pipelines.errors import BundleError, ForecastingError
+from pipelines.jobs.files import plain
 from pipelines.nightly.records import Finding
-from pipelines.nightly.state import JobFolder, Version, withdrawn
+from pipelines.nightly.state import JobFolder, Version, label, withdrawn
 
 if TYPE_CHECKING:
+    from pipelines.config import Settings
     from pipelines.forecaster import Forecaster
+    from pipelines.nightly.records import Cutoff
+    from pipelines.nightly.settings import JobSettings
 
 NAIVE: Final = "SeasonalNaive"
 """Who forecasts where no network can."""
 
 
-def line_of_succession(folder: JobFolder, findings: list[Finding]) -> list[Version]:
+def line_of_succession(job: JobSettings, folder: JobFolder, findings: list[Finding]) -> list[Version]:
     """List the versions that may forecast: the champion, then its predecessors, the latest first.
 
     Args:
+        job: Settings; a version that was trained to forecast something else is left out.
         folder: The job's folder.
-        findings: Takes what is wrong with records.
+        findings: Takes what is wrong with records and versions.
 
     Returns:
         The versions; none if seasonal naive is the champion, or nothing was ever promoted.
     """
+    line = _promoted(folder, findings)
+    own = essentials_of(job.model)
+    if line and (changed := _changes(line[0], own)):
+        findings.append(
+            Finding(
+                "champion",
+                "warn",
+                f"Version {line[0].number} was trained for other settings ({changed}) and is left out.",
+            )
+        )
+    return [version for version in line if version.record["essentials"] == own]
+
+
+def essentials_of(settings: Settings) -> dict[str, Any]:
+    """Settings without which a network forecasts something else: what it must have been trained with.
+
+    Args:
+        settings: Arguments of a forecaster.
+
+    Returns:
+        JSON-able.
+    """
+    names = ("horizon", "alias", "id_col", "time_col", "target_col")
+    covariates = None if settings.covariates is None else settings.covariates.to_dict()
+    own: dict[str, Any] = plain({name: getattr(settings, name) for name in names})
+    return {**own, "covariates": plain(covariates)}
+
+
+def version_record(
+    forecaster: Forecaster, cutoff: Cutoff, reason: str, promoted: bool, **beside: Any
+) -> dict[str, Any]:
+    """What a job remembers of a version.
+
+    Args:
+        forecaster: The network, shown the data that it forecasts from.
+        cutoff: Last time stamp that its training knew.
+        reason: Why it was, or was not, promoted.
+        promoted: Whether it was.
+        **beside: ``scores`` and ``facts``.
+
+    Returns:
+        JSON-able.
+    """
+    return {
+        "cutoff": label(cutoff),
+        "freq": forecaster.plan_.freq,
+        "essentials": essentials_of(forecaster.settings_),
+        "series": [str(name) for name in forecaster.panel_.ids.tolist()],
+        "reason": reason,
+        "promoted": promoted,
+        **beside,
+    }
+
+
+def with_freq(job: JobSettings, line: Sequence[Version]) -> JobSettings:
+    """Return settings that know the frequency of the data, if they or the champion do.
+
+    Args:
+        job: Settings.
+        line: Who may forecast, the champion first.
+    """
+    if job.model.freq is not None or not line:
+        return job
+    model = job.model.model_copy(update={"freq": line[0].record["freq"]})
+    return job.model_copy(update={"model": model})
+
+
+def _changes(version: Version, own: Mapping[str, Any]) -> str:
+    """What a version was trained with, where that differs from what is asked for."""
+    theirs = version.record["essentials"]
+    return ", ".join(f"{name}={theirs.get(name)!r}" for name in own if theirs.get(name) != own[name])
+
+
+def _promoted(folder: JobFolder, findings: list[Finding]) -> list[Version]:
+    """Versions that were promoted and not withdrawn, the champion first."""
 
     def damaged(error: ForecastingError) -> None:
         findings.append(Finding("state", "warn", str(error)))

@@ -43,7 +43,6 @@ class NightForecast:
         findings: What is odd.
         new: Series that the champion has not been trained on.
         vanished: Series that are no longer forecast.
-        season: Steps in the main season.
         champion: Number of the version that has forecast, the first in line of several; None if none has.
     """
 
@@ -53,7 +52,6 @@ class NightForecast:
     findings: Sequence[Finding] = ()
     new: Sequence[str] = ()
     vanished: Sequence[str] = ()
-    season: int = 1
     champion: int | None = None
 
 
@@ -87,13 +85,15 @@ def forecast_night(
     if missing := sorted({*snapshot.history[job.model.id_col]} - {*panel.ids.tolist()}, key=str):
         findings.append(_without_static(missing))
     season = plan.season_length if plan else season_of(panel, job)
-    alive = unobserved_since(panel) < min_rows(panel, plan.lookback if plan else 2 * season)
+    # With nothing left to look back on, a series has vanished; a short panel is looked back on as a whole.
+    unseen = unobserved_since(panel)
+    alive = unseen < min(plan.lookback if plan else 2 * season, int(panel.lengths.max()))
     if vanished := panel.ids[~alive].tolist():
         findings.append(_vanished(vanished))
     if not alive.any():
         raise PanelError(
             f"A night must have a series to forecast. Received: {panel.n_series:,}, all without a value for "
-            f"{int(unobserved_since(panel).min()):,} steps before {cutoff}; see where the data end."
+            f"{int(unseen.min()):,} steps before {cutoff}; see where the data end."
         )
     desk = _Desk(job, snapshot, panel.select(alive), season, findings)
     while first is not None and desk.waiting.any():
@@ -117,7 +117,7 @@ class _Desk:
     def __init__(
         self, job: JobSettings, snapshot: Snapshot, panel: Panel, season: int, findings: list[Finding]
     ) -> None:
-        self.job, self.snapshot, self.panel, self.season = job, snapshot, panel, season
+        self.job, self.snapshot, self.panel = job, snapshot, panel
         self.findings = findings
         self.waiting = np.ones(panel.n_series, bool)  # for a network that can forecast them
         self.naive = forecast_baselines(panel, job.model.horizon, season, job.model.levels)
@@ -137,7 +137,7 @@ class _Desk:
         """
         job, asked = self.job, np.flatnonzero(self.waiting)
         made = forecast_partitions(
-            forecaster, version.bundle, self.panel.select(self.waiting), self.snapshot.future, job.partitions
+            forecaster, version.bundle, self.panel.select(self.waiting), self.snapshot.future, job
         )
         wide = apply_widths(made, widths, job)
         failing = failing_series(wide, self.snapshot.history, job)
@@ -180,8 +180,7 @@ class _Desk:
             findings=self.findings,
             new=_unknown(self.panel, line[0]) if line else (),
             vanished=vanished,
-            season=self.season,
-            champion=max(used, key=lambda version: -line.index(version)).number if used else None,
+            champion=min(used, key=line.index).number if used else None,
         )
 
 
@@ -197,19 +196,6 @@ def forecast_columns(job: JobSettings) -> tuple[str, ...]:
     alias = job.model.alias
     bounds = (f"{alias}-{side}-{level:g}" for level in job.model.levels for side in ("lo", "hi"))
     return (alias, *bounds)
-
-
-def min_rows(panel: Panel, lookback: int) -> int:
-    """Rows without a value after which a series counts as vanished: there is nothing left to look back on.
-
-    Args:
-        panel: The series.
-        lookback: Rows that a network looks back on.
-
-    Returns:
-        Rows; fewer where no series is that long.
-    """
-    return max(1, min(lookback, int(panel.lengths.max())))
 
 
 def _unknown(panel: Panel, version: Version) -> list[str]:

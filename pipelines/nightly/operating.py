@@ -142,7 +142,7 @@ def rollback(
     folder = JobFolder(home_of(job))
     with folder.held():
         findings: list[Finding] = []
-        line = line_of_succession(folder, findings)
+        line = line_of_succession(job, folder, findings)
         if len(line) < 2:
             raise ConfigError(
                 "A rollback needs a champion and a version before it. Received: "
@@ -151,8 +151,7 @@ def rollback(
             )
         champion, former = line[:2]
         check_bundle(former.bundle, former.record["bundle_sha256"])
-        nights = folder.nights()
-        last = nights[-1] if nights else None
+        last = next(iter(folder.nights(count=1)), None)
         folder.promote(
             former.number,
             f"Rollback from version {champion.number}.",
@@ -189,4 +188,4 @@ def retrain_now(job: JobSettings, cutoff: Cutoff, progress: Progress | None = No
         stages = Stages(progress)
         with stages("read the data"):
             snapshot = read_snapshot(job, cutoff)
-        return asdict(retrain(snapshot, job, cutoff, folder, line_of_succession(folder, []), stages))
+        return asdict(retrain(snapshot, job, cutoff, folder, line_of_succession(job, folder, []), stages))

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.forecaster import Forecaster
-    from pipelines.nightly.settings import Partitions
+    from pipelines.nightly.settings import JobSettings
 
 
 def forecast_partitions(
-    forecaster: Forecaster, bundle: Path, panel: Panel, future: pd.DataFrame | None, how: Partitions
+    forecaster: Forecaster, bundle: Path, panel: Panel, future: pd.DataFrame | None, job: JobSettings
 ) -> pd.DataFrame:
     """Forecast all series, partition by partition.
 
@@ -29,7 +29,7 @@ def forecast_partitions(
         bundle: Where workers load it from.
         panel: The series.
         future: Future covariates.
-        how: Size of the partitions, and who computes them.
+        job: Settings: levels, size of the partitions, and who computes them.
 
     Returns:
         A row per series and step, as ``Forecaster.predict`` gives them; to the bit the same for every kind of
@@ -37,13 +37,14 @@ def forecast_partitions(
     """
     import pandas as pd
 
+    how, levels = job.partitions, job.model.levels
     # Series that see each other cannot be parted.
     parts = [panel] if forecaster.settings_.multivariate else list(_parts(panel, how.series))
     if how.kind == "single" or len(parts) == 1:
-        frames = [forecaster.predict(part, future) for part in parts]
+        frames = [forecaster.predict(part, future, levels=levels) for part in parts]
     else:
         with open_workers(how.kind, how.workers, how.address) as workers:
-            calls = [workers.submit(_forecast_part, str(bundle), part, future) for part in parts]
+            calls = [workers.submit(_forecast_part, str(bundle), part, future, levels) for part in parts]
             frames = [call.result() for call in calls]
     return pd.concat(frames, ignore_index=True)
 
@@ -53,8 +54,10 @@ def _parts(panel: Panel, size: int) -> Iterator[Panel]:
         yield panel.select(np.arange(begin, min(begin + size, panel.n_series)))
 
 
-def _forecast_part(bundle: str, part: Panel, future: pd.DataFrame | None) -> pd.DataFrame:
-    return _loaded(bundle).predict(part, future)
+def _forecast_part(
+    bundle: str, part: Panel, future: pd.DataFrame | None, levels: tuple[float, ...]
+) -> pd.DataFrame:
+    return _loaded(bundle).predict(part, future, levels=levels)
 
 
 @lru_cache(maxsize=1)

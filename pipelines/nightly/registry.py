@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import StateError
-from pipelines.nightly.champions import line_of_succession
+from pipelines.nightly.champions import line_of_succession, version_record
 from pipelines.nightly.records import Cutoff, Finding
 from pipelines.nightly.sealed import read_sealed, write_sealed
 from pipelines.nightly.state import JobFolder, Version, label
@@ -47,7 +47,7 @@ def announce(job: JobSettings, folder: JobFolder, findings: list[Finding]) -> No
         folder: The job's folder.
         findings: Takes what keeps it from being registered; the next night tries again.
     """
-    line = line_of_succession(folder, [])
+    line = line_of_succession(job, folder, [])
     if job.tracking.model is None or not line:
         return
     digest = line[0].record["bundle_sha256"]
@@ -108,17 +108,9 @@ def _adopt(folder: JobFolder, bundle: Path, number: str) -> Version:
     from pipelines.saving import runtime_of
 
     forecaster = Forecaster.load(bundle, runtime_of(bundle))
-    panel, plan = forecaster.panel_, forecaster.plan_
-    record = {
-        "cutoff": label(_as_cutoff(panel.last_stamps.max())),
-        "freq": plan.freq,
-        "lookback": plan.lookback,
-        "season": plan.season_length,
-        "series": [str(name) for name in panel.ids.tolist()],
-        "scores": {},
-        "reason": f"Taken over from version {number} of the registry.",
-        "facts": None,
-    }
+    cutoff = _as_cutoff(forecaster.panel_.last_stamps.max())
+    reason = f"Taken over from version {number} of the registry."
+    record = version_record(forecaster, cutoff, reason, promoted=True, scores={}, facts=None)
     return folder.write_version(lambda place: _copy(bundle, place), record)
 
 

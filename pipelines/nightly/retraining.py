@@ -17,7 +17,7 @@ from pipelines.jobs.fitting import calibrate, fit
 from pipelines.jobs.fitting import plan as plan_fit
 from pipelines.jobs.warned import warnings_as_notes
 from pipelines.metrics import Scores, evaluate
-from pipelines.nightly.champions import check_bundle
+from pipelines.nightly.champions import check_bundle, version_record, with_freq
 from pipelines.nightly.facts import facts_of
 from pipelines.nightly.forecasting import forecast_columns
 from pipelines.nightly.history import read_history
@@ -84,9 +84,8 @@ def retrain(
         ConfigError: If the fit takes more memory than there is.
         ForecastingError: If training fails.
     """
-    champion = line[0] if line else None
-    freq = champion.record["freq"] if champion else job.model.freq
-    panel = read_history(snapshot, job.model, freq)
+    champion, job = (line[0] if line else None), with_freq(job, line)
+    panel = read_history(snapshot, job.model, job.model.freq)
     challenger = _forecaster(job, champion)
     season = challenger.plan(panel).season_length
     held = hold_out(panel, job.model.horizon, season, job.retrain.n_windows)
@@ -106,21 +105,18 @@ def retrain(
         calibrate(challenger, panel, job.model.conformal, stages)
     with stages("keep the version"), warnings_as_notes(stages):
         challenger.update(panel)
-        record = {
-            "cutoff": label(cutoff),
-            "freq": panel.freq.text,
-            "lookback": challenger.plan_.lookback,
-            "season": season,
-            "series": [str(name) for name in panel.ids.tolist()],
-            "scores": figures(scores),
-            "reason": reason + missing,
-            "promoted": promoted,
-            "facts": facts_of(snapshot, job),
-        }
+        record = version_record(
+            challenger,
+            cutoff,
+            reason + missing,
+            promoted,
+            scores=figures(scores),
+            facts=facts_of(snapshot, job),
+        )
         version = folder.write_version(challenger.save, plain(record))
         if promoted:
             folder.promote(version.number, reason, label(cutoff))
-        elif champion is None and not folder.promotions():
+        elif champion is None and _is_open(folder):
             folder.promote(None, reason, label(cutoff))
         folder.remove_versions(job.retrain.keep)
     return Retrained(version.number, promoted, reason + missing, figures(scores))
@@ -138,9 +134,9 @@ def judge(scores: Scores, alias: str, champion: str | None, asked: Retrain) -> t
     Returns:
         The decision and its reason.
     """
-    table, levels = scores.overall, _least(scores, alias)
+    table = scores.overall
     own, naive = float(table.loc[alias, "mae"]), float(table.loc[REFERENCE, "mae"])
-    if not all(map(math.isfinite, (own, *levels))):
+    if not (math.isfinite(own) and math.isfinite(table.loc[alias, "wql"])):
         return False, "The challenger's forecasts are not finite."
     if not own < naive:
         return False, f"The challenger's error of {own:.4g} is not below seasonal naive's, {naive:.4g}."
@@ -172,6 +168,15 @@ def figures(scores: Scores) -> dict[str, dict[str, float]]:
     chosen += [name for name in scores.overall.columns if str(name).startswith("coverage_")]
     rows = [name for name in scores.overall.index if name not in ("Naive", "Drift", "WindowAverage")]
     return plain(scores.overall.loc[rows, chosen].to_dict("index"))  # type: ignore[no-any-return]
+
+
+def _is_open(folder: JobFolder) -> bool:
+    """Whether nobody rules: nothing was decided, or the champion was trained for other settings.
+
+    A champion whose files are damaged still rules: they may come back.
+    """
+    decided = folder.promotions()
+    return not decided or decided[-1].version in {version.number for version in folder.versions()}
 
 
 def _forecaster(job: JobSettings, champion: Version | None) -> Forecaster:
@@ -210,7 +215,3 @@ def _with_champion(
         name.replace(alias, CHAMPION, 1): made[name].to_numpy(np.float64) for name in forecast_columns(job)
     }
     return with_columns(backtest, columns), ""
-
-
-def _least(scores: Scores, alias: str) -> list[float]:
-    return [float(scores.overall.loc[alias, name]) for name in ("mae", "wql") if name in scores.overall]

@@ -15,9 +15,9 @@ from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.versions import versions
 from pipelines.nightly.alarms import alarms_of
-from pipelines.nightly.champions import line_of_succession
+from pipelines.nightly.champions import essentials_of, line_of_succession, with_freq
 from pipelines.nightly.checks import check_snapshot
-from pipelines.nightly.forecasting import NightForecast, forecast_night
+from pipelines.nightly.forecasting import NightForecast, forecast_columns, forecast_night
 from pipelines.nightly.history import steps_between
 from pipelines.nightly.records import Cutoff, Finding, Night, Snapshot
 from pipelines.nightly.registry import announce, follow
@@ -132,15 +132,15 @@ class _Run:
             snapshot = read_snapshot(self.job, self.cutoff)
         if not self.dry_run:
             follow(self.job, self.folder, self.cutoff, self.findings)
-        line = line_of_succession(self.folder, self.findings)
+        line = line_of_succession(self.job, self.folder, self.findings)
         self._check(snapshot, line)
         retrained = None
-        if self.folder.is_fresh and not self.dry_run:
+        if self._is_first and not self.dry_run:
             retrained = self._retrain(snapshot, line)
-            line = line_of_succession(self.folder, [])
+            line = line_of_succession(self.job, self.folder, [])
         self._load_tensorflow(line)
         with self.stages("forecast"):
-            past, job = self._past(), _with_freq(self.job, line)
+            past, job = self._past(), with_freq(self.job, line)
             widths = widths_of(past, snapshot.history, job) if job.watch.recalibrate else {}
             made = forecast_night(snapshot, line, job, self.cutoff, widths)
             self.findings += made.findings
@@ -154,6 +154,14 @@ class _Run:
             outcome.published = self._publish(outcome.night, made.frame[list(made.published)])
         self._afterwards(outcome, snapshot, line, past)
         return outcome
+
+    @property
+    def _is_first(self) -> bool:
+        """Whether no network was ever trained for what is asked for; one that is damaged may have been."""
+        if self.folder.is_fresh:
+            return True
+        own, trained = essentials_of(self.job.model), self.folder.versions()
+        return bool(trained) and all(version.record["essentials"] != own for version in trained)
 
     def failed(self, error: ForecastingError) -> None:
         """Remember what ended the night, where it can still be remembered."""
@@ -200,7 +208,9 @@ class _Run:
     def _rest(self, outcome: Outcome) -> None:
         with self.stages("read the data"):
             snapshot = read_snapshot(self.job, self.cutoff)
-        self._afterwards(outcome, snapshot, line_of_succession(self.folder, self.findings), self._past())
+        self._afterwards(
+            outcome, snapshot, line_of_succession(self.job, self.folder, self.findings), self._past()
+        )
 
     def _night(
         self, snapshot: Snapshot, made: NightForecast, line: Sequence[Version], widths: dict[float, float]
@@ -214,13 +224,11 @@ class _Run:
             record={
                 "job": self.job.name,
                 "champion": made.champion,
-                "line": [version.number for version in line],
                 "published": list(made.published),
                 "widths": {f"{level:g}": width for level, width in widths.items()},
                 "findings": [vars(finding) for finding in self.findings],
                 "new": list(made.new),
                 "vanished": list(made.vanished),
-                "season": made.season,
                 "versions": versions(),
             },
         )
@@ -231,19 +239,20 @@ class _Run:
         def damaged(error: StateError) -> None:
             self.findings.append(Finding("state", "warn", f"{error} It is left out of the scores."))
 
-        return self.folder.past(self.cutoff, self.job.watch.nights, damaged)
+        columns = forecast_columns(self.job)
+        return self.folder.past(self.cutoff, self.job.watch.nights, columns, damaged)
 
     # Checks
 
     def _check(self, snapshot: Snapshot, line: Sequence[Version]) -> None:
         with self.stages("check the data"):
-            before = self.folder.nights(self.cutoff)
+            before = self.folder.nights(self.cutoff, count=1)
             facts = line[0].record["facts"] if line else None
             found = check_snapshot(
                 snapshot,
                 self.job,
                 self.cutoff,
-                last=before[-1] if before else None,
+                last=next(iter(before), None),
                 facts=facts,
                 now=self.now,
             )
@@ -290,7 +299,7 @@ class _Run:
         past: Sequence[tuple[Cutoff, pd.DataFrame]],
     ) -> None:
         """Score earlier nights, retrain if that is due, and tell: the forecast is out already."""
-        job = _with_freq(self.job, line)
+        job = with_freq(self.job, line)
         with self.stages("score"):
             scored = score_nights(past, snapshot.history, job, snapshot.static)
             alarms = alarms_of(scored, job)
@@ -368,11 +377,3 @@ class _Run:
         except (ForecastingError, OSError) as error:
             self.findings.append(Finding("tracking", "warn", str(error)))
             return None
-
-
-def _with_freq(job: JobSettings, line: Sequence[Version]) -> JobSettings:
-    """Settings that know the frequency of the data, if that of the champion is known."""
-    if job.model.freq is not None or not line:
-        return job
-    model = job.model.model_copy(update={"freq": line[0].record["freq"]})
-    return job.model_copy(update={"model": model})

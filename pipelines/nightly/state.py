@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -136,27 +136,34 @@ class JobFolder:
         return self._read_night(path) if path.exists() else None
 
     def nights(
-        self, until: Cutoff | None = None, on_damage: Callable[[StateError], object] = lambda error: None
+        self,
+        until: Cutoff | None = None,
+        count: int | None = None,
+        on_damage: Callable[[StateError], object] = lambda error: None,
     ) -> list[Night]:
         """List the nights, oldest first; of several of one cutoff the last one by name.
 
         Args:
             until: Leave out this cutoff and later ones.
+            count: The last so many; None for all.
             on_damage: What to do with the error of each damaged one, which is left out.
 
         Returns:
             Those that can be read.
         """
         found: dict[Any, Night] = {}
-        for path in sorted(self.nights_path.glob("[!.]*")):
+        for path in sorted(self.nights_path.glob("[!.]*"), reverse=True):  # names are in the order of time
+            if len(found) == count:
+                break
+            if until is not None and path.name.partition("-")[0] >= label(until):
+                continue
             try:
                 night = _night(read_sealed(path / _NIGHT))
             except StateError as error:
                 on_damage(error)
                 continue
-            if until is None or night.cutoff < until:
-                found[night.cutoff] = night
-        return [found[cutoff] for cutoff in sorted(found)]
+            found.setdefault(night.cutoff, night)
+        return [*found.values()][::-1]
 
     def forecasts(self, night: Night) -> pd.DataFrame:
         """Read the forecasts of a night.
@@ -173,24 +180,32 @@ class JobFolder:
         return self._read_night(self.place(night.cutoff, night.fingerprint))[1]
 
     def past(
-        self, until: Cutoff, count: int, on_damage: Callable[[StateError], object] = lambda error: None
+        self,
+        until: Cutoff,
+        count: int,
+        columns: Collection[str] = (),
+        on_damage: Callable[[StateError], object] = lambda error: None,
     ) -> list[tuple[Cutoff, pd.DataFrame]]:
         """Read the forecasts of the last nights before a cutoff.
 
         Args:
             until: Leave out this cutoff and later ones.
             count: Most nights to read.
+            columns: Leave out nights that lack one, as those of other levels do.
             on_damage: What to do with the error of each damaged one, which is left out.
 
         Returns:
             Cutoff and forecasts of each, oldest first.
         """
         found = []
-        for night in self.nights(until, on_damage)[-count:]:
+        for night in self.nights(until, count, on_damage):
             try:
-                found.append((night.cutoff, self.forecasts(night)))
+                forecasts = self.forecasts(night)
             except StateError as error:
                 on_damage(error)
+                continue
+            if set(columns) <= set(forecasts.columns):
+                found.append((night.cutoff, forecasts))
         return found
 
     def write_night(self, night: Night, forecasts: pd.DataFrame) -> None:

@@ -35,16 +35,16 @@ def status(job: JobSettings) -> dict[str, Any]:
     """
     folder = JobFolder(home_of(job))
     findings: list[Finding] = []
-    line = line_of_succession(folder, findings)
+    line = line_of_succession(job, folder, findings)
     damaged: list[str] = []
-    nights = folder.nights(on_damage=lambda error: damaged.append(str(error)))
+    nights = folder.nights(None, job.watch.nights, lambda error: damaged.append(str(error)))
     return {
         "job": job.name,
         "folder": str(folder.path),
         "champion": line[0].number if line else None,
         "versions": [_version(each.number, each.record) for each in reversed(folder.versions())],
         "promotions": [asdict(each) for each in reversed(folder.promotions())],
-        "nights": [_night(each) for each in reversed(nights[-job.watch.nights :])],
+        "nights": [_night(each) for each in reversed(nights)],
         "published": _published(job),
         "failure": _failure(folder),
         "damaged": [*damaged, *(finding.message for finding in findings)],

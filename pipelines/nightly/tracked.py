@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ConfigError, ForecastingError
 from pipelines.nightly.records import Finding
+from pipelines.nightly.secrets import hide
 from pipelines.nightly.state import label
 from pipelines.redaction import redacted
 
@@ -53,52 +55,47 @@ def track_night(
     """
     if not job.tracking.enabled:
         return None
+    with _whole_store():
+        from pipelines.tracking import Tracker
+        from pipelines.tracking.records import finite_points
+
+        store = job.tracking.uri or home / "tracking"
+        tracker = Tracker(store, job.name, artifacts=home / "tracking", spool=home / "unsent")
+        text, began = label(cutoff), int(now.timestamp() * 1000)
+        said = None if failure is None else hide(f"{type(failure).__name__}: {failure}", job)
+        run, _ = tracker.open_run(
+            f"{job.name} {text}", f"{job.name}|{text}|{job.fingerprint}", {KIND: "night"}, began
+        )
+        with run:
+            run.log_params({name: _text(value) for name, value in facts.items()})
+            run.log_points(finite_points((name, value, 0) for name, value in figures.items()))
+            run.log_tags({"mlflow.note.content": hide(_note(job, text, findings, said), job)})
+            if said is not None:
+                run.log_tags({"error": said})
+        if said is not None:
+            run.end("FAILED")
+            return run.run_id
+        key = f"{job.name}|all nights"
+        watch, _ = tracker.open_run(f"{job.name}: all nights", key, {KIND: "job"}, began)
+        with watch:
+            step = _step(cutoff)
+            watch.log_points(finite_points((name, value, step) for name, value in figures.items()))
+    return run.run_id
+
+
+@contextmanager
+def _whole_store() -> Iterator[None]:
+    """Give the errors of a damaged store, MLflow's and SQLAlchemy's, a name."""
     try:
-        return _write(job, home, cutoff, facts, figures, findings, now, failure)
+        yield
     except (ForecastingError, OSError):
         raise
-    except Exception as error:  # MLflow's and SQLAlchemy's, if the store is damaged
+    except Exception as error:
         raise ConfigError(
             f"The MLflow store of a job must be whole. Received: {type(error).__name__}: "
             f"{redacted(str(error)).splitlines()[0]:.300}; put it back from a backup, or move it away: "
             "the next night makes one."
         ) from error
-
-
-def _write(
-    job: JobSettings,
-    home: Path,
-    cutoff: Cutoff,
-    facts: Mapping[str, Any],
-    figures: Mapping[str, float],
-    findings: Sequence[Finding],
-    now: datetime,
-    failure: BaseException | None,
-) -> str:
-    from pipelines.tracking import Tracker
-    from pipelines.tracking.records import finite_points
-
-    tracker = Tracker(
-        job.tracking.uri or home / "tracking", job.name, artifacts=home / "tracking", spool=home / "unsent"
-    )
-    text, began = label(cutoff), int(now.timestamp() * 1000)
-    run, _ = tracker.open_run(
-        f"{job.name} {text}", f"{job.name}|{text}|{job.fingerprint}", {KIND: "night"}, began
-    )
-    with run:
-        run.log_params({name: _text(value) for name, value in facts.items()})
-        run.log_points(finite_points((name, value, 0) for name, value in figures.items()))
-        run.log_tags({"mlflow.note.content": _note(job, text, findings, failure)})
-        if failure is not None:
-            run.log_tags({"error": f"{type(failure).__name__}: {failure}"})
-    if failure is not None:
-        run.end("FAILED")
-        return run.run_id
-    watch, _ = tracker.open_run(f"{job.name}: all nights", f"{job.name}|all nights", {KIND: "job"}, began)
-    with watch:
-        step = _step(cutoff)
-        watch.log_points(finite_points((name, value, step) for name, value in figures.items()))
-    return run.run_id
 
 
 def _step(cutoff: Cutoff) -> int:
@@ -113,7 +110,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _note(job: JobSettings, cutoff: str, findings: Sequence[Finding], failure: BaseException | None) -> str:
+def _note(job: JobSettings, cutoff: str, findings: Sequence[Finding], failure: str | None) -> str:
     state = f"**Failed**: {failure}" if failure is not None else "Published."
     lines = [f"# {job.name}, {cutoff}", "", state, ""]
     lines += [f"- {finding.check} ({finding.severity}): {finding.message}" for finding in findings]
