@@ -1,12 +1,11 @@
-"""Whether a scheduled job can be killed, starved and damaged, and nobody ever reads a half-truth.
+"""Whether a scheduled job can be killed and starved, and nobody ever reads a half-truth.
 
 A job of a few daily series with a champion is run night after night, and
 
 - killed (``kill -9``) at random moments, while a reader looks at what is published all the time;
 - refused a write: the first, the second, and so on until a run needs no more of them;
 - started eight times at once;
-- run twice, and in another place, time zone and language;
-- given each file of its state damaged, and cut in half.
+- run twice, and in another place, time zone and language.
 
 Readers must find the former forecast or the next one; the command that follows must succeed, and publish
 what a job that nobody has disturbed publishes.
@@ -16,7 +15,6 @@ from __future__ import annotations
 
 import builtins
 import errno
-import hashlib
 import io
 import json
 import math
@@ -24,27 +22,35 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from _nights import COMMAND, Answer, Warm, environment, read, tcn, wrong
+from _disturbed import (
+    FIRST,
+    Run,
+    arguments,
+    cutoff,
+    digest,
+    drafts,
+    label,
+    make,
+    night,
+    problem,
+    running,
+)
+from _nights import COMMAND, Warm, environment, tcn
 from _timing import row, wants_small
 
-FIRST, HORIZON, LEVELS = "2024-07-01", 7, (80,)
-SERIES = ("a", "b", "c")
-Run = Callable[..., Answer]  # runs `tcn job`, in this process or in another one
 NAMED = (65, 75, 78)  # exit codes of errors that have a name
-LIMIT = 60.0  # seconds within which a job with damaged files must have ended
 # Waits for a file, so that several processes have imported everything when they begin.
 GATE = """
 import os, sys, time
@@ -74,118 +80,11 @@ def main(kills: int, starts: int, small: bool) -> None:
         failed += found
         last, found = starved(run, home, last, small)
         failed += found
-        failed += damaged(run, home, last, small)
         failed += undisturbed(run, home, last)
         if isinstance(run, Warm):
             run.close()
     if failed:
         raise SystemExit("\n".join(failed))
-
-
-# The job
-
-
-def make(home: Path, small: bool) -> None:
-    """Write a job and its source; a small one leaves it to seasonal naive, whom nobody has to train."""
-    import numpy as np
-    import pandas as pd
-
-    home.mkdir()
-    days = pd.date_range("2024-01-01", periods=420)
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "unique_id": np.repeat(SERIES, len(days)),
-            "ds": np.tile(days, len(SERIES)),
-            "y": rng.normal(100, 10, len(days) * len(SERIES)),
-        }
-    )
-    frame.to_parquet(home / "source.parquet")
-    (home / "job.toml").write_text(f"""name = "state"
-[source]
-path = "source.parquet"
-[sink]
-path = "forecasts.parquet"
-[model]
-horizon = {HORIZON}
-freq = "D"
-season_length = 7
-levels = {list(LEVELS)}
-lookback = 28
-preset = "fast"
-max_steps = 60
-ensemble = 1
-[watch]
-nights = 3
-[retrain]
-on_alarm = false
-[tracking]
-enabled = {str(not small).lower()}
-[limits]
-first_wait = 0.01
-""")
-    if small:
-        from pipelines.nightly.state import JobFolder
-
-        JobFolder(home / "state").promote(None, "", "")
-
-
-def cutoff(number: int) -> Any:
-    """The last day that a night knows."""
-    import pandas as pd
-
-    return pd.Timestamp(FIRST) + pd.Timedelta(days=number)
-
-
-def arguments(number: int, home: Path | None = None) -> tuple[str, ...]:
-    """What is said to ``tcn job`` for a night."""
-    file = "job.toml" if home is None else str(home / "job.toml")
-    return (
-        "run",
-        file,
-        "--cutoff",
-        str(cutoff(number).date()),
-        "--now",
-        f"{cutoff(number + 1).date()}T03:00",
-    )
-
-
-def night(run: Run, home: Path, number: int) -> Answer:
-    """Run a night to its end, which must be a good one."""
-    answer = run(*arguments(number, home), cwd=home)
-    assert answer.code == 0, (answer.code, answer.record, answer.words[-2000:])
-    return answer
-
-
-def problem(home: Path, number: int) -> str:
-    """What is wrong with what is published; empty if it is the forecast of that night."""
-    import pandas as pd
-
-    found = read(home / "forecasts.parquet")
-    if found is None or found.manifest is None:
-        return "nothing whole is published"
-    after = {cutoff(number): pd.date_range(cutoff(number + 1), periods=HORIZON).tolist()}
-    return wrong(found.frame, after, LEVELS, SERIES)
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file; empty if there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
-
-
-def running(home: Path) -> int:
-    """How many MLflow runs have not ended."""
-    database = home / "state" / "tracking" / "mlflow.db"
-    if not database.exists():
-        return 0
-    with closing(sqlite3.connect(database)) as connection:
-        [[count]] = connection.execute("SELECT COUNT(*) FROM runs WHERE status = 'RUNNING'")
-    return int(count)
-
-
-def drafts(home: Path) -> list[str]:
-    """Names of files that were begun and never finished."""
-    return [str(path.relative_to(home)) for path in home.rglob(".*tmp*") if path.parent.name != "tracking"]
 
 
 # Kills
@@ -405,76 +304,6 @@ def same_bytes(run: Run, home: Path, small: bool) -> list[str]:
     shutil.rmtree(other)
     row("same bytes: twice, other TZ, LANG and folder", f"{found.count(first)} of {len(found)}")
     return [] if set(found) == {first} else ["one night has given other bytes"]
-
-
-# Damage
-
-
-def damaged(run: Run, home: Path, last: int, small: bool) -> list[str]:
-    """Damage each file of the state, then run the next night, and this one again."""
-    failed, codes, slowest = [], Counter[str](), 0.0
-    names = [path.relative_to(home) for path in sorted((home / "state").rglob("*")) if path.is_file()]
-    # Nights that the next one looks at; all others are alike.
-    late = str(cutoff(last - 2).strftime("%Y%m%d"))
-    names = [name for name in names if name.parts[1] != "nights" or name.parts[2] >= late]
-    names += [Path("forecasts.parquet"), Path("forecasts.parquet.manifest.json")]
-    night(run, home, last + 1)
-    good = {number: digest(label(home, number)) for number in (last, last + 1)}
-    undo(run, home, last + 1)
-    kept = home.parent / "kept"
-    shutil.copytree(home, kept)
-    for name in names[:: 6 if small else 1]:
-        for how in ("flipped",) if small else ("flipped", "cut", "empty"):
-            spoil(home / name, how)
-            for number in (last, last + 1):
-                answer = run(*arguments(number, home), cwd=home)
-                slowest = max(slowest, answer.seconds)
-                what = f"{name}, {how}, night {number - last}: exit {answer.code}"
-                if answer.code:
-                    codes[f"exit {answer.code}"] += 1
-                    if answer.code not in NAMED or not answer.record.get("error", {}).get("message"):
-                        failed.append(f"{what}: {answer.words[-800:]}")
-                    continue
-                odd = [finding["check"] for finding in answer.record["findings"]]
-                same = digest(label(home, number)) == good[number]
-                codes["same forecast" if same else "flagged forecast of others"] += 1
-                codes["told of damage"] += bool(odd)
-                if text := problem(home, number):
-                    failed.append(f"{what}: {text}")
-                if not same and not odd:
-                    failed.append(f"{what}: another forecast, and nobody was told")
-            shutil.rmtree(home)
-            shutil.copytree(kept, home)
-    shutil.rmtree(kept)
-    row("files of the state that were damaged", str(len(names)))
-    row("  " + ", ".join(f"{name}: {count}" for name, count in codes.items()), "")
-    row("  the longest run", f"{slowest:.1f} s", slowest / LIMIT, "the limit")
-    return [*failed, *(["a run took too long"] if slowest > LIMIT else [])]
-
-
-def label(home: Path, number: int) -> Path:
-    """Where the forecasts of a night are kept."""
-    [place] = (home / "state" / "nights").glob(f"{cutoff(number):%Y%m%d}*")
-    return place / "forecasts.parquet"
-
-
-def undo(run: Run, home: Path, number: int) -> None:
-    """Forget a night, and publish the one before it again."""
-    shutil.rmtree(label(home, number).parent)
-    (home / "forecasts.parquet").unlink()
-    night(run, home, number - 1)
-
-
-def spoil(path: Path, how: str) -> None:
-    """Damage a file."""
-    content = path.read_bytes()
-    middle = len(content) // 2
-    if how == "cut":
-        path.write_bytes(content[:middle])
-    elif how == "empty":
-        path.write_bytes(b"")
-    else:
-        path.write_bytes(content[:middle] + bytes([(content or b"0")[middle] ^ 1]) + content[middle + 1 :])
 
 
 def undisturbed(run: Run, home: Path, last: int) -> list[str]:

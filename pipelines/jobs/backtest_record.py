@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.jobs.files import plain
-from pipelines.jobs.versions import versions
+from pipelines.jobs.result_facts import result_facts
 from pipelines.results import ForecastResult
 
 if TYPE_CHECKING:
@@ -41,31 +41,16 @@ def backtest_result(
     Returns:
         A result without a forecast.
     """
-    from pipelines.plots.series import history_length
-
-    panel = task.panel
     asked = {"n_windows": held.n_windows, "step": held.step, **how.arguments(), "against": how.against}
     fitted = not how.refit
-    shown = history_length(task.horizon, task.season_length)
     return ForecastResult(
-        name=task.name,
-        forecast=backtest.iloc[:0].drop(columns=["cutoff", panel.columns.target_col]),
-        history=panel.tail(shown).to_frame()[list(panel.columns)],
+        **result_facts(task, forecaster, seconds),
+        forecast=backtest.iloc[:0].drop(columns=["cutoff", task.panel.columns.target_col]),
         backtest=backtest,
         scores=scores,
-        horizon=task.horizon,
         settings=plain({**forecaster.get_params(), **asked}),
         plan=forecaster.plan_.to_dict() if fitted else {},
-        versions=versions(),
         training=tuple(forecaster.history_) if fitted else (),
-        digest=task.digest(),
-        columns=panel.columns,
-        alias=forecaster.alias,
-        levels=task.request.levels,
-        season_length=task.season_length,
-        freq=panel.freq.text,
-        seconds=dict(seconds),
         reason="" if scores is not None else "no value was observed in the held-out rows",
-        rows=panel.notes.rows_in,
         calibration=dict(forecaster.calibration_) if fitted else {},
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.forecast_parts import forecast_parts
 from pipelines.jobs.files import plain
-from pipelines.jobs.versions import versions
+from pipelines.jobs.result_facts import result_facts
 from pipelines.results import ForecastResult
 
 if TYPE_CHECKING:
@@ -42,31 +42,16 @@ def fit_result(task: Task, forecaster: Forecaster, seconds: dict[str, float]) ->
     Returns:
         A result without forecast and backtest.
     """
-    from pipelines.plots.series import history_length
-
-    panel = task.panel
-    shown = history_length(task.horizon, task.season_length)
-    history = panel.tail(shown).to_frame()[list(panel.columns)]
+    nothing = task.panel.tail(1).to_frame().iloc[:0][list(task.panel.columns)]
     return ForecastResult(
-        name=task.name,
-        forecast=history.iloc[:0],
-        history=history,
-        backtest=history.iloc[:0],
+        **result_facts(task, forecaster, seconds),
+        forecast=nothing,
+        backtest=nothing,
         scores=None,
-        horizon=task.horizon,
         settings=plain(forecaster.get_params()),
         plan=forecaster.plan_.to_dict(),
-        versions=versions(),
         training=tuple(forecaster.history_),
-        digest=task.digest(),
-        columns=panel.columns,
-        alias=forecaster.alias,
-        levels=task.request.levels,
-        season_length=task.season_length,
-        freq=panel.freq.text,
-        seconds=dict(seconds),
         reason="Nothing was held out: the fit has learned from all rows.",
-        rows=panel.notes.rows_in,
         calibration=dict(forecaster.calibration_),
         parts=forecast_parts(forecaster.fitted_),
     )

@@ -17,11 +17,11 @@ from pipelines.jobs.fitting import calibrate, coverage_shares, fit, plan
 from pipelines.jobs.outputs import refuse_data
 from pipelines.jobs.recording import Recorder, recorded
 from pipelines.jobs.registering import registering
+from pipelines.jobs.result_facts import result_facts
 from pipelines.jobs.results_folder import ResultsFolder, results_folder
 from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.task import Request, Task
-from pipelines.jobs.versions import versions
 from pipelines.jobs.warned import warnings_as_notes
 from pipelines.results import ForecastResult
 from pipelines.statistical import check_statistical
@@ -187,29 +187,15 @@ def _result(
     reason: str,
     seconds: dict[str, float],
 ) -> ForecastResult:
-    from pipelines.plots.series import history_length
-
-    shown = history_length(task.horizon, task.season_length)
     return ForecastResult(
-        name=task.name,
+        **result_facts(task, forecaster, seconds),
         forecast=forecast,
-        history=task.panel.tail(shown).to_frame()[list(task.panel.columns)],
         backtest=backtest,
         scores=scores,
-        horizon=task.horizon,
         settings=plain({**forecaster.get_params(), **how}),
         plan=forecaster.plan_.to_dict(),
-        versions=versions(),
         training=tuple(forecaster.history_),
-        digest=task.digest(),
-        columns=task.panel.columns,
-        alias=forecaster.alias,
-        levels=task.request.levels,
-        season_length=task.season_length,
-        freq=task.panel.freq.text,
-        seconds=dict(seconds),
         reason=reason,
-        rows=task.panel.notes.rows_in,
         calibration={**forecaster.calibration_, **(coverage_shares(forecaster) if how["conformal"] else {})},
     )
 
