@@ -10,7 +10,6 @@ meets both alike. Where it does much, the processor time of both, which is compa
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from statistics import median
 from time import perf_counter, process_time
@@ -27,8 +26,15 @@ Ratios = tuple[float, float]
 
 
 def main(small: bool) -> None:
+    """Print the tables, without TensorFlow's warnings of many functions."""
+    from pipelines.tracking.quiet import only_errors
+
+    with only_errors("tensorflow"):
+        print_tables(small)
+
+
+def print_tables(small: bool) -> None:
     """Print a table for each way to compile and each shape."""
-    logging.getLogger("tensorflow").setLevel("ERROR")  # which warns of many functions
     shapes, widths, seconds = (((2, 64),), (4,), 0.0) if small else (SHAPES, WIDTHS, 2.5)
     all_ratios: list[Ratios] = []
     for xla in (False, True):

@@ -180,6 +180,7 @@ def test_a_scale_does_not_depend_on_what_is_published_later():
 
 def test_what_is_logged_of_many_compilations_is_left_out(caplog):
     logger, asked = logging.getLogger("tensorflow"), asked_for()
+    caplog.set_level(logging.WARNING, logger.name)
 
     def fit(rows, report):
         logger.warning("5 calls triggered tf.function retracing")
