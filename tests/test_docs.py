@@ -22,7 +22,27 @@ ROOT = Path(pipelines.__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Pages with trainings of so few steps that XLA would take longer to compile them.
-EAGER = {"README.md", "docs/how-to/serve.md", "docs/how-to/tune.md", "docs/tutorials/tune-register-serve.md"}
+EAGER = {
+    "README.md",
+    "docs/concepts/reproducibility.md",
+    *(
+        f"docs/how-to/{page}.md"
+        for page in (
+            "covariates",
+            "fine-tuning",
+            "from-keras-tcn",
+            "interoperation",
+            "intervals",
+            "larger-than-memory",
+            "mlflow",
+            "predict-anywhere",
+            "serve",
+            "tune",
+        )
+    ),
+    *(f"docs/networks/{page}.md" for page in ("ensembles", "heads", "index", "scaling", "transfer")),
+    "docs/tutorials/tune-register-serve.md",
+}
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -58,6 +78,7 @@ def eagerly():
 
 
 @pytest.mark.parametrize("page", having_own_code(), ids=name_of)
+@pytest.mark.filterwarnings("ignore:Even though the .* option is set:UserWarning")  # of eager pages
 @pytest.mark.usefixtures("quick_stores")
 def test_code_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch, eagerly):
     monkeypatch.chdir(tmp_path)
