@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from pipelines.forecaster import Forecaster
 from pipelines.nightly.champions import version_record
@@ -55,12 +56,16 @@ def sales(days: int = 150) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two networks, which have learned other seeds."""
-    folder = tmp_path_factory.mktemp("bundles")
-    known = sales().query("ds <= '2024-03-01'")
-    for seed in (0, 1):
-        Forecaster(**MODEL, seed=seed).fit(known).save(folder / f"{seed}")
+def bundles(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> list[Path]:
+    """Two networks, which have learned other seeds: trained once for all processes of the tests."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if hasattr(request.config, "workerinput") else own) / "bundles"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            known = sales().query("ds <= '2024-03-01'")
+            for seed in (0, 1):
+                Forecaster(**MODEL, seed=seed).fit(known).save(folder.with_name("making") / f"{seed}")
+            folder.with_name("making").rename(folder)
     return [folder / "0", folder / "1"]
 
 
