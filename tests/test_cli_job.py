@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import types
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +40,7 @@ def nights(monkeypatch):
     """Stands in for nights: keeps what it was asked for, and does as it is told."""
     asked = types.SimpleNamespace(calls=[], raises=None, findings=[], again=False)
 
-    def run_night(job, cutoff, *, now, dry_run=False, progress=None):
+    def run_night(job, cutoff, *, now, dry_run=False, skip_done=False, progress=None):
         asked.calls.append((job, cutoff, now, dry_run))
         with progress.stage("read the data"):
             progress.note("a note")
@@ -47,8 +48,8 @@ def nights(monkeypatch):
                 raise asked.raises
         night = Night(cutoff, job.fingerprint, 9, 3, {"TCN v1": 2, "SeasonalNaive": 1}, {"champion": 1})
         return types.SimpleNamespace(
-            night=night, published=not dry_run, again=asked.again, findings=asked.findings, retrained=None,
-            run_id="m1", seconds={"read the data": 0.1},
+            night=night, published=not dry_run, again=asked.again, skipped=skip_done, retrained=None,
+            findings=asked.findings, run_id="m1", seconds={"read the data": 0.1},
         )  # fmt: skip
 
     module = types.SimpleNamespace(run_night=run_night)
@@ -272,6 +273,27 @@ def test_a_time_limit_ends_a_run_with_75(nights, monkeypatch):
     assert "raise limits.minutes" in done.stderr
 
 
+def test_each_night_of_a_backfill_has_the_time_limit_to_itself(monkeypatch):
+    from pipelines.nightly import operating
+
+    def run_night(job, cutoff, *, now, progress=None):
+        time.sleep(0.2 if cutoff.day < 4 else 5)
+        return types.SimpleNamespace(
+            night=Night(cutoff, job.fingerprint, 9, 3, {"TCN v1": 3}, {"champion": 1}), published=True,
+            again=False, skipped=False, findings=[], retrained=None, run_id=None, seconds={},
+        )  # fmt: skip
+
+    monkeypatch.setattr(operating, "run_night", run_night)
+    made()
+    limit = ["--set", "limits.minutes=0.005", "--set", "model.freq=D"]  # 0.3 s
+    done = tcn("backfill", *limit, "--from", "2012-12-01", "--to", "2012-12-03", "--json", "--quiet")
+    assert done.exit_code == 0, done.stderr
+    assert len(json.loads(done.stdout)["nights"]) == 3
+    late = tcn("backfill", *limit, "--from", "2012-12-03", "--to", "2012-12-05")
+    assert late.exit_code == 75
+    assert "raise limits.minutes" in late.stderr
+
+
 def test_checking_a_job_loads_nothing_heavy():
     made()
     code = """if True:
@@ -316,6 +338,34 @@ def test_nights_are_run_shown_and_scored(sales):
     assert scored["figures"]["nights"] == 10
     assert scored["figures"]["mae"] == 0  # a week that repeats itself
     assert "nights" in tcn("score", *sales, "--cutoff", "2024-03-20").stdout
+
+
+def test_a_night_that_is_done_can_be_skipped(sales):
+    night = ["run", *sales, "--cutoff", "2024-03-10", "--skip-done"]
+    assert tcn(*night).exit_code == 0
+    output = Path("sales-forecasts.parquet")
+    before = output.stat()
+    done = tcn(*night, "--json", "--quiet")
+    assert done.exit_code == 99
+    record = json.loads(done.stdout)
+    assert (record["skipped"], record["again"], record["published"]) == (True, True, True)
+    assert output.stat() == before
+    assert tcn("run", *sales, "--cutoff", "2024-03-10").exit_code == 0  # unless it is asked for, 0
+    assert "as before, and left as it is." in tcn(*night).stdout
+    # What readers cannot read, or what was not finished, is nothing to skip.
+    output.write_bytes(b"damaged")
+    assert tcn(*night).exit_code == 0
+    assert (
+        hashlib.sha256(output.read_bytes()).hexdigest()
+        == json.loads(Path("sales-forecasts.parquet.manifest.json").read_text())["sha256"]
+    )
+    (done_file,) = Path("sales").glob("nights/*/done.json")
+    done_file.unlink()
+    assert tcn(*night).exit_code == 0
+    assert tcn("run", *sales, "--cutoff", "2024-03-11", "--skip-done").exit_code == 0
+    later = tcn(*night, "--json", "--quiet")  # readers see the one after it
+    assert later.exit_code == 99
+    assert json.loads(later.stdout)["published"] is False
 
 
 def test_a_night_before_its_data_fails_and_is_remembered(sales):

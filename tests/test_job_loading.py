@@ -86,6 +86,43 @@ def test_relative_paths_are_relative_to_the_file_wherever_the_job_runs(tmp_path,
     assert here.folder == tmp_path / "jobs" / "sales"
 
 
+SOURCES = {
+    "a file": 'path = "sales.csv"',
+    "one elsewhere": 'path = "../data/sales.csv"',
+    "static, too": 'path = "sales.csv"\nstatic = "static.csv"',
+    "a database": 'url = "sqlite:///d.db?timeout=9"\ntable = "sales"',
+    "written as absolute": 'path = "HERE/sales.csv"',
+}
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_a_job_that_moves_with_its_data_keeps_its_key(tmp_path, source):
+    keys = set()
+    for place in ("one", "another/place"):
+        here = tmp_path / place / "jobs"
+        here.mkdir(parents=True)
+        text = SMALL.replace('path = "sales.csv"', source.replace("HERE", str(here)))
+        job = load_job(write(text, f"{place}/jobs/job.toml"))
+        keys.add(job.fingerprint)
+        assert str(tmp_path / place) in (job.source.path or job.source.url.get_secret_value())
+    assert len(keys) == 1
+    assert job.model_copy(update={"retrain": job.retrain}).fingerprint in keys
+
+
+def test_other_data_are_another_key(tmp_path):
+    paths = ("sales.csv", "other.csv", "../sales.csv", "/data/sales.csv", "/other/sales.csv", "bike_sharing")
+    keys = {load_job(write(SMALL.replace("sales.csv", path))).fingerprint for path in paths}
+    assert len(keys) == len(paths)
+    other = "url = 'sqlite:///{}.db'\ntable = 't'"
+    texts = [SMALL.replace('path = "sales.csv"', other.format(name)) for name in ("a", "b")]
+    assert len({load_job(write(text)).fingerprint for text in texts}) == 2
+
+
+def test_a_setting_at_its_default_is_the_same_key_as_one_that_is_left_out():
+    plain, said = load_job(write(SMALL)), load_job(write(SMALL), {"watch.nights": "28"})
+    assert said.fingerprint == plain.fingerprint != load_job(write(SMALL), {"watch.nights": "27"}).fingerprint
+
+
 def test_forecasts_never_replace_the_data(tmp_path):
     write("x", "sales.csv")
     Path("out").mkdir()

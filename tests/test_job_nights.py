@@ -200,6 +200,35 @@ class TestSeries:
 
 
 class TestFallback:
+    def test_a_champion_that_has_become_worse_than_seasonal_naive_is_set_aside_until_it_is_not(
+        self, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        predict = Forecaster.predict
+
+        def worse(self: Forecaster, *arguments: Any, **options: Any) -> Any:
+            made = predict(self, *arguments, **options)
+            return made.assign(**{name: made[name] + 15 for name in made if name.startswith("TCN")})
+
+        job = make_job(watch={"nights": 9})
+        nights = [str(day.date()) for day in pd.date_range("2024-04-01", periods=24)]
+        with monkeypatch.context() as patch:
+            patch.setattr(Forecaster, "predict", worse)
+            made = [run(job, night) for night in nights[:12]]
+        models = [outcome.night.models for outcome in made]
+        begun = models.index({"SeasonalNaive": 3})
+        assert models[:begun] == [{"TCN v1": 3}] * begun
+        assert models[begun:] == [{"SeasonalNaive": 3}] * (12 - begun)
+        assert 6 <= begun <= 10
+        (finding,) = (each for each in made[-1].findings if each.check == "champion")
+        assert "in place of version 1" in finding.message
+        assert made[-1].night.record["champion"] is None
+        week = sales().query("'2024-04-05' < ds <= '2024-04-08'").sort_values(["unique_id", "ds"])
+        np.testing.assert_allclose(published(job)["TCN"], week["y"])
+        assert {"raw-TCN", "raw-model"}.isdisjoint(published(job))
+        models = [run(job, night).night.models for night in nights[12:]]
+        assert {"TCN v1": 3} in models  # what it makes meanwhile is kept, and has become better
+        assert models == sorted(models, key=lambda each: "TCN v1" in each)
+
     def test_a_damaged_champion_leaves_it_to_the_one_before(self, make_job: MakeJob) -> None:
         job = make_job(champions=2)
         network = version(job, 2) / "model.keras"

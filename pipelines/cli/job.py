@@ -9,7 +9,7 @@ import typer
 
 from pipelines.cli import options as o
 from pipelines.cli.night_watch import working
-from pipelines.cli.session import session
+from pipelines.cli.session import SKIPPED, session
 
 _JOB = "Job"
 
@@ -103,6 +103,14 @@ def run(
         bool,
         typer.Option("--dry-run", help="Read, check and forecast, but write nothing.", rich_help_panel=_JOB),
     ] = False,
+    skip_done: Annotated[
+        bool,
+        typer.Option(
+            "--skip-done",
+            help="Leave a night that is done and published as it is, and end with 99.",
+            rich_help_panel=_JOB,
+        ),
+    ] = False,
     settings: Settings = None,
     log_format: LogFormat = "text",
     now: Now = None,
@@ -117,13 +125,17 @@ def run(
             known = work.begin(cutoff)
             from pipelines.nightly.running import run_night
 
-            outcome = run_night(work.job, known, now=work.now, dry_run=dry_run, progress=work.progress)
+            outcome = run_night(
+                work.job, known, now=work.now, dry_run=dry_run, skip_done=skip_done, progress=work.progress
+            )
             work.tell(outcome)
         from pipelines.cli.job_answers import night_record, show_night
 
         current.answer({"command": "job run", "dry_run": dry_run, **night_record(outcome, work.job)})
         if current.talks:
             show_night(current.console(), outcome, work.job)
+        if outcome.skipped:
+            raise typer.Exit(SKIPPED)
 
 
 @jobs.command(epilog="Example: tcn job backfill job.toml --from 2024-01-01 --to 2024-01-31")
@@ -140,7 +152,7 @@ def backfill(
 ) -> None:
     """Run every night from one cutoff to another, in their order."""
     with session(as_json, quiet, debug) as current:
-        with working(current, job, settings, log_format, now) as work:
+        with working(current, job, settings, log_format, now, limited=False) as work:
             from pipelines.nightly.cutoffs import parse_cutoff
 
             span = parse_cutoff(first), parse_cutoff(last)

@@ -75,6 +75,7 @@ def night_record(outcome: Outcome, job: JobSettings) -> dict[str, Any]:
         "mlflow_run_id": outcome.run_id,
         "published": outcome.published,
         "again": outcome.again,
+        "skipped": outcome.skipped,
         "champion": night.record["champion"],
         "models": dict(night.models),
         "rows": night.rows,
@@ -99,7 +100,8 @@ def show_night(console: Console, outcome: Outcome, job: JobSettings) -> None:
     place = hide(job.sink.path or f"table {job.sink.table}", job)
     state = f"published in {place}" if outcome.published else "not published"
     again = ", as before" if outcome.again else ""
-    _say(console, f"{job.name}, cutoff {night.cutoff}: {who}; {state}{again}.")
+    left = ", and left as it is" if outcome.skipped else ""
+    _say(console, f"{job.name}, cutoff {night.cutoff}: {who}; {state}{again}{left}.")
     for finding in outcome.findings:
         _say(console, f"  {finding.check}: {hide(finding.message, job)}", "yellow")
     if outcome.retrained is not None:

@@ -99,7 +99,12 @@ class Work:
 
 @contextmanager
 def working(
-    current: Session, file: Path, settings: list[str] | None, log_format: str, now: str | None
+    current: Session,
+    file: Path,
+    settings: list[str] | None,
+    log_format: str,
+    now: str | None,
+    limited: bool = True,
 ) -> Iterator[Work]:
     """Run a command of a job: with its settings, within its time limit, its secrets out of all messages.
 
@@ -109,6 +114,7 @@ def working(
         settings: Settings that count before those of the file, each ``name=value``.
         log_format: "json" for lines of JSON, "text" for those of people.
         now: Time to take for the present one; None for the clock's.
+        limited: Whether the time limit is that of the whole command; otherwise each night keeps it.
 
     Yields:
         What to work with.
@@ -130,7 +136,8 @@ def working(
             work = Work(job, _moment(now), progress, log, {"cutoff": None, "run_id": None})
             if log is not None:
                 log.job = job
-            stack.enter_context(time_limit(job.limits.minutes))
+            if limited:
+                stack.enter_context(time_limit(job.limits.minutes))
             yield work
     except (typer.Exit, typer.BadParameter, BrokenPipeError):
         raise

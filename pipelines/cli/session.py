@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 UNEXPECTED = 70
 USAGE_ERROR = 64
+SKIPPED = 99  # there was nothing to do, and the command was asked to say so
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a disk or a quota without room says
 _WIDTH = 100  # where standard output is no terminal, which would have a width of its own
 

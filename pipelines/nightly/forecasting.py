@@ -36,8 +36,8 @@ class NightForecast:
     """What a night publishes, and what there is to say of it.
 
     Args:
-        frame: Id, time, cutoff, the forecast, its intervals and ``model``; then what is kept beside: the raw
-            intervals and those of SeasonalNaive.
+        frame: Id, time, cutoff, the forecast, its intervals and ``model``; then what is kept beside: these
+            three as the networks gave them, and those of SeasonalNaive.
         published: The columns that are published.
         models: Name of each model to its number of series.
         findings: What is odd.
@@ -61,6 +61,7 @@ def forecast_night(
     job: JobSettings,
     cutoff: Cutoff,
     widths: Mapping[float, float],
+    aside: Finding | None = None,
 ) -> NightForecast:
     """Forecast the steps after a cutoff for every series that is still alive.
 
@@ -70,6 +71,8 @@ def forecast_night(
         job: Settings, with the frequency of the data where it is known.
         cutoff: Last time stamp to know.
         widths: Factor of the width of each level's interval.
+        aside: Why seasonal naive forecasts in place of the champion, whose forecast is only kept; None if it
+            does not.
 
     Returns:
         The forecast: finite and ordered in every row, whoever made it.
@@ -100,7 +103,7 @@ def forecast_night(
         version, forecaster = first
         desk.take(version, forecaster, widths if version is line[0] else {})
         first = next(candidates, None) if desk.waiting.any() else None
-    return desk.result(line, [str(name) for name in vanished])
+    return desk.result(line, [str(name) for name in vanished], aside)
 
 
 class _Desk:
@@ -122,9 +125,7 @@ class _Desk:
         self.waiting = np.ones(panel.n_series, bool)  # for a network that can forecast them
         self.naive = forecast_baselines(panel, job.model.horizon, season, job.model.levels)
         self.columns = list(forecast_columns(job))
-        own = [name.replace(job.model.alias, NAIVE, 1) for name in self.columns]
-        self.values = self.naive[own].set_axis(self.columns, axis=1)
-        self.raw = self.values.copy()
+        self.values, self.raw = self._naive_values(), self._naive_values()
         self.models = np.full(panel.n_series, NAIVE, object)
 
     def take(self, version: Version, forecaster: Forecaster, widths: Mapping[float, float]) -> None:
@@ -154,27 +155,34 @@ class _Desk:
         self.models[asked[good]] = name_of(job.model.alias, version)
         self.waiting[asked[good]] = False
 
-    def result(self, line: Sequence[Version], vanished: Sequence[str]) -> NightForecast:
+    def result(
+        self, line: Sequence[Version], vanished: Sequence[str], aside: Finding | None
+    ) -> NightForecast:
         """Return the forecast.
 
         Args:
             line: Who might forecast, the champion first.
             vanished: Series that are not forecast.
+            aside: Why all of it is seasonal naive's.
         """
         model, horizon = self.job.model, self.job.model.horizon
-        if self.waiting.any():
+        made_by = np.repeat(self.models, horizon)
+        if aside is not None:
+            self.findings.append(aside)
+            self.values, self.models = self._naive_values(), np.full(self.panel.n_series, NAIVE, object)
+        elif self.waiting.any():
             self.findings.append(_fallback(self.panel.ids[self.waiting].tolist(), bool(line)))
         keys = self.naive[[model.id_col, model.time_col]].assign(
             cutoff=self.panel.frame_time(np.repeat(self.panel.last_stamps, horizon))
         )
         published = keys.join(self.values).assign(**{MODEL: np.repeat(self.models, horizon)})
-        bounds = self.raw[self.columns[1:]].add_prefix(RAW)
+        made = self.raw.assign(**{MODEL: made_by}).add_prefix(RAW)
         naive = self.naive[[name for name in self.naive.columns if str(name).startswith(NAIVE)]]
         names, counts = np.unique(self.models.astype(str), return_counts=True)
         own = {name_of(model.alias, version): version for version in line}
         used = [own[name] for name in names.tolist() if name in own]
         return NightForecast(
-            frame=published.join(bounds).join(naive),
+            frame=published.join(made).join(naive),
             published=tuple(published.columns),
             models=dict(zip(names.tolist(), counts.tolist(), strict=True)),
             findings=self.findings,
@@ -182,6 +190,11 @@ class _Desk:
             vanished=vanished,
             champion=min(used, key=line.index).number if used else None,
         )
+
+    def _naive_values(self) -> pd.DataFrame:
+        """Forecasts of seasonal naive, in the columns of the forecast."""
+        own = [name.replace(self.job.model.alias, NAIVE, 1) for name in self.columns]
+        return self.naive[own].set_axis(self.columns, axis=1)
 
 
 def forecast_columns(job: JobSettings) -> tuple[str, ...]:

@@ -96,21 +96,24 @@ def _variable(place: Place) -> str:
 
 
 def _beside(job: JobSettings, folder: Path) -> JobSettings:
-    """Make the paths absolute."""
+    """Make the paths absolute; those of the source stay known as the file sees them."""
     tables: dict[str, dict[str, Any]] = {}
+    seen: dict[str, str] = {}
     for table, name in (place for place in _PATHS if len(place) == 2):
         value = getattr(getattr(job, table), name)
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
         if text is None or ((table, name) == ("source", "path") and text in datasets.names()):
             continue
         moved = _absolute(text, folder)
+        if table == "source":
+            seen[moved] = _seen_from(folder, text)
         if moved != text:
             tables.setdefault(table, {})[name] = SecretStr(moved) if isinstance(value, SecretStr) else moved
     changed: dict[str, Any] = {
         table: getattr(job, table).model_copy(update=update) for table, update in tables.items()
     }
     place = Path(os.path.abspath(folder / (job.folder or job.name)))
-    return job.model_copy(update={**changed, "folder": place})
+    return job.model_copy(update={**changed, "folder": place}).seen_from_file(seen)
 
 
 def _apart(job: JobSettings) -> JobSettings:
@@ -130,8 +133,23 @@ def _apart(job: JobSettings) -> JobSettings:
 
 
 def _absolute(text: str, folder: Path) -> str:
+    before, name, after = _parts(text)
+    return f"{before}{os.path.abspath(folder / name)}{after}" if name else text
+
+
+def _seen_from(folder: Path, text: str) -> str:
+    """A place as the folder of the file sees it; an absolute one outside of that stays as it is."""
+    before, name, after = _parts(text)
+    place = Path(os.path.abspath(folder / name))
+    if not name or (os.path.isabs(name) and not place.is_relative_to(folder)):
+        return text
+    return f"{before}{os.path.relpath(place, folder)}{after}"
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """What stands before the path of a file, the path, and what comes after it; other addresses have none."""
     if (begin := _SQLITE.match(text)) is not None:
         name, mark, options = text[begin.end() :].partition("?")
-        inside = not name or name == ":memory:" or name.startswith("file:")
-        return text if inside else f"{begin[0]}{os.path.abspath(folder / name)}{mark}{options}"
-    return text if "://" in text else os.path.abspath(folder / text)
+        elsewhere = not name or name == ":memory:" or name.startswith("file:")
+        return (text, "", "") if elsewhere else (begin[0], name, mark + options)
+    return (text, "", "") if "://" in text else ("", text, "")

@@ -25,7 +25,7 @@ CUTOFF: Final = "cutoff"
 MODEL: Final = "model"
 """Column of who made a row of a forecast."""
 RAW: Final = "raw-"
-"""What the names of columns begin with that hold a bound as the network gave it."""
+"""What the names of columns begin with that hold what the networks gave, and who they were."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,27 @@ def values_of(column: pd.Series[Any]) -> npt.NDArray[Any]:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.asarray(column.to_numpy(dtype=object))
+
+
+def as_made(
+    nights: Sequence[tuple[Cutoff, pd.DataFrame]], job: JobSettings
+) -> list[tuple[Cutoff, pd.DataFrame]]:
+    """Return nights with what their networks have made, whether it was published or not.
+
+    Args:
+        nights: Cutoff and forecasts of each.
+        job: Settings.
+
+    Returns:
+        The same, each with the columns ``raw-TCN``, by whatever name the forecast has, and ``raw-model``:
+        where they are missing, those that were published.
+    """
+    alias, found = job.model.alias, []
+    for cutoff, frame in nights:
+        if alias in frame and f"{RAW}{MODEL}" not in frame:
+            frame = frame.assign(**{f"{RAW}{name}": frame[name] for name in (alias, MODEL)})
+        found.append((cutoff, frame))
+    return found
 
 
 def match(

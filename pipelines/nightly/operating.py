@@ -11,6 +11,7 @@ from pipelines.frequency import Freq
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.nightly.alarms import alarms_of
 from pipelines.nightly.champions import check_bundle, line_of_succession
+from pipelines.nightly.limits import time_limit
 from pipelines.nightly.records import Cutoff, Finding
 from pipelines.nightly.running import Outcome, run_night
 from pipelines.nightly.scoring import Scored, score_nights
@@ -26,6 +27,8 @@ def backfill(
 ) -> list[Outcome]:
     """Run every night from one cutoff to another, in their order; those that were run give what they gave.
 
+    Each night has the time limit to itself, as it has when a scheduler starts it.
+
     Args:
         job: Settings.
         first: First cutoff.
@@ -38,9 +41,14 @@ def backfill(
 
     Raises:
         ConfigError: If there are no cutoffs between the two, or the frequency is unknown.
+        LateError: If a night takes too long.
         ForecastingError: As ``run_night``; nights before that one stay.
     """
-    return [run_night(job, cutoff, now=now, progress=progress) for cutoff in cutoffs(job, first, last)]
+    outcomes = []
+    for cutoff in cutoffs(job, first, last):
+        with time_limit(job.limits.minutes):
+            outcomes.append(run_night(job, cutoff, now=now, progress=progress))
+    return outcomes
 
 
 def cutoffs(job: JobSettings, first: Cutoff, last: Cutoff) -> list[Cutoff]:

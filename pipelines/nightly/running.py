@@ -19,6 +19,7 @@ from pipelines.nightly.champions import essentials_of, line_of_succession, with_
 from pipelines.nightly.checks import check_snapshot
 from pipelines.nightly.forecasting import NightForecast, forecast_columns, forecast_night
 from pipelines.nightly.history import steps_between
+from pipelines.nightly.outdone import outdone
 from pipelines.nightly.records import Cutoff, Finding, Night, Snapshot
 from pipelines.nightly.registry import announce, follow
 from pipelines.nightly.scoring import score_nights
@@ -51,6 +52,7 @@ class Outcome:
         night: What it has left behind.
         published: Whether readers see it.
         again: Whether it had been forecast before.
+        skipped: Whether it was left as it is: there was nothing to do.
         findings: What was odd: checks, fallbacks, alarms.
         retrained: What came of a training; None if none was due.
         run_id: The MLflow run; None if none is kept.
@@ -60,6 +62,7 @@ class Outcome:
     night: Night
     published: bool = False
     again: bool = False
+    skipped: bool = False
     findings: list[Finding] = field(default_factory=list)
     retrained: Retrained | None = None
     run_id: str | None = None
@@ -72,6 +75,7 @@ def run_night(
     *,
     now: datetime,
     dry_run: bool = False,
+    skip_done: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
     """Read, check, forecast and publish; then score earlier nights, and retrain if that is due.
@@ -84,6 +88,7 @@ def run_night(
         cutoff: Last time stamp to know.
         now: When the night begins.
         dry_run: Whether to write nothing.
+        skip_done: Whether to leave a night as it is that is done and that readers see.
         progress: Where to show the stages.
 
     Returns:
@@ -97,7 +102,7 @@ def run_night(
     """
     folder = JobFolder(home_of(job))
     with folder.held():
-        run = _Run(job, cutoff, now, folder, Stages(progress), dry_run)
+        run = _Run(job, cutoff, now, folder, Stages(progress), dry_run, skip_done)
         try:
             outcome = run.go()
         except ForecastingError as error:
@@ -122,6 +127,7 @@ class _Run:
     folder: JobFolder
     stages: Stages
     dry_run: bool
+    skip_done: bool
     findings: list[Finding] = field(default_factory=list)
 
     def go(self) -> Outcome:
@@ -142,7 +148,8 @@ class _Run:
         with self.stages("forecast"):
             past, job = self._past(), with_freq(self.job, line)
             widths = widths_of(past, snapshot.history, job) if job.watch.recalibrate else {}
-            made = forecast_night(snapshot, line, job, self.cutoff, widths)
+            aside = outdone(past, snapshot.history, job, line[0]) if line else None
+            made = forecast_night(snapshot, line, job, self.cutoff, widths, aside)
             self.findings += made.findings
         outcome = Outcome(
             self._night(snapshot, made, line, widths), findings=self.findings, retrained=retrained
@@ -197,6 +204,9 @@ class _Run:
         outcome = Outcome(night, again=done is not None, findings=self.findings)
         outcome.run_id = (done or {}).get("run_id")
         if self.dry_run:
+            return outcome
+        if self.skip_done and done is not None and self._is_seen(night):
+            outcome.skipped, outcome.published = True, self._later() is None
             return outcome
         with self.stages("publish"), signals_wait():
             outcome.published = self._publish(night, frame[list(night.record["published"])])
@@ -272,22 +282,35 @@ class _Run:
     # Publishing
 
     def _publish(self, night: Night, frame: pd.DataFrame) -> bool:
-        sink, place = open_sink(self.job), label(night.cutoff)
-        key = f"{self.job.name}/{place}/{night.fingerprint}"
-        current = sink.current()
-        if current is not None and sink.holds_one_night and str(current.get("night", "")) > place:
-            self.stages.progress.note(f"{current['night']} is published, which is later: this night is kept")
+        """Show a night to readers; return whether they see it."""
+        if (later := self._later()) is not None:
+            self.stages.progress.note(f"{later} is published, which is later: this night is kept")
             return False
-        manifest = {
+        open_sink(self.job).publish(frame, self._manifest(night))
+        return True
+
+    def _is_seen(self, night: Night) -> bool:
+        """Whether readers see a night, or a later one in its place."""
+        current = open_sink(self.job).current() or {}
+        return self._manifest(night).items() <= current.items() or self._later() is not None
+
+    def _later(self) -> str | None:
+        """The later night that is published in a place for one night; None if there is none."""
+        sink = open_sink(self.job)
+        current = sink.current() if sink.holds_one_night else None
+        night = "" if current is None else str(current.get("night", ""))
+        return night if night > label(self.cutoff) else None
+
+    def _manifest(self, night: Night) -> dict[str, Any]:
+        place = label(night.cutoff)
+        return {
             "job": self.job.name,
             "night": place,
             "cutoff": str(night.cutoff),
             "fingerprint": night.fingerprint,
-            "key": key,
+            "key": f"{self.job.name}/{place}/{night.fingerprint}",
             "models": dict(night.models),
         }
-        sink.publish(frame, manifest)
-        return True
 
     # What comes after
 

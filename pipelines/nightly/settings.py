@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipelines.checking import plain
@@ -124,6 +125,13 @@ class Watch(_Table):
     nights: Annotated[Count, Field(description="Nights that the monitored figures are means of.")] = 28
     recalibrate: Annotated[bool, Field(description="Widen and narrow intervals by what they held.")] = True
     rate: Annotated[float, Field(gt=0, le=1, description="Step size of the recalibration.")] = 0.05
+    set_aside: Annotated[
+        Share,
+        Field(
+            description="Largest p-value at which a champion that errs more than seasonal naive is set "
+            "aside; 0: never."
+        ),
+    ] = 0.05
     max_loss: Annotated[
         float, Field(gt=0, description="Error against seasonal naive's from which on the alarm is raised.")
     ] = 1.0
@@ -148,6 +156,9 @@ class Retrain(_Table):
         Field(gt=0, le=1, description="Largest p-value of the Diebold-Mariano test of both; 1: no test."),
     ] = 0.1
     n_windows: Annotated[int | None, Field(ge=1, description="Origins that both are tested at.")] = None
+    refit: Annotated[
+        bool, Field(description="Train a challenger that has won once more, on the rows of its test, too.")
+    ] = True
     warm: Annotated[bool, Field(description="Begin with the weights of the champion.")] = False
     keep: Annotated[int, Field(ge=2, description="Versions kept on disk.")] = 5
 
@@ -185,7 +196,7 @@ class Notify(_Table):
 class Limits(_Table):
     """How long the job may take and how often it tries."""
 
-    minutes: Annotated[float | None, Field(gt=0, description="Time limit of a run.")] = None
+    minutes: Annotated[float | None, Field(gt=0, description="Time limit of a night.")] = None
     attempts: Annotated[Count, Field(description="Tries of what fails for a moment.")] = 4
     first_wait: Annotated[float, Field(gt=0, description="Seconds before the second; doubles.")] = 1.0
 
@@ -227,6 +238,8 @@ class JobSettings(BaseSettings):
     notify: Notify = Notify()
     limits: Limits = Limits()
     partitions: Partitions = Partitions()
+    # Absolute places of the source to relative ones: those go on to hold where the job moves with its data.
+    _seen: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -245,11 +258,26 @@ class JobSettings(BaseSettings):
     def _as_settings(cls, value: object) -> object:
         return plain(value)
 
+    def seen_from_file(self, places: Mapping[str, str]) -> JobSettings:
+        """Return the same settings, known by where their source lies as seen from the job's file.
+
+        Args:
+            places: Absolute paths and addresses to relative ones.
+        """
+        settings = self.model_copy()
+        settings._seen = dict(places)
+        return settings
+
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all that moves a forecast, hexadecimal: the same wherever forecasts go."""
-        record = self.model_dump(mode="json", exclude=set(_BESIDE))
-        record["source"]["url"] = self.source.url and _without_password(self.source.url.get_secret_value())
+        """SHA-256 of all that moves a forecast, hexadecimal: the same wherever job and forecasts lie."""
+        # What is left at its default is left out: settings that a release adds change no key.
+        record = self.model_dump(mode="json", exclude=set(_BESIDE), exclude_defaults=True)
+        source, url = record["source"], self.source.url and self.source.url.get_secret_value()
+        places = {"url": url, "path": self.source.path, "static": self.source.static}
+        source |= {name: self._seen.get(place, place) for name, place in places.items() if place}
+        if url:
+            source["url"] = _without_password(source["url"])
         return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from pipelines.nightly.matching import MODEL, RAW, Floats, Ints, Matched, match, read_actuals
+from pipelines.nightly.matching import MODEL, RAW, Floats, Ints, Matched, as_made, match, read_actuals
 from pipelines.skill import REFERENCE
 
 if TYPE_CHECKING:
@@ -53,13 +53,14 @@ def widths_of(
     """
     alias, levels = job.model.alias, job.model.levels
     names = [f"{RAW}{alias}-{side}-{level:g}" for level in levels for side in ("lo", "hi")]
-    rows = match(nights, read_actuals(actuals, job), job, [alias, *names, MODEL])
-    rows = rows.take(rows.columns[MODEL] != REFERENCE)
+    made, who = f"{RAW}{alias}", f"{RAW}{MODEL}"
+    rows = match(as_made(nights, job), read_actuals(actuals, job), job, [made, *names, who])
+    rows = rows.take(rows.columns[who] != REFERENCE)
     origins, origin = np.unique(rows.night, return_inverse=True)
     arrival = _arrivals(rows, origin, len(origins))
     found = {}
     for level, lower, upper in zip(levels, names[::2], names[1::2], strict=True):
-        factor = _factors(rows.y, rows.columns[alias], rows.columns[lower], rows.columns[upper])
+        factor = _factors(rows.y, rows.columns[made], rows.columns[lower], rows.columns[upper])
         counts = _counts(factor, origin, arrival, len(origins))
         found[level] = _adapted(counts, 1 - level / 100, job.watch.rate)
     return found
