@@ -13,6 +13,9 @@ Architecture: TypeAlias = Literal["tcn", "wavenet"]
 Head: TypeAlias = Literal["quantile", "hurdle", "normal", "laplace"]
 """What quantiles are made by."""
 
+Loss: TypeAlias = Literal["quantile", "huber", "center"]
+"""What training minimizes."""
+
 Transform: TypeAlias = Literal["log", "asinh", "box-cox", "difference"]
 """What to do to the values before the network reads them."""
 

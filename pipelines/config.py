@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.checking import explain, plain
-from pipelines.choices import Architecture, Conformal, Head, Preset, Scaling, Target, Transform
+from pipelines.choices import Architecture, Conformal, Head, Loss, Preset, Scaling, Target, Transform
 from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError
 
@@ -53,6 +53,8 @@ class Settings(BaseModel):
     multivariate: Annotated[bool, Field(strict=True)] = False
     target: Auto | Target = "auto"
     conformal: Conformal | None = None
+    loss: Loss = "quantile"
+    stretch: Annotated[float, Field(ge=0, le=2)] = 0.0
 
     @field_validator("levels", mode="before")
     @classmethod
@@ -110,6 +112,16 @@ class Settings(BaseModel):
             raise ValueError(
                 "head='hurdle' forecasts how often values are 0, and needs them as they are. Received: "
                 f"transform={self.transform!r}, scaling={self.scaling!r}; leave both out."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _levels_to_stretch(self) -> Settings:
+        if self.stretch and (self.head == "hurdle" or self.transform == "difference"):
+            raise ValueError(
+                "stretch multiplies values around the first one of their series: zeros must not be moved, "
+                f"nor changes be taken for values. Received: stretch={self.stretch:g}, head={self.head!r}, "
+                f"transform={self.transform!r}; leave it out."
             )
         return self
 

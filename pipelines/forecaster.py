@@ -82,6 +82,10 @@ class Forecaster:
         learning_rate: Largest step size of the optimizer in training, from which it falls to 0; or "auto".
         jitter: Noise that training adds to the values that are looked back on, and not to those to forecast;
             its standard deviation is in units of the series' usual change.
+        loss: What training minimizes: "quantile", the quantile loss; "huber", which counts small errors by
+            their squares; "center", which counts quantiles near the median more.
+        stretch: Spread of the random factors that training multiplies stretches of series by, around their
+            first value: the standard deviation of the factors' logarithm.
 
     What was learned has names that end in an underscore, such as ``plan_``.
 
@@ -129,6 +133,8 @@ class Forecaster:
         conformal: str | None = None,
         learning_rate: float | str = "auto",
         jitter: float = 0.0,
+        loss: str = "quantile",
+        stretch: float = 0.0,
     ) -> None:
         self.horizon = horizon
         self.freq = freq
@@ -157,6 +163,8 @@ class Forecaster:
         self.conformal = conformal
         self.learning_rate = learning_rate
         self.jitter = jitter
+        self.loss = loss
+        self.stretch = stretch
         self._settings()
 
     @property

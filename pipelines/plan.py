@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from pipelines.choices import Scaling
+from pipelines.choices import Loss, Scaling
 from pipelines.config import Settings
 from pipelines.errors import PanelError
 from pipelines.frequency import season_length_of
@@ -84,6 +84,8 @@ class Plan:
         fill_gaps: Whether the network is shown a missing value as that of a season before.
         jitter: Noise that training adds to the values that are looked back on, in usual changes.
         architecture: What the dilated stack is made of.
+        loss: What training minimizes.
+        stretch: Spread of the random factors that training multiplies stretches of series by.
     """
 
     freq: str
@@ -119,6 +121,8 @@ class Plan:
     fill_gaps: bool = False
     jitter: float = 0.0
     architecture: str = "tcn"
+    loss: Loss = "quantile"
+    stretch: float = 0.0
 
     @property
     def seasons(self) -> tuple[int, ...]:
@@ -234,6 +238,8 @@ def plan_of(settings: Settings, panel: Panel | PanelStore, table: SeriesTable, f
         fill_gaps=season > 1 and table.has_gaps,  # a value that goes on and on is no sign of stillness
         jitter=settings.jitter,
         architecture=settings.architecture,
+        loss=settings.loss,
+        stretch=settings.stretch,
     )
 
 

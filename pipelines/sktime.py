@@ -60,6 +60,8 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         conformal: How intervals are calibrated: "split", "adaptive" or not at all.
         learning_rate: Largest step size of the optimizer, or "auto".
         jitter: Noise that training adds to the values that are looked back on, in usual changes.
+        loss: What training minimizes: "quantile", "huber" or "center".
+        stretch: Spread of the random factors that training multiplies stretches of series by.
 
     Raises:
         ConfigError: By ``fit``, if an argument is not allowed.
@@ -120,6 +122,8 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         conformal: str | None = None,
         learning_rate: float | str = "auto",
         jitter: float = 0.0,
+        loss: str = "quantile",
+        stretch: float = 0.0,
     ) -> None:
         self.covariates = covariates
         self.freq = freq
@@ -142,6 +146,8 @@ class TCNForecaster(BaseForecaster):  # type: ignore[misc]
         self.conformal = conformal
         self.learning_rate = learning_rate
         self.jitter = jitter
+        self.loss = loss
+        self.stretch = stretch
         super().__init__()
         # Where sktime keeps the data once it is told to remember them.
         self._y = None

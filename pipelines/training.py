@@ -12,10 +12,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipelines.errors import ForecastingError
-from pipelines.network import Feed, FlatWeights, feed_of
+from pipelines.network import Feed, FlatWeights, error_of, feed_of, jittered, stretched
 from pipelines.plan import Plan
 from pipelines.windows import ChunkSampler, SeriesTable
-from tcn.losses import pinball
 
 Record = dict[str, float]
 
@@ -62,7 +61,7 @@ def train(
     weights = FlatWeights(network)
     optimizer.build([weights.variable])
     feed = feed_of(table, plan, network.context)
-    run_block = _compile(weights, optimizer, feed, plan.jitter, seed)
+    run_block = _compile(weights, optimizer, feed, plan, seed)
     sampler = ChunkSampler(table, plan.origins_per_chunk)
     rng = np.random.default_rng(seed)
     history: list[Record] = []
@@ -135,34 +134,22 @@ def _check_finite(number: float, step: int) -> None:
         )
 
 
-def jittered(inputs: Any, strength: float, seed: int, step: Any) -> Any:
-    """Add noise to the values of chunks; what is to be forecast of them stays.
-
-    Args:
-        inputs: ``(members, chunks, time, 5 + past channels)`` as the network takes them.
-        strength: Standard deviation of the noise in usual changes of the series.
-        seed: Fixes the noise together with the step.
-        step: Number of the training step.
-
-    Returns:
-        Other inputs.
-    """
-    values, change = inputs[..., :1], inputs[..., 4:5]
-    place = tf.stack([tf.cast(seed % 2**31, tf.int32), tf.cast(step, tf.int32)])
-    noise = tf.random.stateless_normal(tf.shape(values), place)
-    return tf.concat([values + strength * change * noise, inputs[..., 1:]], axis=-1)
-
-
-def _compile(weights: FlatWeights, optimizer: Any, feed: Feed, jitter: float, seed: int) -> Any:
+def _compile(weights: FlatWeights, optimizer: Any, feed: Feed, plan: Plan, seed: int) -> Any:
     """Return a function that runs a block of steps and adds their losses to a sum."""
     network = weights.network
     quantiles = tf.constant(network.quantiles, tf.float32)
 
     def loss_of(chunk: Any) -> Any:
-        inputs = jittered(chunk.inputs, jitter, seed, optimizer.iterations) if jitter else chunk.inputs
+        inputs, step = chunk.inputs, optimizer.iterations
+        if plan.stretch:
+            chunk = stretched(chunk, plan.stretch, seed, step)
+            inputs = chunk.inputs
+        if plan.jitter:
+            inputs = jittered(inputs, plan.jitter, seed, step)
         forecast = network.forecast_members(inputs, **chunk.features, training=True)
         counts = tf.cast(chunk.known & ~chunk.held_out, tf.float32)
-        error = pinball(chunk.target, forecast, quantiles) * counts * chunk.weight[..., None, None]
+        error = error_of(plan.loss, chunk.target, forecast, quantiles, chunk.weight)
+        error = error * counts * chunk.weight[..., None, None]
         return tf.reduce_sum(error) / tf.maximum(tf.reduce_sum(counts), 1.0)
 
     @tf.function(jit_compile=True, autograph=False)

@@ -165,7 +165,7 @@ class StandIn:
     def perf_counter(self):
         return self.now
 
-    def compile(self, weights, optimizer, feed, jitter, seed):
+    def compile(self, weights, optimizer, feed, plan, seed):
         self.network, self.optimizer = weights.network, optimizer
         return self.block
 

@@ -129,6 +129,18 @@ Jitter = Annotated[
         rich_help_panel=_NETWORK,
     ),
 ]
+Loss = Annotated[
+    choices.Loss | None,
+    typer.Option("--loss", help="What training minimizes. Default: quantile.", rich_help_panel=_NETWORK),
+]
+Stretch = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Spread of random factors on the series that training sees. Default: none.",
+        rich_help_panel=_NETWORK,
+    ),
+]
 Transform = Annotated[
     choices.Transform | None,
     typer.Option(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pipelines.plan import Plan
 
 # Settings of a training, which its weights do not depend on.
-_OF_TRAINING: Final = ("preset", "max_steps", "learning_rate", "jitter", "seed")
+_OF_TRAINING: Final = ("preset", "max_steps", "learning_rate", "jitter", "loss", "stretch", "seed")
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class Request:
         max_steps: Training steps; by default as many as the data ask for.
         learning_rate: Largest step size of the optimizer; by default that of the plan.
         jitter: Noise that training adds to the values that are looked back on; by default none.
+        loss: What training minimizes; by default the quantile loss.
+        stretch: Spread of the random factors that training multiplies stretches of series by; by default 0.
         transform: What to do to the values before the network reads them; by default nothing.
         scaling: What the network sees values relative to; by default what goes with the covariates.
         multivariate: Whether the series see each other.
@@ -69,6 +71,8 @@ class Request:
     max_steps: int | None = None
     learning_rate: float | None = None
     jitter: float | None = None
+    loss: str | None = None
+    stretch: float | None = None
     transform: str | None = None
     scaling: str | None = None
     multivariate: bool = False
@@ -199,6 +203,8 @@ class Task:
             max_steps="auto" if request.max_steps is None else request.max_steps,
             learning_rate="auto" if request.learning_rate is None else request.learning_rate,
             jitter=request.jitter or 0.0,
+            loss=request.loss or "quantile",
+            stretch=request.stretch or 0.0,
             transform=request.transform,
             scaling=request.scaling or "auto",
             multivariate=request.multivariate,

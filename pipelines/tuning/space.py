@@ -28,7 +28,7 @@ _FIXED: Final = (
     "target",
     "conformal",
 )
-_REAL: Final = ("jitter", "learning_rate")
+_REAL: Final = ("jitter", "learning_rate", "stretch")
 TUNABLE: Final = tuple(name for name in Settings.model_fields if name not in _FIXED)
 """Arguments of ``Forecaster`` that a space may hold."""
 
@@ -91,7 +91,8 @@ class SearchSpace(Mapping[str, Domain]):
             return cls(tomllib.loads(Path(path).read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(
-                f"A search space must be a TOML file. Received: {str(path)!r} ({error})."
+                f"A search space must be a TOML file. Received: {str(path)!r} ({error}); write such as "
+                "filters = [16, 32]."
             ) from None
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from None
@@ -128,6 +129,24 @@ class SearchSpace(Mapping[str, Domain]):
                     Settings.of({**shared, name: value})
                 except ConfigError as error:
                     raise ConfigError(f"A search space must hold what settings may be. {error}") from None
+
+    def check_lookbacks(self, longest: int) -> None:
+        """See that no look-back reaches beyond all that there is to train on.
+
+        Args:
+            longest: Rows of the longest series before what is forecast of it.
+
+        Raises:
+            ConfigError: If one does: of its oldest steps nothing could be learned.
+        """
+        lookbacks = self._domains.get("lookback")
+        most = max(longest, 4)  # what a plan looks back at least
+        found = [] if lookbacks is None else [v for v in lookbacks.examples if isinstance(v, int)]
+        if found and max(found) > most:
+            raise ConfigError(
+                f"A look-back must be of {most} steps at most, the rows of the longest series before the "
+                f"folds of the search. Received: lookback={max(found)}; leave longer ones out of the space."
+            )
 
     def allows(self, settings: Settings, values: Mapping[str, Any]) -> bool:
         """Whether values go together.
