@@ -37,6 +37,8 @@ def test_folds_lie_before_what_is_held_out(lengths, folds, lookbacks):
     assert one.rows == panel.before(one.held.rows)
     assert one.held.n_windows >= 1
     frame = one.backtest(forecaster(), [])
+    own = frame[frame["unique_id"] == f"s{np.argmax(panel.lengths)}"]
+    assert one.longest == (np.arange(max(lengths)) <= own["cutoff"].min()).sum()
     # No value to be forecast is held out, and folds part the windows.
     last = panel.stamps(int(np.argmax(panel.lengths)))[-1]
     assert frame["ds"].max() <= last - one.held.rows

@@ -39,6 +39,7 @@ def _stand_in(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     make_frame((90, 90), 6).to_csv("sales.csv", index=False)
     (tmp_path / "space.toml").write_text("filters = [8, 16, 32]\nlookback = [6, 9, 12]")
+    (tmp_path / "long.toml").write_text("lookback = [6, 99]")
 
 
 def tcn(*arguments):
@@ -212,7 +213,8 @@ def test_data_are_named_once():
     [
         (("--space", "sales.csv"), 78, "must be a TOML file"),
         (("--folds", 99), 78, "folds=99 do not fit"),
-        (("--budget-minutes", 0), 78, "budget_minutes must be a positive number"),
+        (("--budget-minutes", 0), 78, "budget_minutes must be a positive number or None. Received: 0.0;"),
+        (("--space", "long.toml"), 78, "lookback=99; leave longer ones out"),
         (("--horizon", 80), 65, "Nothing was held out"),
         (("--method", "grid"), 64, "grid"),
         (("--max-trials", 0), 64, "max-trials"),
@@ -238,8 +240,8 @@ def test_no_completed_trial_is_an_error():
     with open("failing.toml", "w") as file:
         file.write("lookback = [12, 15]")
     result = tune("--max-trials", 2, "--space", "failing.toml")
-    assert result.exit_code == 70
-    assert "A study needs a completed trial. Received: 2 trials, all of which failed." in result.stderr
+    assert result.exit_code == 78
+    assert "needs a completed trial. Received: 2 trials, all of which failed; change what" in result.stderr
     assert "1 trial: TypeError: a mistake" in result.stderr
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tuning_cases import SPACE, Calls, Erring, forecaster, panel_of, study_of, told
 
-from pipelines import BusyError, ConfigError, ForecastingError, Panel, SearchSpace, tune
+from pipelines import BusyError, ConfigError, Panel, SearchSpace, tune
 from pipelines.tuning.budget import Budget
 from pipelines.tuning.journal import Journal
 from pipelines.tuning.records import TrialRecord
@@ -165,8 +165,22 @@ def test_failed_trials_say_why_and_the_search_goes_on():
 @pytest.mark.parametrize(("lookback", "reason"), [(12, "A look-back must not be 12"), (15, "TypeError: a")])
 def test_a_study_without_a_completed_trial_fails(lookback, reason):
     space = {"learning_rate": {"low": 1e-4, "high": 1e-2}}
-    with pytest.raises(ForecastingError, match=f"completed trial. Received: 3 trials.*\\n3 trials: {reason}"):
+    cause = f"completed trial. Received: 3 trials.*; change what their reasons name .*\\n3 trials: {reason}"
+    with pytest.raises(ConfigError, match=cause):
         tune(panel_of(), forecaster(lookback=lookback), space, "random")
+
+
+@pytest.mark.parametrize("kind", ["values", "range"])
+def test_a_look_back_is_no_longer_than_what_there_is_to_learn_from(kind):
+    longest = study_of().origins.longest
+    assert 50 < longest < 90
+    for most in (longest, longest + 1):
+        space = {"lookback": ["auto", 18, most] if kind == "values" else {"low": 18, "high": most}}
+        refused = pytest.raises(
+            ConfigError, match=f"{longest} steps at most.*Received: lookback={most}; leave longer ones out"
+        )
+        with refused if most > longest else contextlib.nullcontext():
+            tune(panel_of(), forecaster(), space, "random", 1, folds=2, objective="mae")
 
 
 def test_a_score_that_is_no_number_is_none():
@@ -195,6 +209,20 @@ def test_budgets():
     assert Budget(20).reason(alike, 0) == "the first trials failed for the same reason"
     assert Budget(20).reason([*alike[:2], trial(2, None, error="other")], 0) is None
     assert Budget(20).reason([*alike[:2], trial(2), *alike], 0) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cure"),
+    [
+        ({"max_trials": 0}, "pass 1 or more, or None for no limit"),
+        ({"patience": -1}, "pass 1 or more, or None for no limit"),
+        ({"minutes": 0}, "pass some minutes, such as 0.5, or None for no limit"),
+        ({"max_trials": None}, "set one"),
+    ],
+)
+def test_a_budget_that_is_none_says_what_to_pass(wrong, cure):
+    with pytest.raises(ConfigError, match=f"Received: .*; {cure}"):
+        Budget(**wrong)
 
 
 @pytest.mark.parametrize(

@@ -118,9 +118,8 @@ def run_tune(
 
     Raises:
         PanelError: The data are missing, cannot be used, or are too few to hold any out.
-        ConfigError: A setting is not allowed, or the output cannot be written to.
+        ConfigError: A setting is not allowed, the output cannot be written to, or no trial was completed.
         BusyError: Another job writes to the output, or the MLflow store cannot be used now.
-        ForecastingError: No trial was completed.
     """
     stages, how = Stages(progress), how or Searching()
     arguments = how.arguments()

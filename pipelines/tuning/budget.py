@@ -39,10 +39,14 @@ class Budget:
         for name in ("max_trials", "patience"):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):
-                raise ConfigError(f"{name} must be a positive integer or None. Received: {value!r}.")
+                raise ConfigError(
+                    f"{name} must be a positive integer or None. Received: {value!r}; pass 1 or more, or "
+                    "None for no limit."
+                )
         if self.minutes is not None and not (_is_number(self.minutes) and self.minutes > 0):
             raise ConfigError(
-                f"budget_minutes must be a positive number or None. Received: {self.minutes!r}."
+                f"budget_minutes must be a positive number or None. Received: {self.minutes!r}; pass some "
+                "minutes, such as 0.5, or None for no limit."
             )
         if self.max_trials is None and self.minutes is None:
             raise ConfigError("A search needs max_trials or budget_minutes. Received: neither; set one.")

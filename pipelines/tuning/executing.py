@@ -49,7 +49,9 @@ def open_executor(workers: int, kind: str | None = None, address: str | None = N
         ConfigError: If an argument is not allowed.
     """
     if type(workers) is not int or workers < 1:
-        raise ConfigError(f"workers must be a positive integer. Received: {workers!r}.")
+        raise ConfigError(
+            f"workers must be a positive integer. Received: {workers!r}; pass 1 to run one trial at a time."
+        )
     if kind is None and workers == 1:
         yield Inline()
         return

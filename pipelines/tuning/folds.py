@@ -48,6 +48,12 @@ class RollingOrigins:
     held: HeldOut
     bounds: tuple[tuple[Any, Any], ...]
 
+    @property
+    def longest(self) -> int:
+        """Rows of the longest series before the windows of its folds."""
+        windows = self.windows
+        return int(self.rows.lengths.max()) - windows.horizon - (windows.n_windows - 1) * windows.step
+
     @classmethod
     def of(cls, panel: Panel, settings: Settings, folds: int = 3) -> RollingOrigins:
         """Lay folds and held-out windows into a panel.
@@ -66,7 +72,7 @@ class RollingOrigins:
             ConfigError: If so many folds do not fit.
         """
         if type(folds) is not int or folds < 1:
-            raise ConfigError(f"folds must be a positive integer. Received: {folds!r}.")
+            raise ConfigError(f"folds must be a positive integer. Received: {folds!r}; pass 1 or more.")
         horizon, season = settings.horizon, season_of(settings, panel)
         held = hold_out(panel, horizon, season)
         rows = _before(panel, held)

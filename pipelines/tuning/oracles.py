@@ -67,9 +67,13 @@ class Search:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise ConfigError(f"method must be one of {', '.join(METHODS)}. Received: {self.method!r}.")
+            raise ConfigError(
+                f"method must be one of {', '.join(METHODS)}. Received: {self.method!r}; take one of these."
+            )
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
-            raise ConfigError(f"seed must be an integer, 0 or more. Received: {self.seed!r}.")
+            raise ConfigError(
+                f"seed must be an integer, 0 or more. Received: {self.seed!r}; pass one, such as 0."
+            )
         if self.method == "hyperband" and _RESOURCE in self.space:
             raise ConfigError(
                 f"Hyperband decides how long each trial trains. Received: a search space with {_RESOURCE!r}; "

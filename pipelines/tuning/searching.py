@@ -91,10 +91,10 @@ def tune(
         What was found.
 
     Raises:
-        ConfigError: If an argument is not allowed, or the directory cannot be written to.
+        ConfigError: If an argument is not allowed, a look-back of the space is longer than the rows to learn
+            from, the directory cannot be written to, or no trial was completed.
         PanelError: If the data cannot be used, or nothing of them can be held out.
         BusyError: If another process runs this study in the directory.
-        ForecastingError: If no trial was completed.
 
     Example:
         >>> import numpy as np, pandas as pd
@@ -110,11 +110,14 @@ def tune(
     panel = read_panel(df, settings, settings.freq, static)
     budget = Budget(max_trials, budget_minutes, patience)
     if objective not in OBJECTIVES:
-        raise ConfigError(f"objective must be one of {', '.join(OBJECTIVES)}. Received: {objective!r}.")
+        raise ConfigError(
+            f"objective must be one of {', '.join(OBJECTIVES)}. Received: {objective!r}; take one of these."
+        )
     origins = RollingOrigins.of(panel, settings, folds)
     shared = cheap(settings)
     searched = _space(space, type(forecaster)(**dict(shared)), shared, origins.rows)
     searched.check(shared)
+    searched.check_lookbacks(origins.longest)
     steps = forecaster.plan(origins.rows).steps if method == "hyperband" else 0
     search = Search(searched, method, seed, shared, steps)
     study = Study(panel, forecaster, shared, search, origins, objective, folds, name)
@@ -133,5 +136,8 @@ def _space(space: Any, forecaster: Forecaster, shared: Settings, rows: Panel) ->
     if isinstance(space, Mapping):
         return SearchSpace(space)
     if space != "auto":
-        raise ConfigError(f"space must be 'auto', a SearchSpace or a mapping. Received: {space!r}.")
+        raise ConfigError(
+            f"space must be 'auto', a SearchSpace or a mapping. Received: {space!r}; pass such as "
+            "{'filters': [16, 32]}, or read a file with SearchSpace.read(path)."
+        )
     return default_space(shared, forecaster.plan(rows), rows)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines import __version__
 from pipelines.config import Settings
-from pipelines.errors import ForecastingError
+from pipelines.errors import ConfigError
 from pipelines.forecaster import Forecaster
 from pipelines.panel import Panel, panel_digest
 from pipelines.tuning.comparing import Trainings, compare_held_out
@@ -114,10 +114,13 @@ class Study:
 
         Returns:
             What was found.
+
+        Raises:
+            ConfigError: If no trial was completed.
         """
         record = self.record(journal)
         if record.best is None:
-            raise ForecastingError(_no_trial(record))
+            raise ConfigError(_no_trial(record))
         best_params = self.search.without_resource(record.best.values)
         best = type(self.forecaster)(**{**self.forecaster.get_params(), **best_params})
 
@@ -143,7 +146,10 @@ def _no_trial(record: StudyRecord) -> str:
     reasons = Counter(trial.error or "unknown" for trial in record.trials).most_common()
     told = "\n".join(f"{counted(count, 'trial')}: {reason}" for reason, count in reasons[:5])
     count = counted(len(record.trials), "trial")
-    return f"A study needs a completed trial. Received: {count}, all of which failed.\n{told}"
+    return (
+        f"A study needs a completed trial. Received: {count}, all of which failed; change what their reasons "
+        f"name in the settings, the search space or the data.\n{told}"
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -56,7 +56,8 @@ def run_trial(
         scores = [fold.metrics.get(objective) for fold in folds]
         if lacking := [fold.number for fold, score in zip(folds, scores, strict=True) if score is None]:
             raise ForecastingError(
-                f"A trial needs a finite {objective} in every fold. Received: none in folds {lacking}."
+                f"A trial needs a finite {objective} in every fold. Received: none in folds {lacking}; "
+                "choose another objective, such as mae, or fewer folds."
             )
         score = sum(score for score in scores if score is not None) / len(scores)
     except ForecastingError as error:
