@@ -70,6 +70,7 @@ def requests(ids):
         "levels": st.lists(st.integers(1, 99), max_size=2) | anything,
         "quantiles": st.lists(st.floats(0, 1), max_size=2) | anything,
         "horizon": st.integers(-1, 5) | anything,
+        "replace": st.booleans() | anything,
         "more": anything,
     }
     objects = st.lists(st.sampled_from(list(keys)), max_size=3, unique=True).flatmap(

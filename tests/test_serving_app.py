@@ -127,8 +127,29 @@ def test_observations_move_the_forecast():
         "series": 2,
         "rows": 0,
         "repeated": 10,
+        "replaced": 0,
     }
     assert_same(client.post("/forecast", {}).json()["forecast"], forecaster.predict(frame))
+
+
+def test_a_wrong_observation_is_corrected_by_who_says_so():
+    frame = frame_of({"a": weekly(40), "b": weekly(40, 1)})
+    client, forecaster = client_of(frame, freq="D")
+    before = client.post("/forecast", {}).json()
+    wrong = frame.loc[[37]].assign(y=999.0)
+    refused = client.post("/observations", {"rows": sent(wrong)})
+    assert refused.status == 409
+    told = refused.json()
+    assert (told["series"], told["column"]) == ("a", "y")
+    assert told["cure"].startswith('send later rows only, or "replace": true')
+    assert client.post("/forecast", {}).json() == before
+    for rows, expected in ((wrong, pd.concat([frame.drop(37), wrong])), (frame.loc[[37]], frame)):
+        answer = client.post("/observations", {"rows": sent(rows), "replace": True})
+        assert answer.json() == {"series": 1, "rows": 0, "repeated": 0, "replaced": 1}
+        assert_same(client.post("/forecast", {}).json()["forecast"], forecaster.predict(expected))
+    odd = client.post("/observations", {"rows": sent(wrong), "replace": "yes"})
+    assert odd.status == 422
+    assert "'replace' must be true or false. Received: str; send true" in odd.json()["error"]
 
 
 def test_a_bundle_without_history_asks_for_one():
@@ -229,6 +250,15 @@ def test_pages_that_are_not_there(client, method, path, status):
     assert found.status == status
     assert found.json()["error"]
     assert found.json()["cure"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/health", "/ping", "/info", "/forecast/north", "/openapi.json", "/nowhere", "/observations"]
+)
+def test_head_answers_as_get_would(client, path):
+    """Without the body, which the server leaves out."""
+    head, get = (client.request(method, path) for method in ("HEAD", "GET"))
+    assert (head.status, head.headers["content-type"]) == (get.status, get.headers["content-type"])
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/json; charset=latin-1", "", "application/jsonp"])

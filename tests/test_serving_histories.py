@@ -88,6 +88,40 @@ def test_updates_in_any_pieces_give_the_forecast_of_the_longer_history(data):
         assert_same(forecasts.predict_known(name), own)
 
 
+@given(st.data())
+@settings(max_examples=8)
+def test_corrections_give_the_forecast_of_the_corrected_history(data):
+    forecaster, forecasts, known, later = served()
+    forecasts.histories.append(as_json(later))
+    true = pd.concat([known, later])
+    values = st.floats(-100, 100) | st.just(np.nan)
+    for _ in range(data.draw(st.integers(1, 3))):
+        own = true[true["unique_id"] == data.draw(st.sampled_from("abc"))]
+        first = data.draw(st.integers(0, len(own) - 1))
+        old = own.iloc[first : first + data.draw(st.integers(1, 5))]
+        new = old.assign(y=[data.draw(st.sampled_from([y]) | values) for y in old["y"]])
+        told = forecasts.histories.append(as_json(new), replace=True)
+        both = old["y"].isna() & new["y"].isna()
+        replaced = int((~both & (old["y"] != new["y"])).sum())
+        assert told == (1, 0, len(new) - replaced, replaced)
+        true.loc[new.index, "y"] = new["y"]
+    assert_same(forecasts.predict(), forecaster.predict(true))
+    for name in "abc":
+        assert_same(forecasts.predict_known(name), forecaster.predict(true[true["unique_id"] == name]))
+
+
+def test_a_correction_may_go_on_after_the_last_row_and_keeps_what_is_known_ahead():
+    forecaster, forecasts, known, later = served("covariates")
+    place = later.groupby("unique_id").cumcount()
+    forecasts.histories.append(None, as_json(later.loc[place < 5, ["unique_id", "ds", "price", "open"]]))
+    last = known.groupby("unique_id").tail(2).assign(y=70.0, load=0.5, open="no")
+    rows = pd.concat([last, later[place < 2]])
+    told = forecasts.histories.append(as_json(rows.drop(columns="kind")), replace=True)
+    assert told == (3, 6, 0, 6)
+    longer = pd.concat([known.drop(last.index), rows])
+    assert_same(forecasts.predict(), forecaster.predict(longer, later.loc[place >= 2]))
+
+
 @pytest.mark.parametrize("kind", ["covariates", "multivariate"])
 def test_updates_with_columns_give_the_forecast_of_the_longer_history(kind):
     forecaster, forecasts, known, later = served(kind)
@@ -157,8 +191,14 @@ def test_rows_that_do_not_fit_are_refused_and_change_nothing(rows, message):
     forecaster, forecasts, _, later = served()
     good = as_json(later[later["unique_id"] == "b"].head(1))
     bad = pd.DataFrame({name: np.atleast_1d(value) for name, value in rows.items()}).assign(unique_id="a")
-    with pytest.raises(PanelError, match=message):
-        forecasts.histories.append(pd.concat([good, bad]) if set(good) == set(bad) else bad)
+    rows = pd.concat([good, bad]) if set(good) == set(bad) else bad
+    is_other = "repeated as they were" in message
+    with pytest.raises(Refused if is_other else PanelError, match=message) as caught:
+        forecasts.histories.append(rows)
+    assert getattr(caught.value, "status", 422) == (409 if is_other else 422)
+    if not is_other:
+        with pytest.raises(PanelError, match=message):
+            forecasts.histories.append(rows, replace=True)
     assert_same(forecasts.predict(), forecaster.predict())
 
 

@@ -105,6 +105,8 @@ def test_what_is_no_http_does_not_end_it(running):
             connection.shutdown(socket.SHUT_WR)
             assert not connection.recv(1000).startswith(b"HTTP/1.1 5")
     assert ask(running[1], "/health") == (200, {"status": "ok"})
+    with urllib.request.urlopen(urllib.request.Request(f"{running[1]}/health", method="HEAD")) as answer:
+        assert (answer.status, answer.read()) == (200, b"")
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs the sockets of Linux")

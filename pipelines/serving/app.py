@@ -87,13 +87,22 @@ def create_app(forecasts: Forecasts, about: About, max_body: int = MAX_BODY) -> 
             raise Refused(400, "A body must be whole. Received: a part of it; send it again.") from None
         return await compute(lambda: work(parse_json(body)))
 
-    @app.get("/health")
-    @app.get("/ping")
+    def page(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Let a function answer GET, and HEAD as the protocol asks."""
+
+        def add(answer: Callable[..., Any]) -> Callable[..., Any]:
+            app.head(path, include_in_schema=False)(answer)
+            return app.get(path)(answer)
+
+        return add
+
+    @page("/health")
+    @page("/ping")
     async def health() -> Response:
         """Say that the server is there, with its network loaded."""
         return _json({"status": "ok"})
 
-    @app.get("/info")
+    @page("/info")
     async def info() -> Response:
         """Say what is served."""
         return _json(_info(forecasts, about))
@@ -103,7 +112,7 @@ def create_app(forecasts: Forecasts, about: About, max_body: int = MAX_BODY) -> 
         """Forecast the steps after the rows that are sent, or after those that are known."""
         return await posted(request, partial(_forecast, forecasts))
 
-    @app.get("/forecast/{unique_id:path}")
+    @page("/forecast/{unique_id:path}")
     async def current(unique_id: str, request: Request) -> Response:
         """Forecast one series from what is known of it."""
         wanted = read_query(list(request.query_params.multi_items()))
@@ -111,7 +120,7 @@ def create_app(forecasts: Forecasts, about: About, max_body: int = MAX_BODY) -> 
 
     @app.post("/observations", openapi_extra=_body(OBSERVATIONS_SCHEMA))
     async def observations(request: Request) -> Response:
-        """Append rows to the histories of known series."""
+        """Append rows to the histories of known series, or correct some of them."""
         return await posted(
             request,
             lambda body: forecasts.histories.append(*read_observations(body, forecasts.kinds))._asdict(),

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from pipelines.errors import PanelError
 from pipelines.fitted import Fitted
 from pipelines.panel import Panel, show
 from pipelines.reading import not_asked_for
+from pipelines.serving.joining import joined, overlap_of
 from pipelines.serving.kinds import Kinds, check_names
 from pipelines.serving.problems import Refused
 
@@ -27,11 +28,13 @@ class Appended(NamedTuple):
         series: Series that they belong to.
         rows: Rows that were new.
         repeated: Rows that were known already.
+        replaced: Rows that took the place of others.
     """
 
     series: int
     rows: int
     repeated: int
+    replaced: int
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class _State:
 
 
 class Histories:
-    """Histories that grow row by row; safe to use from several threads.
+    """Histories that grow row by row, and may be corrected; safe to use from several threads.
 
     A forecast needs the first row of a series as well as its last ones: it is scaled by it. So histories are
     kept whole.
@@ -90,32 +93,37 @@ class Histories:
         ahead = [state.future for state in states if state.future is not None]
         return self._fitted.read(rows), pd.concat(ahead) if ahead else None
 
-    def append(self, rows: pd.DataFrame | None, future: pd.DataFrame | None = None) -> Appended:
-        """Append rows to the histories of their series, all of them or none.
+    def append(
+        self, rows: pd.DataFrame | None, future: pd.DataFrame | None = None, replace: bool = False
+    ) -> Appended:
+        """Append rows to the histories of their series, or correct some of them: all rows or none.
 
         Args:
             rows: Rows that follow the last one of their series without a gap; rows that are known already
                 may be repeated as they were. What was not observed is null.
             future: Future covariates of steps ahead; later ones take the place of earlier ones.
+            replace: Whether rows take the place of those that are known of the same times.
 
         Returns:
             What became of the rows.
 
         Raises:
-            PanelError: If a frame cannot be used, leaves a gap, or differs from what is known.
+            PanelError: If a frame cannot be used, or leaves a gap.
             ConfigError: If there are future covariates for a forecaster without any.
-            Refused: With status 404 if a series is not known.
+            Refused: With status 404 if a series is not known, 409 if a row that is known is another one, and
+                none is to be replaced.
         """
         ahead = [] if future is None else self._read_ahead(future)
         piece = None if rows is None or not len(rows) else self._read(rows)
         with self._lock:
-            states, repeated = ({}, 0) if piece is None else self._joined(piece)
+            states, known, changed = ({}, 0, 0) if piece is None else self._joined(piece, replace)
             for part in ahead:
                 name = part[self._kinds.id_col].iloc[0]
                 state = states.get(name) or self._state(name)
                 states[name] = _State(state.panel, _joined_ahead(state, part, self._kinds.time_col))
             self._changed |= states
-        return Appended(len(states), (0 if piece is None else piece.n_rows) - repeated, repeated)
+        new = (0 if piece is None else piece.n_rows) - known
+        return Appended(len(states), new, known - changed, changed)
 
     def _state(self, name: Hashable) -> _State:
         if name in self._changed:
@@ -128,22 +136,22 @@ class Histories:
             )
         return _State(self._fitted.panel.select([self._place[name]]))
 
-    def _joined(self, piece: Panel) -> tuple[dict[Hashable, _State], int]:
-        """Series of a piece with its rows, and how many of these were known."""
+    def _joined(self, piece: Panel, replace: bool) -> tuple[dict[Hashable, _State], int, int]:
+        """Series of a piece with its rows, and how many of these were known, and were other ones."""
         states = {name: self._state(name) for name in piece.ids.tolist()}
-        frame, begin = piece.to_frame(), piece.indptr
         parts: list[pd.DataFrame] = []
-        total = 0
+        known, changed = 0, 0
         for i, state in enumerate(states.values()):
-            known = count_known(state.panel, piece.select([i]))
-            total += known
-            if known < piece.lengths[i]:
-                parts += [state.panel.to_frame(), frame.iloc[begin[i] + known : begin[i + 1]]]
+            part = piece.select([i])
+            overlap = overlap_of(state.panel, part, replace)
+            known, changed = known + overlap.known, changed + overlap.changed
+            if overlap.changed or overlap.known < part.n_rows:
+                parts.append(joined(state.panel, part, overlap))
         if parts:
             panel = self._fitted.read(pd.concat(parts, ignore_index=True))
             for i, name in enumerate(panel.ids.tolist()):
                 states[name] = _State(panel.select([i]), states[name].future)
-        return states, total
+        return states, known, changed
 
     def _read(self, rows: pd.DataFrame) -> Panel:
         """Read rows, and see that their series are known and that they leave out no step."""
@@ -192,66 +200,3 @@ def _check_gaps(panel: Panel, time_col: str) -> None:
             f"Rows of {time_col!r} must leave out no step. Received: {panel.notes.gaps} left out in series "
             f"{show(panel.notes.gappy[0])}; send them too, with null where nothing was observed."
         )
-
-
-def count_known(known: Panel, part: Panel) -> int:
-    """Count the first rows of a part that are known already.
-
-    Args:
-        known: One series.
-        part: Further rows of it.
-
-    Returns:
-        Rows of the part that are in both.
-
-    Raises:
-        PanelError: If they are not the same, or the part leaves a gap, comes before the series, or is off its
-            grid.
-    """
-    name = f"series {show(part.ids[0])}"
-    columns = part.columns
-    first, phase = part.freq.locate(part.starts)
-    begin, own = known.freq.locate(known.starts)
-    place = int(first[0] - begin[0])  # row of the known ones that the part begins with
-    stamp = part.frame_time(part.starts)[0]
-    if phase[0] != own[0]:
-        raise PanelError(
-            f"Stamps must lie on the grid of their series. Received: {columns.time_col}={stamp} in {name}, "
-            f"whose last row is {known.frame_time(known.last_stamps)[0]}; send the stamps of its steps."
-        )
-    if place > known.n_rows:
-        raise PanelError(
-            f"Rows of {columns.time_col!r} must follow the last one of their series. Received: "
-            f"{columns.time_col}={stamp} in {name}, {place - known.n_rows} after the step that follows "
-            f"{known.frame_time(known.last_stamps)[0]}; send those between too, with null where nothing was "
-            "observed."
-        )
-    if place < 0:
-        raise PanelError(
-            f"Rows must not come before the first one of their series. Received: {columns.time_col}={stamp} "
-            f"in {name}; send those after it."
-        )
-    count = min(known.n_rows - place, part.n_rows)
-    if count == 0:
-        return 0
-    ours, theirs = (
-        each.to_frame().iloc[rows].reset_index(drop=True)
-        for each, rows in ((known, slice(place, place + count)), (part, slice(0, count)))
-    )
-    for column in ours.columns[2:]:
-        same = _same(ours[column], theirs[column])
-        if not same.all():
-            row = int(np.argmin(same))
-            raise PanelError(
-                f"Rows that are known must be repeated as they were. Received: {column}="
-                f"{show(theirs[column].iloc[row])} in {name} at {ours[columns.time_col].iloc[row]}, where it "
-                f"is {show(ours[column].iloc[row])}; send later rows only, or the whole history to POST "
-                "/forecast."
-            )
-    return count
-
-
-def _same(ours: pd.Series[Any], theirs: pd.Series[Any]) -> Any:
-    """Which values are equal, missing ones being equal to each other."""
-    both = ours.isna().to_numpy() & theirs.isna().to_numpy()
-    return both | (ours.astype(object).to_numpy() == theirs.astype(object).to_numpy())

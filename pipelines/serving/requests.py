@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
@@ -36,7 +36,7 @@ FORECAST_SCHEMA: Final = {
 OBSERVATIONS_SCHEMA: Final = {
     "type": "object",
     "additionalProperties": False,
-    "properties": {"rows": _TABLE, "future": _TABLE},
+    "properties": {"rows": _TABLE, "future": _TABLE, "replace": {"type": "boolean", "default": False}},
 }
 INVOCATIONS_SCHEMA: Final = {
     "type": "object",
@@ -91,7 +91,21 @@ class ForecastRequest:
         )
 
 
-def read_observations(body: dict[str, Any], kinds: Kinds) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+class Observations(NamedTuple):
+    """What ``POST /observations`` is sent.
+
+    Attributes:
+        rows: Rows; None for none.
+        future: Future covariates; None for none.
+        replace: Whether rows take the place of those that are known.
+    """
+
+    rows: pd.DataFrame | None
+    future: pd.DataFrame | None
+    replace: bool
+
+
+def read_observations(body: dict[str, Any], kinds: Kinds) -> Observations:
     """Read what ``POST /observations`` is sent.
 
     Args:
@@ -99,17 +113,23 @@ def read_observations(body: dict[str, Any], kinds: Kinds) -> tuple[pd.DataFrame 
         kinds: Columns of the forecaster.
 
     Returns:
-        Rows, and future covariates; None for what is not there.
+        What it holds.
 
     Raises:
         PanelError: If it has another key, a table that is none, or no table.
     """
-    check_names([*body], _TABLES[:2], "Keys")
+    check_names([*body], (*_TABLES[:2], "replace"), "Keys")
     rows = _table(body, "rows", kinds.row_columns)
     future = _table(body, "future", kinds.ahead_columns)
     if rows is None and future is None:
         raise PanelError("Observations must hold 'rows' or 'future'. Received: neither; send rows.")
-    return rows, future
+    replace = body.get("replace", False)
+    if not isinstance(replace, bool):
+        raise PanelError(
+            f"'replace' must be true or false. Received: {type(replace).__name__}; send true to correct rows "
+            "that are known, or leave it out."
+        )
+    return Observations(rows, future, replace)
 
 
 def read_invocation(body: dict[str, Any], kinds: Kinds) -> tuple[pd.DataFrame, Wanted]:

@@ -1,0 +1,112 @@
+"""Rows of a series beside those that are known of it: where they lie, and which of them differ."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pipelines.errors import PanelError
+from pipelines.panel import Panel, show
+from pipelines.serving.problems import Refused
+
+
+class Overlap(NamedTuple):
+    """How rows of a series lie to those that are known.
+
+    Attributes:
+        begin: Row of the known ones that the others begin with.
+        known: Rows that are in both.
+        changed: Rows of these that are not the same in both.
+    """
+
+    begin: int
+    known: int
+    changed: int
+
+
+def overlap_of(known: Panel, part: Panel, replace: bool = False) -> Overlap:
+    """Find out which rows are known already, and whether they are the same.
+
+    Args:
+        known: One series.
+        part: Further rows of it, or some of those that are known.
+        replace: Whether they may say something else of rows that are known.
+
+    Returns:
+        The overlap.
+
+    Raises:
+        PanelError: If the part leaves a gap, comes before the series, or is off its grid.
+        Refused: With status 409 if it says something else without being allowed to.
+    """
+    begin = _begin(known, part)
+    count = min(known.n_rows - begin, part.n_rows)
+    if count == 0:
+        return Overlap(begin, 0, 0)
+    ours, theirs = (
+        each.to_frame().iloc[rows].reset_index(drop=True)
+        for each, rows in ((known, slice(begin, begin + count)), (part, slice(0, count)))
+    )
+    same = {name: _same(ours[name], theirs[name]) for name in ours.columns[2:]}
+    changed = ~np.logical_and.reduce([*same.values()])
+    if changed.any() and not replace:
+        row = int(np.argmax(changed))
+        column = next(name for name, each in same.items() if not each[row])
+        raise Refused(
+            409,
+            f"Rows that are known must be repeated as they were. Received: {column}="
+            f"{show(theirs[column].iloc[row])} in series {show(part.ids[0])} at "
+            f"{ours[known.columns.time_col].iloc[row]}, where it is {show(ours[column].iloc[row])}; send "
+            'later rows only, or "replace": true with these to correct what is known.',
+        )
+    return Overlap(begin, count, int(changed.sum()))
+
+
+def joined(known: Panel, part: Panel, overlap: Overlap) -> pd.DataFrame:
+    """Put rows into the place of those that are known, or after them.
+
+    Args:
+        known: One series.
+        part: Rows of it.
+        overlap: How they lie to each other.
+
+    Returns:
+        All rows of the series.
+    """
+    frame, (begin, count, _) = known.to_frame(), overlap
+    return pd.concat([frame.iloc[:begin], part.to_frame(), frame.iloc[begin + count :]], ignore_index=True)
+
+
+def _begin(known: Panel, part: Panel) -> int:
+    """Row of the known ones that a part begins with; that after the last one if it follows them."""
+    name, columns = f"series {show(part.ids[0])}", part.columns
+    first, phase = part.freq.locate(part.starts)
+    begin, own = known.freq.locate(known.starts)
+    place = int(first[0] - begin[0])
+    stamp = part.frame_time(part.starts)[0]
+    if phase[0] != own[0]:
+        raise PanelError(
+            f"Stamps must lie on the grid of their series. Received: {columns.time_col}={stamp} in {name}, "
+            f"whose last row is {known.frame_time(known.last_stamps)[0]}; send the stamps of its steps."
+        )
+    if place > known.n_rows:
+        raise PanelError(
+            f"Rows of {columns.time_col!r} must follow the last one of their series. Received: "
+            f"{columns.time_col}={stamp} in {name}, {place - known.n_rows} after the step that follows "
+            f"{known.frame_time(known.last_stamps)[0]}; send those between too, with null where nothing was "
+            "observed."
+        )
+    if place < 0:
+        raise PanelError(
+            f"Rows must not come before the first one of their series. Received: {columns.time_col}={stamp} "
+            f"in {name}; send those after it."
+        )
+    return place
+
+
+def _same(ours: pd.Series[Any], theirs: pd.Series[Any]) -> Any:
+    """Which values are equal, missing ones being equal to each other."""
+    both = ours.isna().to_numpy() & theirs.isna().to_numpy()
+    return both | (ours.astype(object).to_numpy() == theirs.astype(object).to_numpy())
