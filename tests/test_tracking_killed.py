@@ -37,34 +37,29 @@ def start(directory: Path) -> tuple[subprocess.Popen[str], str]:
 
 
 @pytest.mark.usefixtures("quick_stores")
-@pytest.mark.parametrize("collected", [True, False], ids=["reaped", "zombie"])
-def test_the_run_of_a_killed_process_ends_and_that_of_a_living_one_goes_on(
-    tmp_path: Path, collected: bool
-) -> None:
+def test_the_runs_of_killed_processes_end_and_that_of_a_living_one_goes_on(tmp_path: Path) -> None:
     Tracker(tmp_path)  # made here, it takes no time in the children
-    killed, lost = start(tmp_path)
-    living, kept = start(tmp_path)
+    children = [start(tmp_path) for _ in range(3)]
+    (reaped, _), (zombie, _), (living, kept) = children
+    lost = [run for _, run in children[:2]]
     try:
         client = Tracker(tmp_path)._client
-        assert {client.get_run(run).info.status for run in (lost, kept)} == {"RUNNING"}
-        killed.send_signal(signal.SIGKILL)
-        if collected:
-            killed.wait(20)
-        else:
-            os.waitid(
-                os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT
-            )  # dead, but still in the table of processes
+        assert {client.get_run(run).info.status for run in (*lost, kept)} == {"RUNNING"}
+        for child in (reaped, zombie):
+            child.send_signal(signal.SIGKILL)
+        reaped.wait(20)
+        os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)  # still in the table of processes
         client = Tracker(tmp_path)._client
-        ended = client.get_run(lost)
-        assert ended.info.status == "KILLED"
-        assert ended.info.end_time >= ended.info.start_time
-        assert "killed" in ended.data.tags["error"]
-        assert ended.data.metrics == {"train/loss": 0.5}
+        for ended in map(client.get_run, lost):
+            assert ended.info.status == "KILLED"
+            assert ended.info.end_time >= ended.info.start_time
+            assert "killed" in ended.data.tags["error"]
+            assert ended.data.metrics == {"train/loss": 0.5}
         assert client.get_run(kept).info.status == "RUNNING"
         living.communicate("done\n", timeout=60)
         assert client.get_run(kept).info.status == "FINISHED"
     finally:
-        for child in (killed, living):
+        for child, _ in children:
             child.kill()
             child.communicate()
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +14,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from mlflow_http import http_server
 
 from pipelines.errors import PanelError
 from pipelines.results import ForecastResult
-from pipelines.tracking import TrackedRun, Tracker, ui
+from pipelines.tracking import TrackedRun, Tracker
 from pipelines.tracking.quiet import quiet
 from pipelines.tracking.records import MAX_POINTS, metrics_of
 from pipelines.verdict import verdict
@@ -88,42 +86,17 @@ def with_scores(result: ForecastResult, **tables: Any) -> ForecastResult:
     return replace(result, scores=cast(Any, SimpleNamespace(**(vars(result.scores) | tables))))
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a real MLflow server that takes artifacts over HTTP."""
-    directory = tmp_path_factory.mktemp("server")
-    port = ui.free_port(0)
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--backend-store-uri",
-        f"sqlite:///{directory}/mlflow.db",
-    ]
-    command += [
-        "--artifacts-destination",
-        str(directory / "artifacts"),
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-    ]
-    environment = ui.child_environment(os.environ)
-    with (directory / "log").open("w+b") as log:
-        process = subprocess.Popen(
-            command, cwd=directory, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            ui._wait_until_ready(f"http://127.0.0.1:{port}", process, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(20)
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Address of MLflow's server, which takes artifacts over HTTP."""
+    with http_server() as http:
+        http.start()
+        yield http.address
+        http.stop()
 
 
-@pytest.fixture(scope="session")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module")
+def directory(quick_stores: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 

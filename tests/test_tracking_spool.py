@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 from example_studies import make_study
-from mlflow_http import HttpServer
+from mlflow_http import HttpServer, http_server
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
@@ -27,15 +26,10 @@ pytestmark = pytest.mark.usefixtures("quick_stores")
 
 
 @pytest.fixture(scope="module")
-def http(quick_stores: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpServer]:
-    before = dict(os.environ)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = HttpServer(tmp_path_factory.mktemp("server"))
-    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
-    Tracker(server.folder)  # its database
-    yield server
-    os.environ.clear()
-    os.environ.update(before)
+def http() -> Iterator[HttpServer]:
+    with http_server() as server:
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+        yield server
 
 
 @pytest.fixture

@@ -1,4 +1,10 @@
-"""The MLflow UI as a child process: it answers on the loopback interface and leaves nothing running."""
+"""The MLflow UI as a child process: it answers on the loopback interface and leaves nothing running.
+
+A study is shown in a real browser where a Chromium is installed: the tree, the comparison, the figures, the
+data set. These tests take the pictures of docs/how-to/mlflow.md, and put them there where
+``PICTURES=docs/assets/mlflow`` says so; otherwise they are gone with the tests, and one figure alone is
+opened: their pages differ in nothing else.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +16,46 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from chromium import Chromium, find_chromium
+from example_studies import make_study
 
 from pipelines.errors import BusyError, ConfigError
-from pipelines.tracking import Tracker, TrackingStore, ui, ui_command
+from pipelines.plots import study_figures
+from pipelines.tracking import StudyTracker, Tracker, TrackingStore, ui, ui_command
 from pipelines.tracking.ui import serve_ui
 
+EXECUTABLE = find_chromium()
+STUDY = make_study(6, failed=(4,))
+FIGURES = sorted(study_figures(STUDY))
+SIZE = (1280, 800)
+# The panel of a language model stays closed.
+STORED = {
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+    "mlflow.assistant.panelOpen_v1": "false",
+}
+# Answers like MLflow's server, with a child as that has, and starts in no time.
+LIGHT = """
+import http.server, subprocess, sys
+subprocess.Popen(["sleep", "60"])
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"OK")
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"""
 # A shell starts its background jobs with SIGINT ignored, and they pass that on.
 SERVE = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from pipelines.tracking import open_ui
+from pipelines.tracking import open_ui, ui
+ui.prepare = lambda store: None
+ui.ui_command = lambda store, port: [sys.executable, "-c", sys.argv[3], str(port)]
 open_ui(sys.argv[1], int(sys.argv[2]), on_ready=lambda address: print(address, flush=True))
 """
 
@@ -65,23 +98,43 @@ def test_a_port_in_use_is_replaced_by_a_free_one() -> None:
     assert ui.free_port(port) == port
 
 
-def test_the_ui_shows_runs_and_artifacts_and_stops(tmp_path: Path) -> None:
-    tracker = Tracker(tmp_path, "shown")
-    with tracker.start_run("first") as run:
-        run._client.log_text(run.run_id, "hello", "folder/note.txt")
+class Served(NamedTuple):
+    address: str
+    folder: Path
+    tracker: Tracker
+    run_id: str
+
+
+@pytest.fixture(scope="module")
+def served(quick_stores: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The UI of a folder with a study; when it has ended, nothing of it is left."""
+    folder = tmp_path_factory.mktemp("studies")
+    tracker = Tracker(folder, "bike_sharing")
+    with StudyTracker(tracker, study_figures) as observer:
+        observer.begin(STUDY)
+        observer.end(STUDY)
+    assert observer.run_id
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    with serve_ui(tmp_path, 0) as (address, process):
-        assert address.startswith("http://127.0.0.1:")
-        assert "<html" in get(address)
-        found = json.loads(get(f"{address}/api/2.0/mlflow/runs/get?run_id={run.run_id}"))
-        assert found["run"]["info"]["run_name"] == "first"
-        assert get(f"{address}/get-artifact?path=folder/note.txt&run_uuid={run.run_id}") == "hello"
-        with Tracker(address, "over http").start_run("second") as second:
-            second._client.log_text(second.run_id, "there", "note.txt")
+    with serve_ui(folder, 0) as (address, process):
+        yield Served(address, folder, tracker, observer.run_id)
     assert group_is_gone(process.pid)
     assert before == {number: signal.getsignal(number) for number in before}
-    assert {path.name for path in tmp_path.iterdir()} - {"mlflow.db.lock"} == {"mlflow.db", "artifacts"}
-    assert [path.read_text() for path in tmp_path.glob("artifacts/**/note.txt")].count("there") == 1
+
+
+def test_the_ui_shows_runs_and_artifacts_and_takes_some(served: Served) -> None:
+    address = served.address
+    assert address.startswith("http://127.0.0.1:")
+    assert "<html" in get(address)
+    with Tracker(served.folder, "shown").start_run("first") as run:
+        run._client.log_text(run.run_id, "hello", "folder/note.txt")
+    found = json.loads(get(f"{address}/api/2.0/mlflow/runs/get?run_id={run.run_id}"))
+    assert found["run"]["info"]["run_name"] == "first"
+    assert get(f"{address}/get-artifact?path=folder/note.txt&run_uuid={run.run_id}") == "hello"
+    with Tracker(address, "over http").start_run("second") as second:
+        second._client.log_text(second.run_id, "there", "note.txt")
+    assert {path.name for path in served.folder.iterdir()} - {"mlflow.db.lock"} == {"mlflow.db", "artifacts"}
+    notes = [path.read_text() for path in served.folder.glob("artifacts/**/note.txt")]
+    assert notes.count("there") == 1
 
 
 def test_an_interrupted_ui_leaves_no_process_behind(tmp_path: Path) -> None:
@@ -89,14 +142,13 @@ def test_an_interrupted_ui_leaves_no_process_behind(tmp_path: Path) -> None:
     callers: dict[signal.Signals, subprocess.Popen[str]] = {}
     root = str(Path(ui.__file__).parents[2])
     environment = os.environ | {"PYTHONPATH": root}
-    Tracker(tmp_path)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]  # in use, so that each takes a free one
         for number in endings:
             callers[number] = subprocess.Popen(
-                [sys.executable, "-c", SERVE, str(tmp_path), str(port)],
+                [sys.executable, "-c", SERVE, str(tmp_path), str(port), LIGHT],
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -156,3 +208,103 @@ def test_a_server_that_ignores_the_request_to_stop_is_killed(
         ui._stop(process)
     assert process.returncode == -signal.SIGKILL
     assert group_is_gone(process.pid)
+
+
+class Shown(NamedTuple):
+    browser: Chromium
+    address: str
+    tracker: Tracker
+    run_id: str
+    pictures: Path
+
+    def open(self, page: str, ready: str) -> str:
+        """Open a page of the experiment, wait until something is on it, and return its text."""
+        self.browser.open("about:blank", *SIZE)  # else another page of the same application may stay as it is
+        self.browser.open(f"{self.address}/#/{page}", *SIZE)
+        self.browser.wait_for(ready, seconds=60)
+        return str(self.browser.run("document.body.innerText"))
+
+    def keep(self, name: str) -> bytes:
+        """Take a picture."""
+        path = self.pictures / f"{name}.png"
+        self.browser.screenshot(path, whole=False)
+        return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def shown(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    assert EXECUTABLE
+    pictures = Path(os.environ.get("PICTURES", tmp_path_factory.mktemp("pictures")))
+    pictures.mkdir(parents=True, exist_ok=True)
+    with Chromium(EXECUTABLE) as browser:
+        script = f"for (const [k, v] of Object.entries({json.dumps(STORED)})) localStorage.setItem(k, v)"
+        browser.send("Page.addScriptToEvaluateOnNewDocument", source=script)
+        yield Shown(browser, served.address, served.tracker, served.run_id, pictures)
+
+
+ROWS = "[...new Set([...document.querySelectorAll('.ag-row')].map(row => row.getAttribute('row-id')))]"
+OPENERS = "[...document.querySelectorAll('.ag-row button[data-component-id*=runnamecellrenderer]')]"
+NAMES = (
+    "[...document.querySelectorAll('.ag-row a[href*=\"/runs/\"]')]"
+    ".map(link => [link.textContent, link.getBoundingClientRect().left])"
+)
+
+
+class TestStudy:
+    __test__ = EXECUTABLE is not None
+
+    def test_the_list_shows_the_tree(self, shown: Shown) -> None:
+        experiment, browser = shown.tracker.experiment_id, shown.browser
+        shown.open(f"experiments/{experiment}/runs?workflowType=machine_learning", f"{OPENERS}.length === 1")
+        browser.run(f"{OPENERS}[0].click()")
+        browser.wait_for(f"{ROWS}.length === 1 + 7")
+        browser.run(f"{OPENERS}[2].click()")
+        browser.wait_for(f"{ROWS}.length === 1 + 7 + 2")
+        shown.keep("tree")
+        left = dict(browser.run(NAMES))
+        assert {f"trial {number}" for number in range(6)} | {"default", "fold 0", "fold 1"} < set(left)
+        assert left[STUDY.name] < left["trial 5"] == left["default"] < left["fold 0"] == left["fold 1"]
+        assert "20 matching runs" in browser.run("document.body.innerText")
+
+    def test_the_overview_tells_the_story_and_names_the_data(self, shown: Shown) -> None:
+        experiment = shown.tracker.experiment_id
+        text = shown.open(
+            f"experiments/{experiment}/runs/{shown.run_id}?workflowType=machine_learning",
+            "['0.81 against', 'Datasets', 'trial 0'].every(one => document.body?.innerText.includes(one))",
+        )
+        shown.keep("overview")
+        assert f"bike_sharing ({STUDY.digest[:12]})" in text
+        assert all(f"trial {number}" in text for number in range(6))
+        assert "trials of random search (seed 0)" in text
+
+    def test_trials_are_compared_in_a_chart(self, shown: Shown) -> None:
+        runs = [run.info.run_id for run in shown.tracker.find_runs("tcn.kind", "trial")]
+        asked = f"runs={json.dumps(runs)}&experiments={json.dumps([shown.tracker.experiment_id])}"
+        text = shown.open(
+            f"compare-runs?{asked}&workflowType=machine_learning".replace(" ", ""),
+            "document.querySelector('.js-plotly-plot .parcoords')",
+        )
+        shown.keep("compare")
+        assert "Comparing 7 Runs" in text
+        assert "Parallel Coordinates Plot" in text
+        assert shown.browser.run("document.querySelectorAll('canvas.gl-canvas').length") >= 1
+
+    @pytest.mark.parametrize("name", FIGURES if "PICTURES" in os.environ else FIGURES[:1])
+    def test_figures_are_drawn_in_the_run(self, shown: Shown, name: str) -> None:
+        experiment = shown.tracker.experiment_id
+        page = f"experiments/{experiment}/runs/{shown.run_id}/artifacts/figures/{name}.html"
+        shown.open(f"{page}?workflowType=machine_learning", "document.querySelector('iframe')")
+        title = json.dumps(study_figures(STUDY)[name].layout.title.text)
+        shown.browser.run_in_frame(f"document.querySelector('.main-svg .gtitle')?.textContent === {title}")
+        shown.keep(name)
+
+    def test_nothing_is_asked_of_anybody_else(self, shown: Shown) -> None:
+        experiment = shown.tracker.experiment_id
+        shown.open(
+            f"experiments/{experiment}/runs?workflowType=machine_learning",
+            "document.querySelector('.ag-row')",
+        )
+        asked = [
+            one for one in shown.browser.requests if not one.startswith((shown.address, "data:", "blob:"))
+        ]
+        assert asked == []
