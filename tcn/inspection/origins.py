@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
@@ -12,7 +12,7 @@ from tcn.inspection.running import as_array
 from tcn.members import MemberDense, MemberHead, MemberRMSNorm
 from tcn.models.forking import ForkingTCN
 
-__all__ = ["OriginContributions", "origin_contributions"]
+__all__ = ["Divided", "OriginContributions", "added_by_blocks", "divide", "origin_contributions"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +68,42 @@ def origin_contributions(
         >>> bool(np.allclose(sum(found.parts.values()), found.output, atol=1e-5))
         True
     """
+    found = divide(network, inputs, ahead, static, stride)
+    linear = network.head.linear_output
+    parts = {name: as_array(numbers[..., linear]) for name, numbers in found.numbers.items()}
+    return OriginContributions(parts, as_array(found.whole[..., linear]))
+
+
+class Divided(NamedTuple):
+    """The numbers that a head makes quantiles of, divided among the parts that they come from, as tensors.
+
+    Attributes:
+        numbers: Name of the part to `(members, batch, origins, horizon, outputs)`.
+        whole: What the network has computed; of the same shape.
+        head: The call of the head, with the view of the window and its level among its arguments.
+    """
+
+    numbers: dict[str, Any]
+    whole: Any
+    head: Call
+
+
+def divide(network: ForkingTCN, inputs: Any, ahead: Any, static: Any, stride: int = 1) -> Divided:
+    """Divide the numbers that quantiles are made of; see `origin_contributions` for the arguments.
+
+    Args:
+        network: A built network.
+        inputs: What it reads.
+        ahead: Features of the steps ahead, or None.
+        static: Features of the series, or None.
+        stride: Steps from one origin to the next.
+
+    Returns:
+        Parts and whole.
+    """
     layers = {name: getattr(network, name) for name in ("windows", "long_kernel", "stem", "describe")}
     layers |= {f"block {i}": block for i, block in enumerate(network.blocks)}
-    layers["out"] = network.head.out
+    layers |= {"out": network.head.out, "head": network.head}
     layers |= {"embed": network.embed} if network.phases > 1 else {}
     layers |= {} if network.ahead is None else {"ahead": network.ahead}
     with recorded(layers) as calls:
@@ -79,36 +112,31 @@ def origin_contributions(
     whole = sum(states.values(), constant)
     shares, constant = _through_head(network.head, states, constant, whole)
 
-    def linear(out: Any) -> Any:
-        out = ops.reshape(out, (*ops.shape(out)[:-1], network.horizon, network.head.outputs))
-        return out[..., network.head.linear_output]
+    def by_step(out: Any) -> Any:
+        return ops.reshape(out, (*ops.shape(out)[:-1], network.horizon, network.head.outputs))
 
-    parts = {"seasons": network._repeat_seasons(calls["windows"].outputs.window)}
-    parts |= {name: linear(share) for name, share in shares.items()}
-    output = linear(calls["out"].outputs) + parts["seasons"]
+    seasons = network._repeat_seasons(calls["windows"].outputs.window)[..., None]
+    seasons = seasons * ops.one_hot(network.head.linear_output, network.head.outputs, dtype=seasons.dtype)
+    numbers = {"seasons": seasons} | {name: by_step(share) for name, share in shares.items()}
+    output = by_step(calls["out"].outputs) + seasons
     if network.ahead is not None:
-        parts["ahead"] = calls["ahead"].outputs[..., network.head.linear_output]
-        output = output + parts["ahead"]
-    parts["constant"] = linear(constant)
-    return OriginContributions({name: as_array(part) for name, part in parts.items()}, as_array(output))
+        numbers["ahead"] = calls["ahead"].outputs
+        output = output + numbers["ahead"]
+    numbers["constant"] = by_step(constant)
+    return Divided(numbers, output, calls["head"])
 
 
 def _states(network: ForkingTCN, calls: Mapping[str, Call], stride: int) -> tuple[dict[str, Any], Any]:
     """What each part adds to the state of the origins, and what biases add."""
     depth = {name: call.outputs for name, call in calls.items()}
-    deepest = [depth[f"block {i}"] for i in range(len(network.blocks))]
-    if network.architecture == "wavenet":
-        added = [block[1] for block in deepest[:-1]] + deepest[-1:]
-        hidden = {}
-    else:
-        before = [depth["stem"], *deepest[:-1]]
-        added = [block - _last(came, block) for came, block in zip(before, deepest, strict=True)]
-        hidden = {"newest step": depth["stem"]}
+    added = added_by_blocks(network, calls)
+    deepest = added[-1]
+    hidden = {} if network.architecture == "wavenet" else {"newest step": depth["stem"]}
     for rate, part in sorted(zip(network.dilations, added, strict=True), key=lambda pair: pair[0]):
         name = f"dilation {rate}"
-        part = _last(part, deepest[-1])
+        part = _last(part, deepest)
         hidden[name] = hidden[name] + part if name in hidden else part
-    hidden = {name: _last(part, deepest[-1])[..., ::stride, :] for name, part in hidden.items()}
+    hidden = {name: _last(part, deepest)[..., ::stride, :] for name, part in hidden.items()}
     whole = sum(list(hidden.values())[1:], next(iter(hidden.values())))
     through = {
         name: _linear(network.project, _normed(network.norm, part, whole)) for name, part in hidden.items()
@@ -120,6 +148,23 @@ def _states(network: ForkingTCN, calls: Mapping[str, Call], stride: int) -> tupl
         states["calendar"] = depth["embed"]
     constant = network.project(nothing) + _bias(network.long_kernel) + _bias(network.describe)
     return states, constant
+
+
+def added_by_blocks(network: ForkingTCN, calls: Mapping[str, Call]) -> list[Any]:
+    """What each block of the stack adds: to the residual path, or by its skip output.
+
+    Args:
+        network: The network.
+        calls: Calls of "stem" and of each "block 0", "block 1", ...
+
+    Returns:
+        For each block `(members, batch, steps, filters)`, shorter by the context of each block before it.
+    """
+    outputs = [calls[f"block {i}"].outputs for i in range(len(network.blocks))]
+    if network.architecture == "wavenet":
+        return [block[1] for block in outputs[:-1]] + outputs[-1:]
+    before = [calls["stem"].outputs, *outputs[:-1]]
+    return [block - _last(came, block) for came, block in zip(before, outputs, strict=True)]
 
 
 def _through_head(

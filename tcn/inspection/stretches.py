@@ -10,7 +10,7 @@ from tcn.inspection.recording import Part
 from tcn.inspection.running import as_array, check_mask, check_sequences, pieces
 from tcn.layers.checks import check_positive
 
-__all__ = ["Stretches", "top_stretches"]
+__all__ = ["Stretches", "highest_stretches", "top_stretches"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,15 +92,40 @@ def top_stretches(
         raise ValueError(
             "Stretches need a step at which the unit has a value. Received: none, all masked or NaN"
         )
-    length = _length(part, x) if length is None else length
-    check_positive(length=length)
+    return highest_stretches(values, x, _length(part, x) if length is None else length, count)
+
+
+def highest_stretches(values: np.ndarray, inputs: np.ndarray, length: int, count: int = 9) -> Stretches:
+    """Find the stretches at whose ends values are highest; they do not overlap.
+
+    Args:
+        values: `(batch, time)`, minus infinity where no stretch may end.
+        inputs: `(batch, time, channels)` or `(batch, time)`, what stretches are cut from.
+        length: Steps of a stretch.
+        count: How many, at most.
+
+    Returns:
+        Series, last step, value and inputs of each; none where no stretch may end anywhere.
+
+    Raises:
+        ValueError: If `length` or `count` is not a positive integer.
+
+    Example:
+        >>> from tcn.inspection import highest_stretches
+        >>> found = highest_stretches(np.array([[0.0, 3.0, 5.0, 4.0]]), np.array([[7.0, 8.0, 9.0, 6.0]]), 2)
+        >>> found.end.tolist(), found.inputs.tolist()
+        ([2, 0], [[8.0, 9.0], [nan, 7.0]])
+    """
+    check_positive(length=length, count=count)
+    values = values.copy()
     chosen: list[tuple[int, int, float]] = []
     while len(chosen) < count and values.max() > -np.inf:
         row, end = map(int, np.unravel_index(values.argmax(), values.shape))
         chosen.append((row, end, float(values[row, end])))
         values[row, max(0, end - length + 1) : end + length] = -np.inf
-    rows, ends, highest = (np.array(column) for column in zip(*chosen, strict=True))
-    longer = np.concatenate([np.full((len(x), length, *x.shape[2:]), np.nan), x], axis=1)
+    rows, ends = np.array([place[:2] for place in chosen], np.int64).reshape(-1, 2).T
+    highest = np.array([value for *_, value in chosen])
+    longer = np.concatenate([np.full((len(inputs), length, *inputs.shape[2:]), np.nan), inputs], axis=1)
     return Stretches(rows, ends, highest, longer[rows[:, None], ends[:, None] + 1 + np.arange(length)])
 
 
