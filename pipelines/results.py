@@ -43,6 +43,8 @@ class ForecastResult:
             shares of held-out values that intervals held: ``coverage_80_before``, ``coverage_80_after``.
         parts: How much each part of the network adds to forecasts by step ahead, ``part``, ``step`` and
             ``size``; None if that was not asked.
+        data: What the whole data look like, see ``pipelines.data_summary.summarize_panel``.
+        files: Name of a file that was written beside the report to its SHA-256, hexadecimal.
 
     Example:
         >>> import pandas as pd
@@ -73,6 +75,8 @@ class ForecastResult:
     rows: int = 0
     calibration: Mapping[str, float] = field(default_factory=dict)
     parts: pd.DataFrame | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_series(self) -> int:

@@ -265,15 +265,6 @@ def test_wrong_usage_is_a_record_for_machines_too(command):
     assert "Usage" in result.stderr
 
 
-def test_all_commands_but_ui_answer_machines_and_can_be_quiet():
-    options = {
-        name: {option for parameter in command.params for option in parameter.opts}
-        for name, command in COMMANDS.items()
-    }
-    for option in ("--json", "--quiet"):
-        assert {name for name in options if option not in options[name]} == {"ui"}
-
-
 @pytest.mark.parametrize("arguments", [["plan", "sales.csv"], ["datasets"]])
 def test_answers_can_be_left_out(arguments):
     done = tcn(*arguments, "--quiet")

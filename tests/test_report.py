@@ -120,12 +120,14 @@ def test_tables_and_charts_say_what_they_are(page: Page) -> None:
         "backtest",
         "scores-mase",
         "scores-wql",
+        "cutoffs",
         "steps",
         "coverage",
+        "parts",
         "training",
     ]
     assert all(one["role"] == "img" and one["aria-label"] for one in charts)
-    assert len(page.all("figcaption")) == len(charts)
+    assert len(page.all("figcaption")) == len(charts) + 1  # and the bars
 
 
 def test_page_loads_nothing_and_runs_its_own_scripts_only(page: Page, html: str) -> None:
@@ -155,7 +157,7 @@ def test_names_from_the_data_are_text(page: Page, html: str, result: ForecastRes
     )
     other = Page(render_report(odd))
     assert other.text_in("h1") == [f"{EVIL}'\""]
-    assert other.visible.count(EVIL) == page.visible.count(EVIL) + 9
+    assert other.visible.count(EVIL) == page.visible.count(EVIL) + 10
     assert [tag for tag, _ in other.elements].count("script") == 3
 
 
@@ -254,9 +256,15 @@ def test_forecast_without_a_backtest_still_has_a_report() -> None:
     result = make_result(n_windows=0)
     page = Page(render_report(result))
     assert page.text_in("h2")[0] == "This forecast could not be tested."
-    assert [one["data-figure"] for one in page.all("div") if "data-figure" in one] == ["fan", "training"]
+    assert [one["data-figure"] for one in page.all("div") if "data-figure" in one] == [
+        "fan",
+        "parts",
+        "training",
+    ]
     bare = replace(
         result,
+        parts=None,
+        data={},
         training=(),
         plan={},
         settings={},
@@ -337,3 +345,60 @@ def test_best_of_a_column_is_its_smallest_or_nearest_to_the_level(values: list[f
     assert marked == [gap == min(gaps) for gap in gaps] or len(set(gaps)) == 1
     assert not any(cell.best for cell in column_cells("width_80", pd.Series(values)))
     assert not any(cell.best for cell in column_cells("mae", pd.Series([1.0, 1.0, np.nan])))
+
+
+def test_it_says_what_was_asked_and_compares_in_bars(html: str, page: Page, result: ForecastResult) -> None:
+    assert result.scores is not None
+    assert "The next 14 days of 6 series, from 2024-03-11 to 2024-03-24." in page.visible
+    bars = re.findall(r'class="name">([^<]+)</span><span class="track".*?width: ([\d.]+)%', html)
+    errors = result.scores.overall["mae"].sort_values()
+    models = bars[: len(errors)]
+    assert [name for name, _ in models] == errors.index.tolist()
+    np.testing.assert_allclose([float(share) for _, share in models], 100 * errors / errors.max(), atol=0.06)
+    parts = bars[len(errors) :]
+    assert [name for name, _ in parts] == ["seasons", "look-back", *(f"dilation {d}" for d in (1, 2, 4, 8))]
+
+
+def test_it_says_where_it_errs_and_how_sure_it_is(page: Page, result: ForecastResult) -> None:
+    assert result.scores is not None
+    worst = result.scores.by_series.query("model == 'TCN'").nlargest(1, "mase")["unique_id"].item()
+    assert f"Worst for {worst} (MASE " in page.visible
+    steps = result.scores.by_step.query("model == 'TCN'").set_index("step")["mae"]
+    found = re.search(r"Off by ([\d.,]+) on average one step ahead, by ([\d.,]+) at step 14\.", page.visible)
+    assert found
+    said = [float(text.replace(",", "")) for text in found.groups()]
+    np.testing.assert_allclose(said, steps.loc[[1, 14]], rtol=0.02)
+    held = result.scores.overall.loc["TCN", "coverage_80"]
+    assert f"Of 100 outcomes, {100 * held:.0f} lay in the 80 % interval" in page.visible
+
+
+def test_one_bad_night_is_named() -> None:
+    made = make_result(n_windows=8, n_history=200)
+    assert made.scores is not None
+    rows = made.scores.by_cutoff.copy()
+    rows.loc[(rows["model"] == "TCN") & (rows["cutoff"] == rows["cutoff"].min()), "mae"] *= 30
+    said = Page(render_report(replace(made, scores=replace(made.scores, by_cutoff=rows)))).visible
+    assert re.search(r"The forecast made after \d{4}-\d\d-\d\d was the worst: [\d.]+ times the usual", said)
+
+
+def test_the_data_are_described_and_drawn_without_a_script(
+    html: str, page: Page, result: ForecastResult
+) -> None:
+    drawings = html.count('<svg class="sketch"')
+    assert drawings == result.n_series + 1
+    assert len(page.all("path")) == drawings
+    assert "variance that the season explains" in page.visible
+    assert "span 2024-01-01 to 2024-03-10" in page.visible
+
+
+def test_a_certificate_is_shown_where_there_is_one(page: Page, result: ForecastResult) -> None:
+    assert "None was asked for" in page.visible
+    certified = result.backtest.copy()
+    certified.attrs["certificate"] = {
+        "holds": True, "cutoffs": ["1", "2"], "of_cutoffs": 3, "compared": 1234, "moved": 0,
+        "sha256": "ab" * 32,
+    }  # fmt: skip
+    visible = Page(render_report(replace(result, backtest=certified))).visible
+    assert "forecasts compared 1,234 forecasts that moved 0" in visible
+    assert "ab" * 32 in visible
+    assert "0b" * 32 in visible  # of a file

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from accessibility import find_axe, violations
 from chromium import Chromium, find_chromium
 from example_results import make_result
 
@@ -59,18 +60,41 @@ class TestReport:
     ) -> None:
         browser.show(report, width=width, dark=dark)
         assert browser.messages == []
-        assert browser.requests == [report.resolve().as_uri()]
+        asked = [one for one in browser.requests if not one.startswith("data:")]  # a heat map is a picture
+        assert asked == [report.resolve().as_uri()]
         assert browser.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         assert browser.run("window.hacked === undefined && document.images.length === 0")
+
+    @pytest.mark.skipif(find_axe() is None, reason="axe-core is not installed; make test installs it")
+    @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+    def test_it_serves_every_reader(self, browser: Chromium, report: Path, dark: bool) -> None:
+        browser.show(report, width=390, dark=dark)
+        browser.run("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        assert violations(browser) == []
+
+    def test_drawings_without_a_script_have_a_size_and_a_name(self, browser: Chromium, report: Path) -> None:
+        browser.show(report, width=390)
+        drawn = browser.run("""[...document.querySelectorAll('svg.sketch')].map(one =>
+            [one.getAttribute('aria-label'), one.getBoundingClientRect().width,
+             one.querySelector('path').getTotalLength()])""")
+        assert len(drawn) == 12 + 1
+        assert all(title and 100 < width < 390 and length > 50 for title, width, length in drawn)
+
+    def test_charts_stay_inside_a_phone(self, browser: Chromium, report: Path) -> None:
+        browser.show(report, width=390)
+        wide = browser.run("""[...document.querySelectorAll('.chart, .lengths, .sketches')]
+            .filter(one => one.getBoundingClientRect().right > 390 || one.scrollWidth > one.clientWidth + 1)
+            .map(one => one.className)""")
+        assert wide == []
 
     def test_every_figure_is_drawn(self, browser: Chromium, report: Path) -> None:
         browser.show(report)
         drawn = browser.run(
             """[...document.querySelectorAll('.chart')].map(c => [c.dataset.figure, c.data.length,
-            c.querySelectorAll('.trace path, .bars path').length,
+            c.querySelectorAll('.trace path, .bars path, .hm image').length,
             c.getBoundingClientRect().width - c.querySelector('.main-svg').getBoundingClientRect().width])"""
         )
-        assert len(drawn) == 7
+        assert len(drawn) == 9
         for name, traces, paths, spare in drawn:
             assert paths >= traces - 2, name  # the two lower bounds of the fan have no line of their own
             assert abs(spare) < 2, name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.cli.sparklines import show_forecasts
 from pipelines.jobs.files import plain, scores_record
 from pipelines.wording import counted
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pipelines.cli.checkup import Check
     from pipelines.datasets import DatasetInfo
     from pipelines.holding_out import HeldOut
-    from pipelines.jobs import FitOutcome, Outcome, Task, Tested, TunedOutcome
+    from pipelines.jobs import FitOutcome, Outcome, Reported, Task, Tested, TunedOutcome
     from pipelines.plan import Plan
     from pipelines.results import ForecastResult
 
@@ -57,6 +58,46 @@ def forecast_record(outcome: Outcome, store: str | Path | None) -> dict[str, Any
         "n_windows": outcome.held.n_windows,
         "seconds": result.seconds,
     }
+
+
+def report_record(made: Reported) -> dict[str, Any]:
+    """Answer of ``tcn report`` for machines.
+
+    Args:
+        made: The report.
+
+    Returns:
+        Plain data.
+    """
+    from pipelines.verdict import verdict
+
+    result = made.result
+    judged = verdict(result.scores, result.alias, result.levels, result.reason)
+    return {
+        "command": "report",
+        "name": result.name,
+        "report": str(made.path.absolute()),
+        "bytes": made.path.stat().st_size,
+        "as_it_was": made.again,
+        "series": result.n_series,
+        "data_sha256": result.digest,
+        "verdict": {"tone": judged.tone, "text": judged.headline},
+        "scores": scores_record(result.scores, result.reason),
+    }
+
+
+def show_report(console: Console, made: Reported) -> None:
+    """Print the scores that a report shows, and where it lies.
+
+    Args:
+        console: Where to.
+        made: The report.
+    """
+    result = made.result
+    n_windows = result.backtest["cutoff"].nunique() if len(result.backtest) else 0
+    show_scores(console, result, n_windows, result.reason)
+    show_certificate(console, result.backtest)
+    console.print(f"Report: {near(made.path)}", soft_wrap=True, markup=False)
 
 
 def fit_record(outcome: FitOutcome, bundle: Path, store: str | Path | None) -> dict[str, Any]:
@@ -145,6 +186,7 @@ def show_forecast(console: Console, outcome: Outcome, store: str | Path | None) 
         store: Where its MLflow run is.
     """
     result = outcome.result
+    show_forecasts(console, result)
     show_scores(console, result, outcome.held.n_windows, result.reason)
     show_certificate(console, result.backtest)
     files = {path.name: near(path) for path in outcome.files}

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipelines import __version__
-from pipelines.cli import forecasting, job, models, serving, surroundings, tuning
+from pipelines.cli import forecasting, job, models, reporting, serving, surroundings, tuning
 from pipelines.cli.session import USAGE_ERROR
 
 
@@ -27,7 +27,6 @@ app = typer.Typer(
     name="tcn",
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -50,7 +49,7 @@ def _options(
     """Probabilistic forecasts of time series from temporal convolution networks."""
 
 
-for module in (forecasting, models, tuning, job, serving, surroundings):
+for module in (forecasting, models, reporting, tuning, job, serving, surroundings):
     module.register(app)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -34,12 +35,20 @@ def ui(
         ),
     ] = "output",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; another one if it is taken.")] = 5000,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
     """Open the MLflow interface to the runs in a folder, on this machine only, until Ctrl-C."""
-    with session(debug=debug) as current:
+    with session(as_json, quiet, debug) as current:
         from pipelines.errors import ConfigError
         from pipelines.tracking import TrackingStore, open_ui
+
+        def ready(address: str) -> None:
+            current.answer({"command": "ui", "address": address})
+            if current.talks:
+                current.console().print(f"{address}\nCtrl-C ends it.", soft_wrap=True)
+            sys.stdout.flush()
 
         database = TrackingStore.parse(output).database
         if database is not None and not database.is_file():
@@ -47,9 +56,9 @@ def ui(
                 f"The folder must hold MLflow runs. Received: {output!r}, without {database.name}; make a "
                 "forecast first (tcn forecast SOURCE --output FOLDER), or name the folder of one."
             )
-        console = current.console()
-        console.print("Starting the MLflow interface ...")
-        open_ui(output, port, lambda url: console.print(f"{url}\nCtrl-C ends it.", soft_wrap=True))
+        if current.talks:
+            current.console().print("Starting the MLflow interface ...")
+        open_ui(output, port, ready)
 
 
 def sync(

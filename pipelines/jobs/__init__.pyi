@@ -5,6 +5,7 @@ from .folders import is_folder, run_fit_folder, run_predict_folder
 from .main_job import Outcome, run_forecast
 from .model_jobs import Tested, run_backtest, run_fit, run_plan
 from .predicting import run_predict
+from .reporting import Reported, run_report
 from .stages import Progress
 from .task import Request, Task
 from .tuning import Searching, TunedOutcome, run_tune
@@ -14,6 +15,7 @@ __all__ = [
     "FitOutcome",
     "Outcome",
     "Progress",
+    "Reported",
     "Request",
     "Searching",
     "Task",
@@ -28,5 +30,6 @@ __all__ = [
     "run_plan",
     "run_predict",
     "run_predict_folder",
+    "run_report",
     "run_tune",
 ]

@@ -18,7 +18,8 @@ from pipelines.jobs.outputs import refuse_data
 from pipelines.jobs.recording import Recorder, recorded
 from pipelines.jobs.registering import registering
 from pipelines.jobs.result_facts import result_facts
-from pipelines.jobs.results_folder import ResultsFolder, results_folder
+from pipelines.jobs.results_folder import ResultsFolder, digests, results_folder
+from pipelines.jobs.run_facts import FACTS, facts_of
 from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.task import Request, Task
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from pipelines.serving import Registered
 
 BACKTEST, SCORES, REPORT, BUNDLE = "backtest.parquet", "scores.json", "report.html", "bundle"
+
+
+_NAMED = (f"{BUNDLE}/manifest.json",)  # which names the other files of the bundle with their sums
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ def run_forecast(
     """
     stages, how = Stages(progress), how or Backtesting()
     check_statistical(how.against)
-    names = (*(f"forecasts.{suffix}" for suffix in formats), BACKTEST, SCORES, REPORT, BUNDLE, *how.files)
+    tables = (f"forecasts.{suffix}" for suffix in formats)
+    names = (*tables, BACKTEST, SCORES, FACTS, REPORT, BUNDLE, *how.files)
     refuse_data(request.files, *(Path(output) / name for name in names))
     registrar = registering(register, store)
     with stages("read the data"):
@@ -214,5 +219,8 @@ def _write(folder: Path, result: ForecastResult, forecaster: Forecaster, formats
     if len(result.backtest):
         write_frame(result.backtest, folder / BACKTEST)
     write_json(scores_record(result.scores, result.reason), folder / SCORES)
-    write_report(result, folder / REPORT)
     forecaster.save(folder / BUNDLE)
+    sums = {name: text for name, text in digests(folder).items() if name in _NAMED or "/" not in name}
+    result = replace(result, files=sums)
+    write_json(facts_of(result), folder / FACTS)
+    write_report(result, folder / REPORT)

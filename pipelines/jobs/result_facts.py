@@ -22,6 +22,7 @@ def result_facts(task: Task, forecaster: Forecaster, seconds: dict[str, float]) 
     Returns:
         Names and values.
     """
+    from pipelines.data_summary import summarize_panel
     from pipelines.plots.series import history_length
 
     panel = task.panel
@@ -39,4 +40,5 @@ def result_facts(task: Task, forecaster: Forecaster, seconds: dict[str, float]) 
         "freq": panel.freq.text,
         "seconds": dict(seconds),
         "rows": panel.notes.rows_in,
+        "data": summarize_panel(panel, task.season_length),
     }

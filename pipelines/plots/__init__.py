@@ -19,6 +19,7 @@ from pipelines.plots.studies import (
     slices_chart,
     study_figures,
 )
+from pipelines.plots.windows import error_by_cutoff
 
 __all__ = [
     "activations_chart",
@@ -30,6 +31,7 @@ __all__ = [
     "coverage_chart",
     "effective_field_chart",
     "embedding_map",
+    "error_by_cutoff",
     "error_by_step",
     "fan_chart",
     "filters_chart",

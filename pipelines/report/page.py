@@ -19,10 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from pipelines import plots
 from pipelines.plots.style import DARK, LIGHT
+from pipelines.report import story
+from pipelines.report.drawings import sketch
 from pipelines.report.embedding import MAX_NUMBERS, N_WORST, choose_series, embed_series
 from pipelines.report.ranking import Ranking, landmarks, rank_series, series_scores
 from pipelines.report.tables import Row, Table, column_cells, heading, score_table, skill_table, step_table
@@ -118,7 +121,13 @@ def render_report(result: ForecastResult, max_numbers: int = MAX_NUMBERS) -> str
     return environment.get_template("report.html.j2").render(
         result=result,
         verdict=verdict(result.scores, result.alias, result.levels, result.reason),
+        asked=story.asked(result),
         figures=figures,
+        drivers=[] if result.parts is None else story.drivers(result.parts),
+        data=story.data_facts(dict(result.data)),
+        sketches={name: sketch(line, f"Values of {name} over time") for name, line in _sketches(result)},
+        profile=_profile(result),
+        certificate=_certificate(result),
         **(_score_tables(result, scores, ranking) if scores is not None else {}),
         tested=scores is not None,
         embedded=[ranking.ids[place] for place in places],
@@ -144,6 +153,9 @@ def _tested(result: ForecastResult) -> bool:
 
 def _score_tables(result: ForecastResult, scores: Scores, ranking: Ranking) -> dict[str, Any]:
     return {
+        "comparison": story.comparison(scores, result.alias),
+        "errs": story.where_it_errs(result, scores, ranking),
+        "sure": story.how_sure(result, scores),
         "score_table": score_table(scores, result.alias),
         "skill_table": skill_table(scores, result.alias),
         "step_table": None if scores.by_step.empty else step_table(scores, result.alias, "mae"),
@@ -164,6 +176,9 @@ def _figures(result: ForecastResult, scores: Scores | None, ranking: Ranking) ->
         figures["backtest"] = plots.backtest_chart(result.backtest, **of_series)
     if scores is not None:
         figures |= _score_figures(scores, result.alias)
+    if result.parts is not None:
+        # The caption says what the shades mean; a scale beside them takes a third of a phone.
+        figures["parts"] = plots.parts_chart(result.parts, title="").update_traces(showscale=False)
     if result.training:
         figures["training"] = plots.training_curve(result.training, title="")
     return {name: json.loads(figure.to_json()) for name, figure in figures.items()}
@@ -174,6 +189,8 @@ def _score_figures(scores: Scores, alias: str) -> dict[str, Any]:
     known = scores.overall.columns[scores.overall.notna().any()]
     shown = [name for name in ("mase" if "mase" in known else "mae", "wql") if name in known]
     figures = {f"scores-{metric}": plots.scores_chart(scores, metric, **untitled) for metric in shown}
+    if scores.by_cutoff["cutoff"].nunique() > 1:
+        figures["cutoffs"] = plots.error_by_cutoff(scores, "mae", **untitled)
     if not scores.by_step.empty:
         figures["steps"] = plots.error_by_step(scores, "mae", **untitled)
     if any(str(name).startswith("coverage_") for name in scores.overall):
@@ -219,7 +236,34 @@ def _made(result: ForecastResult) -> list[tuple[str, str]]:
     """How the run came about: data, versions, time."""
     versions = facts(result.versions, "version: ")
     seconds = [(f"time: {stage}", number(float(took), 1, " s")) for stage, took in result.seconds.items()]
-    return [("data", result.name), ("data digest (SHA-256)", result.digest or MISSING), *versions, *seconds]
+    sums = [("SHA-256 of the data", result.digest or MISSING)]
+    sums += [(f"SHA-256 of {name}", digest) for name, digest in result.files.items()]
+    return [("data", result.name), *sums, *versions, *seconds]
+
+
+def _sketches(result: ForecastResult) -> list[tuple[str, list[float | None]]]:
+    return list(result.data.get("sketches", {}).items())
+
+
+def _profile(result: ForecastResult) -> Markup | None:
+    """The shape of a season, if the data are known to have one."""
+    values = result.data.get("profile")
+    return sketch(values, f"Mean of each of the {len(values)} steps of a season") if values else None
+
+
+def _certificate(result: ForecastResult) -> list[tuple[str, str]]:
+    """What a leakage certificate says of the backtest; nothing where none was asked for."""
+    found = result.backtest.attrs.get("certificate")
+    if not found:
+        return []
+    tried = f"{len(found['cutoffs']):,} of {found['of_cutoffs']:,}"
+    return [
+        ("holds", "yes" if found["holds"] else "no"),
+        ("cutoffs at which all that came later was replaced", tried),
+        ("forecasts compared", number(found["compared"], 0)),
+        ("forecasts that moved", number(found["moved"], 0)),
+        ("SHA-256 of the forecasts", found["sha256"]),
+    ]
 
 
 @cache
