@@ -171,6 +171,25 @@ def load(version: Version) -> Forecaster:
     return Forecaster.load(version.bundle, runtime_of(version.bundle))
 
 
+def load_judged(version: Version) -> Forecaster:
+    """Load the network of a version that was tested, and that has not learned the rows of its test.
+
+    Args:
+        version: The version.
+
+    Returns:
+        The forecaster, with Keras.
+
+    Raises:
+        BundleError: If its files are not those that were written.
+    """
+    from pipelines.forecaster import Forecaster
+
+    bundle, sha256 = version.judged
+    check_bundle(bundle, sha256)
+    return Forecaster.load(bundle)
+
+
 def check_bundle(bundle: Path, sha256: str) -> None:
     """Check that a bundle is the one that the job has written, and not another whole one in its place.
 

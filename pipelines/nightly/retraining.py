@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,11 +14,11 @@ from pipelines.baselines import add_baselines, with_columns
 from pipelines.errors import ForecastingError
 from pipelines.holding_out import HeldOut, hold_out
 from pipelines.jobs.files import plain
-from pipelines.jobs.fitting import calibrate, fit
-from pipelines.jobs.fitting import plan as plan_fit
+from pipelines.jobs.fitting import calibrate
 from pipelines.jobs.warned import warnings_as_notes
 from pipelines.metrics import Scores, evaluate
-from pipelines.nightly.champions import check_bundle, version_record, with_freq
+from pipelines.nightly.challengers import challenger_of, refitted, train
+from pipelines.nightly.champions import load_judged, version_record, with_freq
 from pipelines.nightly.facts import facts_of
 from pipelines.nightly.forecasting import forecast_columns
 from pipelines.nightly.history import read_history
@@ -66,7 +67,8 @@ def retrain(
 
     Both forecast the same origins, in rows that neither has learned from. The challenger takes over if its
     forecasts are finite, its mean absolute error is below that of seasonal naive, and below the champion's by
-    the margin, which a Diebold-Mariano test must not put down to chance.
+    the margin, which a Diebold-Mariano test must not put down to chance. It is then trained once more, on all
+    rows; the one that was tested is kept for the test of the next challenger.
 
     Args:
         snapshot: The data.
@@ -86,14 +88,12 @@ def retrain(
     """
     champion, job = (line[0] if line else None), with_freq(job, line)
     panel = read_history(snapshot, job.model, job.model.freq)
-    challenger = _forecaster(job, champion)
+    challenger = challenger_of(job, champion)
     season = challenger.plan(panel).season_length
     held = hold_out(panel, job.model.horizon, season, job.retrain.n_windows)
     if held.reason:
         return Retrained(None, False, f"{held.reason} Without a test no network is promoted.", {})
-    initial = "bundle" if champion is not None and job.retrain.warm else None
-    plan_fit(challenger, panel.before(held.rows), stages, initial)
-    fit(challenger, panel.before(held.rows), stages, initial=initial)
+    train(challenger, panel.before(held.rows), job, champion, stages)
     with stages("compare"), warnings_as_notes(stages):
         backtest = _backtest(challenger, panel, held, season)
         backtest, missing = _with_champion(backtest, champion, panel, held, job)
@@ -103,17 +103,18 @@ def retrain(
     )
     if job.model.conformal is not None:
         calibrate(challenger, panel, job.model.conformal, stages)
+    final, judged = challenger, None
+    if promoted and job.retrain.refit:
+        again, said = refitted(job, champion, challenger, panel, held, stages)
+        reason += said
+        if again is not None:
+            final, judged = again, partial(challenger.save, onnx=False)
     with stages("keep the version"), warnings_as_notes(stages):
-        challenger.update(panel)
+        final.update(panel)
         record = version_record(
-            challenger,
-            cutoff,
-            reason + missing,
-            promoted,
-            scores=figures(scores),
-            facts=facts_of(snapshot, job),
+            final, cutoff, reason + missing, promoted, scores=figures(scores), facts=facts_of(snapshot, job)
         )
-        version = folder.write_version(challenger.save, plain(record))
+        version = folder.write_version(final.save, plain(record), judged)
         if promoted:
             folder.promote(version.number, reason, label(cutoff))
         elif champion is None and _is_open(folder):
@@ -179,16 +180,6 @@ def _is_open(folder: JobFolder) -> bool:
     return not decided or decided[-1].version in {version.number for version in folder.versions()}
 
 
-def _forecaster(job: JobSettings, champion: Version | None) -> Forecaster:
-    from pipelines.forecaster import Forecaster
-
-    if champion is not None and job.retrain.warm:
-        check_bundle(champion.bundle, champion.record["bundle_sha256"])
-        return Forecaster.load(champion.bundle).set_params(conformal=None)
-    asked = {name: getattr(job.model, name) for name in type(job.model).model_fields}
-    return Forecaster(**{**asked, "conformal": None})
-
-
 def _backtest(forecaster: Forecaster, panel: Panel, held: HeldOut, season: int) -> pd.DataFrame:
     tested = held.tested(panel)
     levels = forecaster.settings_.levels
@@ -200,14 +191,12 @@ def _with_champion(
     backtest: pd.DataFrame, champion: Version | None, panel: Panel, held: HeldOut, job: JobSettings
 ) -> tuple[pd.DataFrame, str]:
     """Add the champion's forecasts of the same origins; say so if it has none."""
-    from pipelines.forecaster import Forecaster
-
     if champion is None:
         return backtest, ""
     try:
-        check_bundle(champion.bundle, champion.record["bundle_sha256"])
-        other = Forecaster.load(champion.bundle)
-        made = other.backtest(held.tested(panel), held.n_windows, held.step, levels=job.model.levels)
+        made = load_judged(champion).backtest(
+            held.tested(panel), held.n_windows, held.step, levels=job.model.levels
+        )
     except ForecastingError as error:
         return backtest, f" The champion could not be tested: {error}"
     alias = job.model.alias

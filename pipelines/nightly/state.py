@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipelines.nightly.settings import JobSettings
 
 FORECASTS: Final = "forecasts.parquet"
-_NIGHT, _VERSION, _BUNDLE = "night.json", "version.json", "bundle"
+_NIGHT, _VERSION, _BUNDLE, _JUDGED = "night.json", "version.json", "bundle", "judged"
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,13 @@ class Version:
     number: int
     bundle: Path
     record: Mapping[str, Any]
+
+    @property
+    def judged(self) -> tuple[Path, str]:
+        """Folder and checksum of the network that was tested: another one where the bundle's was refitted."""
+        if "judged_sha256" in self.record:
+            return self.bundle.with_name(_JUDGED), self.record["judged_sha256"]
+        return self.bundle, self.record["bundle_sha256"]
 
 
 @dataclass(frozen=True)
@@ -260,12 +267,18 @@ class JobFolder:
                 on_damage(StateError(str(error)))
         return found
 
-    def write_version(self, write: Callable[[Path], None], record: Mapping[str, Any]) -> Version:
+    def write_version(
+        self,
+        write: Callable[[Path], None],
+        record: Mapping[str, Any],
+        judged: Callable[[Path], None] | None = None,
+    ) -> Version:
         """Keep a network.
 
         Args:
             write: Writes its bundle to the folder it is given.
             record: What to remember of its training.
+            judged: Writes the one that was tested, if that is another one.
 
         Returns:
             The version.
@@ -274,7 +287,11 @@ class JobFolder:
         place = self.versions_path / f"{number:04}"
         with whole_folder(place) as draft:
             write(draft / _BUNDLE)
-            write_sealed(draft / _VERSION, {**record, "bundle_sha256": checksum(draft / _BUNDLE / MANIFEST)})
+            record = {**record, "bundle_sha256": checksum(draft / _BUNDLE / MANIFEST)}
+            if judged is not None:
+                judged(draft / _JUDGED)
+                record["judged_sha256"] = checksum(draft / _JUDGED / MANIFEST)
+            write_sealed(draft / _VERSION, record)
         return Version(number, place / _BUNDLE, read_sealed(place / _VERSION))
 
     def remove_versions(self, keep: int) -> list[int]:
