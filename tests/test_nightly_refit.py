@@ -1,4 +1,4 @@
-"""What has won is trained once more, on all rows; the next challenger is compared with the one that was tested."""
+"""What has won is trained once more, on all rows; the one that was tested meets the next challenger."""
 
 from __future__ import annotations
 
