@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from asgi_client import Client
 from served_bundles import rows_of, served_bundle, served_forecaster
 from typer.testing import CliRunner
 
@@ -299,6 +300,43 @@ def test_what_it_does_not_know_is_an_error_that_names_it(model, forecaster, chan
     with pytest.raises(MlflowException, match=message) as caught:
         model.predict(rows_of(forecaster).assign(**change), params=params)
     assert caught.value.get_http_status_code() == 400
+
+
+def test_mlflow_s_own_server_gives_the_forecasts_of_python_and_refuses_what_they_do(model, forecaster):
+    """The application that ``mlflow models serve`` runs, in this process."""
+    from mlflow.pyfunc.scoring_server import init
+
+    client = Client(init(model))
+    rows = rows_of(forecaster)
+    expected = forecaster.predict(rows, levels=[60])
+    plain = rows.assign(ds=rows["ds"].astype(str))
+    records = json.loads(plain.to_json(orient="records"))
+    split = json.loads(plain.to_json(orient="split", index=False))
+    columns = {name: [record[name] for record in records] for name in rows}
+    for key, table in (
+        ("dataframe_records", records),
+        ("dataframe_split", split),
+        ("inputs", columns),
+        ("inputs", records),
+        ("instances", records),
+    ):
+        answer = client.post("/invocations", {key: table, "params": {"levels": [60]}})
+        found = pd.DataFrame(answer.json()["predictions"]).astype({"ds": expected["ds"].dtype})
+        pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
+    more = [{**record, "more": 1} for record in records]
+    for body, told in (
+        ({"dataframe_records": more}, "Received: 'more'"),
+        ({"inputs": more}, "Received: 'more'"),
+        ({"inputs": {**columns, "more": columns["y"]}}, "Received: 'more'"),
+        ({"inputs": 3}, "Received: int; send dataframe_records"),
+        ({"instances": [1, 2]}, "Received: list; send dataframe_records"),
+        ({"dataframe_records": records, "params": {"horizn": 1}}, "did you mean 'horizon'"),
+        ({"dataframe_records": [{**record, "y": "x"} for record in records]}, "must hold finite numbers"),
+        ({}, "input"),
+        ([], "input"),
+    ):
+        refused = client.post("/invocations", body)
+        assert (refused.status, told in refused.json()["message"]) == (400, True), refused.body[-300:]
 
 
 def test_the_example_is_a_request_that_is_answered(store, model):

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel
 from mlflow.pyfunc.model import PythonModel
 
-from pipelines.errors import ForecastingError
+from pipelines.errors import ForecastingError, PanelError
 from pipelines.forecaster import Forecaster
 from pipelines.saving import runtime_of
 from pipelines.serving.forecasts import Forecasts, Wanted
@@ -58,15 +58,26 @@ class BundleModel(PythonModel):
         rows, given = as_given(model_input, params)
         try:
             check_names([*given], PARAMS, "Params")
-            if isinstance(rows, dict):
-                check_names([*rows], self._forecasts.kinds.columns, "Columns of rows")
             if not isinstance(rows, pd.DataFrame):
+                check_names(_columns(rows), self._forecasts.kinds.columns, "Columns of rows")
                 rows = model_input  # MLflow has made a frame of it
             wanted = Wanted((params or {}).get("levels"), None, (params or {}).get("horizon"))
             frame = self._forecasts.predict_together(rows, wanted).frame
         except ForecastingError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         return frame
+
+
+def _columns(rows: Any) -> list[Any]:
+    """Columns of what is no frame."""
+    if isinstance(rows, dict):
+        return [*rows]
+    if isinstance(rows, list) and all(isinstance(record, dict) for record in rows):
+        return list(dict.fromkeys(name for record in rows for name in record))
+    raise PanelError(
+        f"Rows must be a frame, a list of records, or an object of columns. Received: {type(rows).__name__}; "
+        "send dataframe_records or dataframe_split."
+    )
 
 
 def as_given(model_input: Any, params: dict[str, Any] | None) -> tuple[Any, dict[str, Any]]:
