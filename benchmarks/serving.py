@@ -4,13 +4,15 @@ A network of the default size is trained for a few steps on daily series, and it
 command, on ONNX Runtime. Each request is a round trip over HTTP on one connection, JSON written and read
 included. The same forecast by ``Forecaster.predict`` on Keras, in Python, stands beside it. Then 16 clients
 ask for a minute; each has a series of its own, to which it adds an observation now and then. No answer may be
-an error, and the forecasts that are served at the end must be those of Python for the longer history.
+an error, and the forecasts that are served at the end must be those of Python for the longer history. At last
+the bundle is registered, and `mlflow models serve` asked for the same.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -63,6 +65,46 @@ def server(bundle: Path) -> Iterator[int]:
             process.send_signal(signal.SIGTERM)
 
 
+@contextmanager
+def mlflow_server(bundle: Path) -> Iterator[tuple[int, float]]:
+    """Register a bundle, and let MLflow serve it; give the port, and the seconds until it answers."""
+    from pipelines.serving import register
+    from pipelines.tracking.ui import child_environment, free_port
+
+    store, port = bundle.parent / "store", free_port(0)
+    register(bundle, "sales", store, "champion")
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", "models:/sales@champion"]
+    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    # It starts its server by the name of the program.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    own = {"MLFLOW_TRACKING_URI": f"sqlite:///{store}/mlflow.db", "PATH": path}
+    own["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    began = time.monotonic()
+    with (bundle.parent / "log").open("w+") as log:
+        process = subprocess.Popen(
+            command, env=child_environment(os.environ) | own, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            while not _answers(port):
+                if process.poll() is not None:
+                    raise SystemExit((bundle.parent / "log").read_text())
+                time.sleep(0.1)
+            yield port, time.monotonic() - began
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with closing(connection):
+        try:
+            connection.request("GET", "/ping")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+
+
 def main(small: bool) -> None:
     """Save a bundle, serve it, and ask."""
     import numpy as np
@@ -89,40 +131,54 @@ def main(small: bool) -> None:
         client.ask("/observations", {"rows": [record(name, ends[name])]})
         ends[name] += 1
 
-    with (
-        TemporaryDirectory() as folder,
-        server(_saved(forecaster, Path(folder))) as port,
-        closing(Client(port)) as client,
-    ):
-        history = [record(ids[0], place) for place in range(rows)]
-        own = frame[(frame["unique_id"] == ids[0]) & (frame["ds"] < days[rows])]
+    history = [record(ids[0], place) for place in range(rows)]
+    sent = {"rows": history}
+    own = frame[(frame["unique_id"] == ids[0]) & (frame["ds"] < days[rows])]
+    with TemporaryDirectory() as folder:
+        bundle = _saved(forecaster, Path(folder))
+        with server(bundle) as port, closing(Client(port)) as client:
 
-        def update() -> None:
-            observe(client, ids[0])
-            client.ask(f"/forecast/{ids[0].replace(' ', '%20')}")
+            def update() -> None:
+                observe(client, ids[0])
+                client.ask(f"/forecast/{ids[0].replace(' ', '%20')}")
 
-        ways: dict[str, Callable[[], Any]] = {
-            f"POST /forecast, {rows} rows of one series": lambda: client.ask("/forecast", {"rows": history}),
-            "GET /forecast/ID": lambda: client.ask(f"/forecast/{ids[1].replace(' ', '%20')}"),
-            "POST /observations, then GET /forecast/ID": update,
-            "Forecaster.predict of one series, Keras": lambda: forecaster.predict(own),
-        }
-        print(f"{series} series of {rows} days, look-back {forecaster.plan_.lookback}")
-        taken = {name: _times(work, min(rounds, rows // 2)) for name, work in ways.items()}
-        served = np.median(next(iter(taken.values())))
-        for name, times in taken.items():
+            ways: dict[str, Callable[[], Any]] = {
+                f"POST /forecast, {rows} rows of one series": lambda: client.ask("/forecast", sent),
+                "GET /forecast/ID": lambda: client.ask(f"/forecast/{ids[1].replace(' ', '%20')}"),
+                "POST /observations, then GET /forecast/ID": update,
+                "Forecaster.predict of one series, Keras": lambda: forecaster.predict(own),
+            }
+            print(f"{series} series of {rows} days, look-back {forecaster.plan_.lookback}")
+            taken = {name: _times(work, min(rounds, rows // 2)) for name, work in ways.items()}
+            served = np.median(next(iter(taken.values())))
+            for name, times in taken.items():
+                p50, p99 = 1000 * np.quantile(times, [0.5, 0.99])
+                row(name, f"{p50:.1f} / {p99:.1f} ms", np.median(times) / served, "POST /forecast")
+            answers, slow = _together(port, seconds, ids, observe, history)
+            p50, p99 = 1000 * np.quantile(slow, [0.5, 0.99])
+            row(f"{CLIENTS} clients for {seconds:g} s, {answers:,} answers", f"{p50:.1f} / {p99:.1f} ms")
+
+            place = frame.groupby("unique_id").cumcount()
+            longer = frame[place < frame["unique_id"].map(ends)]
+            with closing(Client(port)) as last:  # the server has closed the other one, which was idle
+                found = pd.DataFrame(last.ask("/forecast", {})["forecast"])
+        _compare(found, forecaster.predict(longer))
+        with mlflow_server(bundle) as (port, waited), closing(Client(port)) as client:
+            body = {"dataframe_records": history}
+            times = _times(lambda: client.ask("/invocations", body), min(rounds, rows // 2))
             p50, p99 = 1000 * np.quantile(times, [0.5, 0.99])
+            name = f"mlflow models serve, ready after {waited:.0f} s"
             row(name, f"{p50:.1f} / {p99:.1f} ms", np.median(times) / served, "POST /forecast")
-        answers, slow = _together(port, seconds, ids, observe, history)
-        p50, p99 = 1000 * np.quantile(slow, [0.5, 0.99])
-        row(f"{CLIENTS} clients for {seconds:g} s, {answers:,} answers", f"{p50:.1f} / {p99:.1f} ms")
+            found = pd.DataFrame(client.ask("/invocations", body)["predictions"])
+        _compare(found, forecaster.predict(own))
 
-        place = frame.groupby("unique_id").cumcount()
-        longer = frame[place < frame["unique_id"].map(ends)]
-        with closing(Client(port)) as last:  # the server has closed the other one, which was idle
-            found = pd.DataFrame(last.ask("/forecast", {})["forecast"])
+
+def _compare(found: Any, expected: Any) -> None:
+    """See that what was served are the forecasts of Python."""
+    import numpy as np
+
     names = [name for name in found if name not in ("unique_id", "ds")]
-    ours, theirs = found[names].to_numpy(), forecaster.predict(longer)[names].to_numpy()
+    ours, theirs = found[names].to_numpy(), expected[names].to_numpy()
     gap = float((np.abs(ours - theirs) / np.abs(theirs)).max())
     row("largest relative difference to Keras", f"{gap:.1e}")
     if gap > TOLERANCE:
