@@ -23,7 +23,7 @@ from hypothesis import settings
 from quick_stores import quick_stores as quick_stores
 
 # No deadline: the first example of a test may pay for compiling a network.
-settings.register_profile("project", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("project", deadline=None, derandomize=True, max_examples=50, print_blob=True)
 settings.load_profile("project")
 # A runner in the background may have been started with Ctrl-C ignored; tests of interruption need it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
