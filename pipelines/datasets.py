@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +18,12 @@ import pyarrow.parquet as pa_parquet
 from pipelines.errors import PanelError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import pandas as pd
+
+Chosen: TypeAlias = "Callable[[list[str]], Sequence[str]]"
+"""Which columns to read of those that there are."""
 
 _HEAD_BYTES = 2**16
 # First bytes of what is given the name .csv by mistake.
@@ -163,7 +168,7 @@ def load(name: str) -> pd.DataFrame:
     return pa_parquet.read_table(pa.BufferReader(content)).to_pandas()
 
 
-def read_table(path: str | Path, *, id_col: str = "unique_id") -> pd.DataFrame:
+def read_table(path: str | Path, *, id_col: str = "unique_id", columns: Chosen | None = None) -> pd.DataFrame:
     r"""Read a table from a CSV or Parquet file; the suffix decides which.
 
     Text stays text: an id ``007`` or ``NA`` in a CSV file is neither a number nor missing; an empty one is
@@ -172,6 +177,7 @@ def read_table(path: str | Path, *, id_col: str = "unique_id") -> pd.DataFrame:
     Args:
         path: File that ends in ``.csv`` (comma-separated, UTF-8, a header line) or ``.parquet``.
         id_col: Name of the column of series ids, kept as text when a CSV file is read.
+        columns: Given the names of all columns, returns those to read; None for all.
 
     Returns:
         The table as a new frame. Index columns of a frame in a Parquet file come back as ordinary ones.
@@ -199,7 +205,7 @@ def read_table(path: str | Path, *, id_col: str = "unique_id") -> pd.DataFrame:
     try:
         if suffix == ".csv":
             _check_head(path)
-        table = readers[suffix](path, id_col)
+        table = readers[suffix](path, id_col, columns)
         _check_table(table, path, suffix)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = "".join(c if c.isprintable() else "?" for c in str(error).partition("\n")[0].rstrip("."))
@@ -209,9 +215,15 @@ def read_table(path: str | Path, *, id_col: str = "unique_id") -> pd.DataFrame:
     return table.to_pandas(ignore_metadata=True, date_as_object=False)
 
 
-def _read_csv(path: Path, id_col: str) -> pa.Table:
+def _read_csv(path: Path, id_col: str, columns: Chosen | None) -> pa.Table:
+    names = None
+    if columns is not None:
+        with pa_csv.open_csv(path) as reader:
+            names = _chosen(reader.schema, columns)
     # Null spellings such as "NA" apply to numbers and stamps only: in a column of text they are text.
-    convert = pa_csv.ConvertOptions(column_types={id_col: pa.string()}, strings_can_be_null=False)
+    convert = pa_csv.ConvertOptions(
+        column_types={id_col: pa.string()}, strings_can_be_null=False, include_columns=names
+    )
     table = pa_csv.read_csv(path, convert_options=convert)
     place = table.schema.get_field_index(id_col)
     if place < 0 or not pa.types.is_string(table.schema.field(place).type):
@@ -245,9 +257,15 @@ def _check_head(path: Path) -> None:
         )
 
 
-def _read_parquet(path: Path, id_col: str) -> pa.Table:
+def _read_parquet(path: Path, id_col: str, columns: Chosen | None) -> pa.Table:
+    names = None if columns is None else _chosen(pa_parquet.read_schema(path), columns)
     # Without `partitioning=None` a folder named like "year=2024" would become a column.
-    return pa_parquet.read_table(path, partitioning=None)
+    return pa_parquet.read_table(path, columns=names, partitioning=None)
+
+
+def _chosen(schema: pa.Schema, columns: Chosen) -> list[str] | None:
+    """The columns to read; all of them where a name comes twice, which is told of then."""
+    return list(columns(schema.names)) if len({*schema.names}) == len(schema.names) else None
 
 
 def _check_table(table: pa.Table, path: Path, suffix: str) -> None:

@@ -248,11 +248,11 @@ def test_a_disk_that_fails_for_a_moment_is_tried_again(
     place, calls = written(tmp_path, "csv"), []
     read = datasets._read_csv
 
-    def flaky(path: Path, id_col: str) -> Any:
+    def flaky(*arguments: Any) -> Any:
         calls.append(1)
         if len(calls) == 1:
             raise OSError(errno.ESTALE, "Stale file handle")
-        return read(path, id_col)
+        return read(*arguments)
 
     monkeypatch.setattr(datasets, "_read_csv", flaky)
     assert len(read_snapshot(job_of(place), NIGHT).history) == 6

@@ -14,6 +14,7 @@ from pipelines import datasets
 from pipelines.errors import ConfigError
 from pipelines.nightly.explaining import by_line, explained
 from pipelines.nightly.layers import Environment, Layers, Place, read_file
+from pipelines.nightly.reach import beginning
 from pipelines.nightly.secrets import holds_secret
 from pipelines.nightly.settings import JobSettings
 
@@ -75,6 +76,7 @@ def load_job(path: Path, overrides: Mapping[str, str] | None = None) -> JobSetti
         raise ConfigError(
             "\n".join([f"A job must have settings that are allowed; {len(mistakes)} {verb} not:", *mistakes])
         )
+    beginning(job, 0)  # which knows what it needs of the settings
     return _apart(_beside(job, path.absolute().parent))
 
 

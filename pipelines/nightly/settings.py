@@ -59,6 +59,9 @@ class Source(Place):
         Field(description="Shipped data set, CSV or Parquet file, folder of Parquet files, or fsspec URL."),
     ] = None
     static: Annotated[str | None, Field(description="File of static covariates, a row per series.")] = None
+    past: Annotated[
+        int | None, Field(ge=1, description="Steps up to the cutoff that are read and known; none: all.")
+    ] = None
     known_at: Annotated[
         str | None,
         Field(

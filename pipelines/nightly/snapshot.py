@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pipelines.errors import PanelError
 from pipelines.frequency import Freq, Ints
+from pipelines.nightly.reach import beginning, position_of
 from pipelines.nightly.records import Cutoff, Snapshot
 from pipelines.nightly.sources import read_source, read_static
 from pipelines.panel import Stamps, read_ids, read_stamps
@@ -23,8 +24,8 @@ def read_snapshot(job: JobSettings, cutoff: Cutoff) -> Snapshot:
     """Read the source of a job as it was at a cutoff.
 
     What comes after the cutoff is not seen: rows that became known later, and all columns of later rows but
-    the future covariates. Of rows with one id and time stamp the one known last counts, and among those the
-    last.
+    the future covariates. Nor is what lies ``source.past`` steps back, or more. Of rows with one id and time
+    stamp the one known last counts, and among those the last.
 
     Args:
         job: Settings.
@@ -49,7 +50,7 @@ def read_snapshot(job: JobSettings, cutoff: Cutoff) -> Snapshot:
         (Timestamp('2010-01-01 00:00:00'), 14)
     """
     if job.source.path is not None:
-        frame = read_source(job, job.source.path)
+        frame = read_source(job, job.source.path, beginning(job, cutoff))
     else:
         from pipelines.nightly.sql import read_table_of
 
@@ -81,17 +82,19 @@ def settle(frame: pd.DataFrame, static: pd.DataFrame | None, job: JobSettings, c
     ids, codes = read_ids(frame[model.id_col])
     stamps = _stamps(frame[model.time_col], job)
     since = _known_since(frame[known_at], cutoff) if known_at is not None else None
-    kept = np.arange(len(frame)) if since is None else np.flatnonzero(since >= 0)
+    begin, places = beginning(job, cutoff), stamps.unique[stamps.codes]
+    recent = True if begin is None else places > position_of(stamps, begin, model.time_col)
+    kept = np.flatnonzero(np.broadcast_to(recent & (True if since is None else since >= 0), len(frame)))
     keys = [codes[kept], stamps.codes[kept], *([] if since is None else [-since[kept]])]
     order = np.lexsort(keys[::-1])  # stable: of equal rows the last comes last
     kept, keys = kept[order], [key[order] for key in keys]
     same = _same_as_next(keys[:2])
     duplicates = int((same & _same_as_next(keys)).sum()) if since is not None else int(same.sum())
     kept = kept[~same]
-    seen = stamps.unique[stamps.codes] <= _position(stamps, cutoff, model.time_col)
+    seen = places <= position_of(stamps, cutoff, model.time_col)
     past = kept[seen[kept]]
     if not len(past):
-        raise _nothing(stamps, cutoff, since is not None)
+        raise _nothing(stamps, cutoff, since is not None, begin is not None)
     times = _times(stamps)
 
     def rows(places: Ints, columns: list[str]) -> pd.DataFrame:
@@ -118,30 +121,8 @@ def _stamps(column: pd.Series[Any], job: JobSettings) -> Stamps:
 def _known_since(column: pd.Series[Any], cutoff: Cutoff) -> Ints:
     """How many moments before the cutoff each row became known; -1 for later ones."""
     stamps = read_stamps(column, period_ends=False)
-    last = int(np.searchsorted(stamps.unique, _position(stamps, cutoff, str(column.name)), side="right"))
+    last = int(np.searchsorted(stamps.unique, position_of(stamps, cutoff, str(column.name)), side="right"))
     return np.maximum(last - 1 - stamps.codes, -1)
-
-
-def _position(stamps: Stamps, cutoff: Cutoff, name: str) -> int:
-    """Return the cutoff as ``stamps.unique`` holds its stamps."""
-    import pandas as pd
-
-    if stamps.is_integer != isinstance(cutoff, int):
-        kinds = ("integers", "an integer") if stamps.is_integer else ("times", "a time")
-        raise PanelError(
-            f"A cutoff must be of the kind of the column {name!r}, which holds {kinds[0]}. Received: "
-            f"{cutoff!r}; give {kinds[1]}."
-        )
-    if isinstance(cutoff, int):
-        return cutoff
-    if stamps.tz is None:
-        moment = cutoff.tz_localize(None)
-    elif cutoff.tzinfo is None:
-        moment = cutoff.tz_localize(stamps.tz, ambiguous=True, nonexistent="shift_forward")
-        moment = moment.tz_convert(None)
-    else:
-        moment = cutoff.tz_convert(None)
-    return int(pd.Timestamp(moment).as_unit("ns").value)
 
 
 def _times(stamps: Stamps) -> pd.Index[Any]:
@@ -169,8 +150,9 @@ def _rank_within(codes: Ints) -> Ints:
     return rank
 
 
-def _nothing(stamps: Stamps, cutoff: Cutoff, with_known_at: bool) -> PanelError:
+def _nothing(stamps: Stamps, cutoff: Cutoff, with_known_at: bool, with_past: bool) -> PanelError:
     cure = "give a later cutoff" + ", or see source.known_at" * with_known_at
+    cure += ", or raise source.past" * with_past
     return PanelError(
         f"A source must have rows up to the cutoff {cutoff}. Received: none that was known by then; its rows "
         f"begin at {stamps.text(0)}; {cure}."

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.errors import PanelError
+from pipelines.nightly.narrowing import narrowed
+from pipelines.nightly.reach import roughly
 from pipelines.nightly.remote import fetch, is_remote, local_path
 from pipelines.nightly.secrets import hide
 from pipelines.nightly.source_columns import columns_to_read
@@ -16,22 +18,25 @@ from pipelines.nightly.transient import attempt, short
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     import pyarrow.dataset as pads
 
+    from pipelines.nightly.records import Cutoff
     from pipelines.nightly.settings import JobSettings
 
 T = TypeVar("T")
 
 
-def read_source(job: JobSettings, path: str) -> pd.DataFrame:
+def read_source(job: JobSettings, path: str, since: Cutoff | None = None) -> pd.DataFrame:
     """Read the columns that a job needs from the files of its source.
 
     Args:
         job: Settings.
         path: Name of a shipped data set, CSV or Parquet file, folder of Parquet files, or address.
+        since: Time stamp up to which rows are not needed; None if all are.
 
     Returns:
-        All rows, in the order of the files' names and of the rows in them.
+        All rows that are needed, and maybe others, in the order of the files' names and of the rows in them.
 
     Raises:
         PanelError: If there is no such file, or it cannot be read, or lacks a column.
@@ -46,9 +51,8 @@ def read_source(job: JobSettings, path: str) -> pd.DataFrame:
     with ExitStack() as stack:
         local = _local(job, path, stack)
         if local.is_dir() or local.suffix.lower() == ".parquet":
-            return _in_reach(lambda: _read_parquet(job, local, hide(path, job)), job, path)
-        frame = _in_reach(lambda: datasets.read_table(local, id_col=job.model.id_col), job, path)
-        return frame[columns_to_read(job, list(frame.columns), hide(path, job))]
+            return _in_reach(lambda: _read_parquet(job, local, hide(path, job), since), job, path)
+        return _in_reach(lambda: _read_csv(job, local, hide(path, job), since), job, path)
 
 
 def read_static(job: JobSettings, path: str) -> pd.DataFrame:
@@ -96,14 +100,26 @@ def _in_reach(call: Callable[[], T], job: JobSettings, path: str) -> T:
         raise PanelError(f"A source must exist and be readable. Received: {place}, {what}.") from error
 
 
-def _read_parquet(job: JobSettings, path: Path, place: str) -> pd.DataFrame:
+def _read_csv(job: JobSettings, path: Path, place: str, since: Cutoff | None) -> pd.DataFrame:
+    from pipelines import datasets
+
+    with tempfile.TemporaryDirectory(prefix="tcn-job-") as folder:
+        if since is not None and path.is_file():
+            path = narrowed(job, path, place, roughly(since), Path(folder))
+        return datasets.read_table(
+            path, id_col=job.model.id_col, columns=lambda found: columns_to_read(job, found, place)
+        )
+
+
+def _read_parquet(job: JobSettings, path: Path, place: str, since: Cutoff | None) -> pd.DataFrame:
     import pyarrow as pa
 
     if not path.exists():
         raise PanelError(f"A source must exist and be readable. Received: {place}, no such file or folder.")
     try:
         dataset = _dataset(job, path, place)
-        table = dataset.to_table(columns=columns_to_read(job, dataset.schema.names, place))
+        names = columns_to_read(job, dataset.schema.names, place)
+        table = dataset.to_table(columns=names, filter=_later(job, dataset.schema, since))
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -113,6 +129,22 @@ def _read_parquet(job: JobSettings, path: Path, place: str) -> pd.DataFrame:
         ) from error
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, date_as_object=False)
     return frame
+
+
+def _later(job: JobSettings, schema: pa.Schema, since: Cutoff | None) -> pads.Expression | None:
+    """The condition that rows lie after a time stamp, or have none; None where only reading tells."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = schema.field(job.model.time_col).type
+    if since is None or not (pa.types.is_integer if isinstance(since, int) else pa.types.is_temporal)(kind):
+        return None
+    bound = roughly(since)
+    if not isinstance(bound, int):
+        bound = pd.Timestamp(bound).floor("D").as_unit("s")
+    stamp = pc.field(job.model.time_col)
+    return (stamp > pa.scalar(bound).cast(kind)) | stamp.is_null()
 
 
 def _dataset(job: JobSettings, path: Path, place: str) -> pads.Dataset:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import PanelError
 from pipelines.nightly.database import columns_of, in_reach, open_engine, shown
+from pipelines.nightly.reach import beginning, roughly
 from pipelines.nightly.source_columns import columns_to_read
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _as_of_one_moment(connection: Connection) -> None:
 
 
 def _queries(job: JobSettings, types: dict[str, Any], cutoff: Cutoff, dialect: str) -> list[Select[Any]]:
-    """What to ask for: rows up to the cutoff, then covariates of the steps after it."""
+    """What to ask for: rows up to the cutoff, as far back as counts, then covariates of the steps after."""
     import sqlalchemy as sa
 
     model, known_at = job.model, job.source.known_at
@@ -76,6 +77,8 @@ def _queries(job: JobSettings, types: dict[str, Any], cutoff: Cutoff, dialect: s
     past = _until(columns[model.time_col], cutoff, dialect)
     if past is None:
         return [query]
+    if (begin := beginning(job, cutoff)) is not None:
+        query = query.where(_since(columns[model.time_col], roughly(begin), dialect))
     asked = () if model.covariates is None else model.covariates.future
     if not asked:
         return [query.where(past)]
@@ -125,6 +128,16 @@ def _until(column: ColumnElement[Any], cutoff: Cutoff, dialect: str) -> ColumnEl
         moment = moment.replace(tzinfo=None)
     until: ColumnElement[bool] = column <= moment
     return until
+
+
+def _since(column: ColumnElement[Any], begin: Cutoff, dialect: str) -> ColumnElement[bool]:
+    """The condition that a column, of a type that ``_until`` knows, is not before a time stamp."""
+    import sqlalchemy as sa
+
+    if dialect == "sqlite" and not isinstance(begin, int):
+        return sa.type_coerce(column, sa.String) >= str(begin.date())
+    until = _until(column, begin, dialect)
+    return sa.true() if until is None else sa.not_(until)
 
 
 def _chunks(connection: Connection, query: Select[Any], job: JobSettings) -> list[pa.Table]:
