@@ -3,6 +3,7 @@
 # make test-jax         the tests of tcn on JAX
 # make test-ray         the tests of workers on a Ray cluster
 # make test-benchmarks  small runs of the benchmarks that take seconds
+# make test-tutorials   the commands of the tutorials
 # make test-peers       the tests that need sktime or statsforecast
 # make help             all targets
 
@@ -16,7 +17,7 @@ PEERS := $(VENV)/peers
 FORECAST := $(BIN)/tcn forecast $(DATASET) --output $(OUTPUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install forecast test test-jax test-ray test-peers test-benchmarks lint docs bench clean
+.PHONY: help install forecast test test-jax test-ray test-peers test-benchmarks test-tutorials lint docs bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +48,9 @@ test-ray: $(VENV)/.installed-ray ## the tests of workers and jobs on a local Ray
 test-benchmarks: $(VENV)/.installed-dev ## small runs of the benchmarks that take seconds each
 	$(BIN)/python -m pytest -m benchmarks tests/test_benchmarks.py
 
+test-tutorials: $(VENV)/.installed-dev ## the commands of the tutorials, one after the other
+	$(BIN)/python -m pytest -m tutorials tests/test_tutorial_commands.py
+
 # They want a pandas below 3, which the other tests do not: so an environment of their own.
 test-peers: $(VENV)/.installed-peers ## the tests that need sktime or statsforecast
 	$(PEERS)/bin/python -m pytest tests/test_sktime.py tests/test_leaderboard.py \
@@ -61,15 +65,16 @@ lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
 docs: $(VENV)/.installed-dev ## the documentation site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-bench: $(VENV)/.installed-dev ## the benchmarks; each prints its ratios
-	@set -e; for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+bench: $(VENV)/.installed-dev ## the benchmarks, or some: make bench ONLY="gaps coverage"; docs/measured.md has what they print
+	$(BIN)/python benchmarks/_record.py $(ONLY)
 
 clean: ## remove what make and the tools produced, but not .venv and not forecasts
 	rm -rf site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The stamps are written last, so an interrupted installation is taken up again. Each follows the one before: two pip
 # runs in one .venv at a time would disturb each other. keras-tcn, whose results ours are compared with, has the same
-# import name as this package: it gets a folder of its own, which only those tests look into.
+# import name as this package: it gets a folder of its own, which only those tests look into. So does axe-core, a
+# script that looks for what some readers could not use; it comes with a package that wants another browser.
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed. Received: " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into $(VENV): one to two minutes the first time"
@@ -81,6 +86,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing the development extras"
 	@$(PIP) --editable '.[dev]'
 	@$(PIP) --no-deps --upgrade --target $(VENV)/keras-tcn keras-tcn==3.5.7
+	@$(PIP) --no-deps --upgrade --target $(VENV)/axe axe-playwright-python==0.1.8
 	@touch $@
 
 $(VENV)/.installed-jax: $(VENV)/.installed-dev

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipelines.plots.style import FONT, LIGHT
+from _svg import box, dot, line, svg, text
+
+from pipelines.plots.style import LIGHT
 from tcn.receptive_field import receptive_field
 
 ASSETS = Path(__file__).parent / "assets"
@@ -86,39 +88,80 @@ def one_pass_drawing() -> str:
     return svg(width, bottom + 20, parts)
 
 
-def svg(width: float, height: float, parts: Iterable[str]) -> str:
-    """Put parts on a surface of their own, so that they can be read on any page."""
-    size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
-    opening = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{FONT}" font-size="15">'
-    surface = f'<rect width="100%" height="100%" rx="6" fill="{LIGHT["surface"]}"/>'
-    return "\n".join([opening, surface, *parts, "</svg>"]) + "\n"
+def causal_convolution_drawing() -> str:
+    """Draw where the taps of a causal convolution lie, and what they never reach."""
+    steps, cell, left, top = 10, 44, 140, 60
+    at = 6
+    values, states = top + 120, top
+
+    def middle(step: int) -> float:
+        return left + cell * step + 16
+
+    taps = [at - tap for tap in range(KERNEL)]
+    parts = [
+        *(box(left + cell * k, values, 32, LIGHT["season" if k in taps else "grid"]) for k in range(steps)),
+        *(box(left + cell * k, states, 32, LIGHT["model" if k == at else "grid"]) for k in range(steps)),
+    ]
+    weights = ("weight of now", "one step ago", "two steps ago")
+    for tap, name in zip(taps, weights, strict=True):
+        parts.append(line((middle(tap), values), (middle(at), states + 32), LIGHT["model"], 2))
+        parts.append(text((middle(tap), values + 52 + 22 * ((at - tap) % 2)), name))
+    parts += [
+        text((left - 16, values + 16), "values", anchor="end"),
+        text((left - 16, states + 16), "outputs", anchor="end"),
+        text((middle(at), states - 22), "output at t"),
+        text((middle(steps - 2), values - 42), "the future:"),
+        text((middle(steps - 2), values - 22), "never read"),
+    ]
+    return svg(left + cell * steps + 24, values + 100, parts)
 
 
-def line(start: tuple[float, float], end: tuple[float, float], color: str, width: float) -> str:
-    """Draw a line."""
-    ends = f'x1="{start[0]:g}" y1="{start[1]:g}" x2="{end[0]:g}" y2="{end[1]:g}"'
-    return f'<line {ends} stroke="{color}" stroke-width="{width:g}"/>'
+def dilations_drawing() -> str:
+    """Draw which past steps three taps read at growing dilations."""
+    cell, left, top, rates = 30, 150, 52, (1, 2, 4, 8)
+    steps = 2 * rates[-1] + 2
+    parts = []
+    for row, rate in enumerate(rates):
+        y, newest = top + 52 * row, steps - 1
+        read = [newest - tap * rate for tap in range(KERNEL)]
+        parts.append(text((left - 16, y + 12), f"dilation {rate}", anchor="end"))
+        parts += [box(left + cell * k, y, 24, LIGHT["model" if k in read else "grid"]) for k in range(steps)]
+        span = f"spans {receptive_field(KERNEL, (rate,))} steps"
+        parts.append(text((left + cell * steps + 12, y + 12), span, anchor="start"))
+    parts.append(text((left + cell * steps - 6, top - 24), "now", anchor="end"))
+    return svg(left + cell * steps + 150, top + 52 * len(rates) + 4, parts)
 
 
-def dot(center: tuple[float, float], color: str) -> str:
-    """Draw a dot."""
-    return f'<circle cx="{center[0]:g}" cy="{center[1]:g}" r="8" fill="{color}"/>'
-
-
-def box(x: float, y: float, size: float, color: str) -> str:
-    """Draw a square with rounded corners."""
-    return f'<rect x="{x:g}" y="{y:g}" width="{size:g}" height="{size:g}" rx="3" fill="{color}"/>'
-
-
-def text(place: tuple[float, float], words: str, dx: float = 0, anchor: str = "middle") -> str:
-    """Write a line of text at the height of a dot's middle."""
-    at = f'x="{place[0] + dx:g}" y="{place[1] + 5:g}"'
-    return f'<text {at} text-anchor="{anchor}" fill="{LIGHT["ink"]}">{words}</text>'
+def calibration_drawing() -> str:
+    """Draw intervals that hold too few outcomes, and the same ones wide enough to hold their share."""
+    outcomes = (-18, 25, 8, -40, 12, 33, -6, -27, 46, 3, -13, 21, -36, 15, -52)
+    cell, height, gap, top = 22, 130, 90, 70
+    width = cell * len(outcomes)
+    parts = []
+    for panel, (half, name) in enumerate(((22, "as the network says"), (42, "after calibration"))):
+        left, middle = 30 + panel * (width + gap), top + height / 2
+        inside = [abs(offset) <= half for offset in outcomes]
+        parts.append(text((left + width / 2, 28), f"80 % interval {name}"))
+        parts.append(
+            f'<rect x="{left}" y="{middle - half:g}" width="{width}" height="{2 * half}" rx="4" '
+            f'fill="{LIGHT["model"]}" fill-opacity="0.2"/>'
+        )
+        parts.append(line((left, middle), (left + width, middle), LIGHT["model"], 2))
+        parts += [
+            dot((left + cell * (k + 0.5), middle + offset), LIGHT["ink" if kept else "season"], 5)
+            for k, (offset, kept) in enumerate(zip(outcomes, inside, strict=True))
+        ]
+        share = f"{sum(inside)} of {len(outcomes)} outcomes inside"
+        parts.append(text((left + width / 2, top + height + 22), share))
+    return svg(60 + 2 * width + gap, top + height + 50, parts)
 
 
 DRAWINGS: dict[str, Callable[[], str]] = {
     "receptive_field.svg": receptive_field_drawing,
     "one_pass.svg": one_pass_drawing,
+    "causal_convolution.svg": causal_convolution_drawing,
+    "dilations.svg": dilations_drawing,
+    "calibration.svg": calibration_drawing,
 }
 """File name in ``docs/assets`` to the function that draws it."""
 
