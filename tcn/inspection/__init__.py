@@ -9,6 +9,7 @@ from tcn.inspection.fields import EffectiveField, effective_field, measured_rece
 from tcn.inspection.filters import Filters, FrequencyResponse, first_layer_filters, frequency_response
 from tcn.inspection.forecasts import ForecastContributions, forecast_contributions
 from tcn.inspection.occlusion import occlusion
+from tcn.inspection.origin_embeddings import origin_embeddings
 from tcn.inspection.origins import OriginContributions, origin_contributions
 from tcn.inspection.recording import activations, layers_by_path
 from tcn.inspection.stretches import Stretches, highest_stretches, top_stretches
@@ -38,5 +39,6 @@ __all__ = [
     "nearest",
     "occlusion",
     "origin_contributions",
+    "origin_embeddings",
     "top_stretches",
 ]

@@ -1,6 +1,7 @@
-"""Losses for forecasts over a horizon."""
+"""Losses for forecasts over a horizon, and for embeddings."""
 
 from tcn.losses.base import ForecastLoss
+from tcn.losses.contrastive import TripletLoss
 from tcn.losses.functions import (
     crps_from_quantiles,
     crps_from_samples,
@@ -21,6 +22,7 @@ __all__ = [
     "NegativeLogLikelihood",
     "QuantileLoss",
     "SMAPELoss",
+    "TripletLoss",
     "crps_from_quantiles",
     "crps_from_samples",
     "mase_scale",

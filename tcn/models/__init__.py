@@ -3,6 +3,7 @@
 from tcn.models.autoregressive import AutoregressiveWaveNet
 from tcn.models.bidirectional import BidirectionalTCN
 from tcn.models.classifier import SequenceClassifier
+from tcn.models.encoder import SequenceEncoder
 from tcn.models.forecaster import SequenceForecaster, targets
 from tcn.models.forking import ForkingTCN
 from tcn.models.inception_time import InceptionTime
@@ -21,6 +22,7 @@ __all__ = [
     "MultiRateTCN",
     "SeparableTCN",
     "SequenceClassifier",
+    "SequenceEncoder",
     "SequenceForecaster",
     "WaveNet",
     "build",
