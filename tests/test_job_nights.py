@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from job_cases import FIRST, MODEL, NOW, bundles, digest, make_job, promote, published, sales
+from worker_calls import forecast_part_killed_once
 
 from pipelines.errors import BusyError, ConfigError, PanelError
 from pipelines.forecaster import Forecaster
@@ -119,13 +120,18 @@ class TestForecast:
         assert not Path(str(job.sink.path)).exists()
         assert set(home_of(job).rglob("*")) - set(before) <= {home_of(job).absolute() / "lock"}
 
-    def test_partitions_and_workers_change_no_bit(self, make_job: MakeJob) -> None:
+    def test_partitions_and_workers_change_no_bit_and_one_that_is_killed_is_replaced(
+        self, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         frames = []
         for partitions in ({"series": 2}, {"series": 2, "kind": "processes", "workers": 2}):
             job = make_job(partitions=partitions)
             shutil.rmtree(home_of(job) / "nights", ignore_errors=True)
             run(job)
             frames.append(published(job))
+            monkeypatch.setattr("pipelines.nightly.partitions._forecast_part", forecast_part_killed_once)
+        (killed,) = home_of(job).glob("versions/*/killed")
+        assert int(killed.read_text()) != os.getpid()
         pd.testing.assert_frame_equal(*frames, check_exact=True)
 
     @pytest.mark.usefixtures("not_exported")

@@ -48,7 +48,8 @@ def beginning(job: JobSettings, cutoff: Cutoff) -> Cutoff | None:
     freq = Freq.parse(job.model.freq)
     if isinstance(cutoff, int):
         return cutoff - past * freq.step
-    return cutoff - past * freq.offset
+    # A time where stamps are integers: whoever reads them says so.
+    return cutoff if freq.offset is None else cutoff - past * freq.offset
 
 
 def roughly(since: Cutoff) -> Cutoff:
