@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from pipelines import BundleError, ConfigError
 from pipelines.bundle import checksum
 from pipelines.cli import app
 from pipelines.errors import BusyError
-from pipelines.serving import Reference, Registry, load_registered, register
+from pipelines.serving import Reference, Registry, load_registered, register, registry
 from pipelines.tracking import Tracker
 
 KEYS = ["unique_id", "ds"]
@@ -143,6 +144,48 @@ def test_a_rollback_is_one_move_and_back(store, own, bundle):
     ]
     with pytest.raises(ConfigError, match="'challenger' has never been moved"):
         registry.rollback(own, "challenger")
+
+
+def test_of_versions_that_come_at_once_one_is_the_champion(store, bundle):
+    versions = [register(bundle, "at once", store, None).version for _ in range(6)]
+
+    def promote(version):
+        return Registry(store).promote_next(Reference("at once", version=version)).aliases
+
+    with ThreadPoolExecutor(len(versions)) as pool:
+        aliases = [alias for found in pool.map(promote, versions) for alias in found]
+    assert sorted(aliases) == ["challenger"] * 5 + ["champion"]
+    # An alias that none of them has had yet is written by all of them alike.
+    with ThreadPoolExecutor(len(versions)) as pool:
+        again = pool.map(
+            lambda version: Registry(store).promote(Reference("at once", version=version), "tested"), versions
+        )
+        assert {found.version for found in again} == {*versions}
+
+
+def test_a_bundle_that_is_replaced_meanwhile_is_registered_whole(store, bundle, tmp_path, monkeypatch):
+    """Its files are those of one bundle, or none is registered."""
+    place = tmp_path / "bundle"
+    shutil.copytree(bundle, place)
+    pack = registry.pack
+
+    def replaced(path, fitted, folder, model):
+        manifest = path / "manifest.json"
+        pack(path, fitted, folder, model)
+        manifest.write_text(manifest.read_text() + " ")  # another one by now
+
+    monkeypatch.setattr(registry, "pack", replaced)
+    register(place, "replaced", store, "champion")
+    load_registered("replaced@champion", store)
+
+    def torn(path, fitted, folder, model):
+        (path / "config.json").write_text("{}")
+        pack(path, fitted, folder, model)
+
+    monkeypatch.setattr(registry, "pack", torn)
+    with pytest.raises(BundleError, match="differs from its checksum"):
+        register(place, "replaced", store, "challenger")
+    assert [made.version for made in Registry(store).list() if made.name == "replaced"] == ["1"]
 
 
 @pytest.mark.parametrize("reference", ["sales@nobody", "sales/7", "nothing@champion"])

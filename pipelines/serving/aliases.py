@@ -13,7 +13,7 @@ from pipelines.errors import BundleError, BusyError, ConfigError
 from pipelines.redaction import redacted
 from pipelines.tracking.quiet import only_errors, quiet
 from pipelines.tracking.spooling import is_down
-from pipelines.tracking.store import TrackingStore, connect
+from pipelines.tracking.store import TrackingStore, connect, one_at_a_time
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -250,6 +250,26 @@ class Registry:
             ConfigError: If the alias is not allowed.
         """
         check_alias(alias)
+        with one_at_a_time(self.store):
+            return self._promote(reference, alias)
+
+    def promote_next(self, reference: Reference) -> Registered:
+        """Let a version be the champion of a model that has none, else the challenger.
+
+        Args:
+            reference: The version.
+
+        Returns:
+            The version.
+
+        Raises:
+            BundleError: If there is no such version.
+        """
+        with one_at_a_time(self.store):
+            champion = self.get(Reference(reference.name, alias=CHAMPION))
+            return self._promote(reference, CHAMPION if champion is None else CHALLENGER)
+
+    def _promote(self, reference: Reference, alias: str) -> Registered:
         chosen = self.find(reference)
         before = self._standing_for(chosen.name, alias)
         with self.refusals(f"{chosen.name}@{alias}"):

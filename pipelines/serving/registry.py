@@ -75,6 +75,10 @@ def register(
             with TemporaryDirectory() as folder:
                 place = Path(folder) / "model"
                 pack(path, fitted, place, Model(run_id=run_id, model_id=logged.model_id))
+                # Another process may have replaced the bundle meanwhile: what counts is what was packed.
+                [packed] = place.glob(f"artifacts/*/{MANIFEST}")
+                read_bundle(packed.parent)
+                digest = checksum(packed)
                 client.log_model_artifacts(logged.model_id, str(place))
             status = "READY"
         finally:
@@ -85,7 +89,7 @@ def register(
             name,
             logged.artifact_location,
             run_id=run_id,
-            tags={DIGEST: checksum(path / MANIFEST)},
+            tags={DIGEST: digest},
             # A server wants to know it; a local store would look for its run in MLflow's global store.
             model_id=None if run_id is None and registry.store.database is not None else logged.model_id,
         )
@@ -119,7 +123,8 @@ def register_next(
     for known in (champion, challenger):
         if known is not None and known.digest == digest:
             return known
-    return register(bundle, name, tracking, CHAMPION if champion is None else CHALLENGER, run_id)
+    made = register(bundle, name, tracking, None, run_id)
+    return registry.promote_next(Reference(name, version=made.version))
 
 
 def load_registered(reference: str, tracking: str | Path) -> Forecaster:

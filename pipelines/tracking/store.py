@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,7 +159,7 @@ def prepare(store: TrackingStore) -> None:
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
         if _is_missing(database):
-            with FileLock(f"{database}.lock", timeout=_LOCK_SECONDS):
+            with one_at_a_time(store):
                 if _is_missing(database):
                     _create(store, database)
         with database.open("rb") as file:
@@ -167,16 +169,45 @@ def prepare(store: TrackingStore) -> None:
                 )
         check_writable(database)
         follow_move(database, str(store.artifact_root))
-    except Timeout as error:
-        raise BusyError(
-            f"The tracking store must be free within {_LOCK_SECONDS:.0f} s. Another process still holds "
-            f"{error.lock_file}; try again when it has ended."
-        ) from error
     except OSError as error:
         raise ConfigError(
             f"The directory of a tracking store must be writable. Received: {database.parent} ({error}); "
             "name another directory."
         ) from error
+
+
+@contextmanager
+def one_at_a_time(store: TrackingStore) -> Iterator[None]:
+    """Let no other process do in the meantime what it does inside such a block, on this store.
+
+    Args:
+        store: The store. Nobody is kept waiting where it is a server.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        BusyError: If another process takes too long.
+    """
+    if store.in_postgres:
+        with creation_lock(store.uri, redacted(store.uri)):
+            yield
+        return
+    if store.database is None:
+        yield
+        return
+    lock = FileLock(f"{store.database}.lock", timeout=_LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise BusyError(
+            f"The tracking store must be free within {_LOCK_SECONDS:.0f} s. Another process still holds "
+            f"{error.lock_file}; try again when it has ended."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _is_missing(database: Path) -> bool:
