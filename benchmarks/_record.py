@@ -62,7 +62,7 @@ def record(script: Path) -> None:
             print(line, end="", flush=True)
             lines.append(line.rstrip())
     if running.returncode:
-        raise SystemExit(f"{script.name} ended with {running.returncode}; what it printed before is kept.")
+        raise SystemExit(f"{script.name} ended with {running.returncode}; what an earlier run printed stays.")
     KEPT.mkdir(exist_ok=True)
     text = "\n".join([machine(), "", *lines]).rstrip()
     (KEPT / f"{script.stem}.txt").write_text(f"{text}\n", encoding="utf-8")

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-FOLDER = DOCS / "assets" / "site"
+FOLDER = DOCS / "assets" / "pages"
 PHONE, DESK = (390, 1000), (1100, 900)
 
 
