@@ -155,6 +155,9 @@ def call_with(model: Any, inputs: Any, **arguments: Any) -> Any:
         inputs: Its inputs.
         **arguments: Arguments by name; None, or a structure of None, for what is not known.
 
+    Returns:
+        What the model returns.
+
     Example:
         >>> import keras
         >>> from tcn.ensemble import call_with
@@ -177,6 +180,9 @@ def outputs_belong_to_steps(model: Any, input_shape: Sequence[int | None]) -> bo
     Args:
         model: A model or layer of one input and one output.
         input_shape: Shape of its input, `(batch, time, ...)`.
+
+    Returns:
+        Whether the second axis of its output is that of its input.
 
     Example:
         >>> import keras

@@ -79,7 +79,19 @@ class Memory:
             self._check_that_all_was_used()
 
     def recall(self, layer: Any, name: str, initial: Callable[[], Tensor]) -> tuple[str, Tensor]:
-        """See `tcn.memory.recall`."""
+        """See `tcn.memory.recall`.
+
+        Args:
+            layer: The caller.
+            name: What is recalled.
+            initial: Makes the value to start from.
+
+        Returns:
+            The key to `keep` the value under, and the value.
+
+        Raises:
+            ValueError: If the state has none of this key, or of another shape or type.
+        """
         key = self._key(layer, name)
         value = initial()
         if self.state:
@@ -88,7 +100,12 @@ class Memory:
         return key, value
 
     def keep(self, key: str, value: Tensor) -> None:
-        """See `tcn.memory.keep`."""
+        """See `tcn.memory.keep`.
+
+        Args:
+            key: As `recall` gave it.
+            value: Of the shape and type of the initial value.
+        """
         _check_alike(
             key, value, self.first[key], "A value that is kept", "Keep what can be recalled in its place."
         )
@@ -97,7 +114,19 @@ class Memory:
     def extend_dilated(
         self, layer: Any, inputs: Tensor, kernel_size: int, dilation_rate: int, fill: float, name: str
     ) -> tuple[Tensor, int]:
-        """See `tcn.memory.extend_dilated`."""
+        """See `tcn.memory.extend_dilated`.
+
+        Args:
+            layer: The caller.
+            inputs: `(batch, time, ...)`.
+            kernel_size: Taps.
+            dilation_rate: Steps between taps.
+            fill: What stands before the beginning of a sequence.
+            name: A short word.
+
+        Returns:
+            The longer input, and the dilation rate to use on it.
+        """
         if inputs.shape[1] == 1:
             self.dilated[self._key(layer, name)] = kernel_size - 1, dilation_rate
         return extend(layer, inputs, (kernel_size - 1) * dilation_rate, fill, name), dilation_rate
@@ -142,6 +171,12 @@ def recall(layer: Any, name: str, initial: Callable[[], Tensor]) -> tuple[str, T
 
     Returns:
         The key under which the layer has to `keep` the value to carry on from, and the value.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.memory import recall
+        >>> recall(object(), "sum", lambda: np.zeros(2))[1].tolist()  # nothing was kept outside of a Memory
+        [0.0, 0.0]
     """
     memory = _active()
     return (name, initial()) if memory is None else memory.recall(layer, name, initial)
@@ -153,6 +188,15 @@ def keep(key: str, value: Tensor) -> None:
     Args:
         key: As `recall` gave it.
         value: Of the shape and type of the initial value.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.memory import Memory, keep, recall
+        >>> with Memory({}) as first:
+        ...     key, value = recall("layer", "sum", lambda: np.zeros(1, "float32"))
+        ...     keep(key, value + 3)
+        >>> [np.asarray(value).tolist() for value in first.next.values()]
+        [[3.0]]
     """
     memory = _active()
     if memory is not None:
@@ -171,6 +215,12 @@ def extend(layer: Any, inputs: Tensor, steps: int, fill: float = 0.0, name: str 
 
     Returns:
         `(batch, steps + time, ...)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.memory import extend
+        >>> np.asarray(extend("layer", np.ones((1, 2, 1), "float32"), steps=2)).ravel().tolist()
+        [0.0, 0.0, 1.0, 1.0]
     """
     if steps == 0:
         return inputs
@@ -207,6 +257,14 @@ def extend_dilated(
 
     Returns:
         `(batch, (kernel_size - 1) * rate + time, ...)`, and the rate to convolve it with.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.memory import extend_dilated
+        >>> x = np.ones((1, 2, 1), "float32")
+        >>> longer, rate = extend_dilated("layer", x, kernel_size=3, dilation_rate=4)
+        >>> tuple(longer.shape), rate
+        ((1, 10, 1), 4)
     """
     memory = _active()
     if memory is None or kernel_size == 1:
@@ -223,6 +281,12 @@ def observed_before(layer: Any, mask: Tensor) -> Tensor:
 
     Returns:
         Boolean, `(batch, time)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.memory import observed_before
+        >>> np.asarray(observed_before("layer", np.array([[False, True, False]]))).tolist()
+        [[False, True, True]]
     """
     key, begun = recall(layer, "begun", lambda: ops.zeros_like(mask[:, :1]))
     so_far = ops.cumsum(ops.cast(ops.concatenate([begun, mask], axis=1), "int32"), axis=1) > 0

@@ -57,6 +57,11 @@ class Resampled(NamedTuple):
         dilation_rate: Steps between taps.
         stride: Steps from one output to the next.
         factor: Outputs for each input, those of a transposed convolution or of repeated steps.
+
+    Example:
+        >>> from tcn.receptive_field import Resampled
+        >>> Resampled(kernel_size=3, dilation_rate=2, stride=1, factor=1).stride
+        1
     """
 
     kernel_size: int

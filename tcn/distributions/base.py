@@ -31,6 +31,13 @@ class Distribution:
     Attributes:
         names: Names of the parameters, in the order of the last axis.
         discrete: Whether all values are counts: 0, 1, 2, ...
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.distributions import get
+        >>> normal = get("normal")
+        >>> normal.names, np.asarray(normal.mean(np.array([[3.0, 1.0]]))).tolist()
+        (('loc', 'scale'), [3.0])
     """
 
     names: tuple[str, ...]
@@ -254,7 +261,14 @@ class Distribution:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Distribution":
-        """Make one from the arguments of its constructor."""
+        """Make one from the arguments of its constructor.
+
+        Args:
+            config: As `get_config` gave it.
+
+        Returns:
+            The distribution.
+        """
         return cls(**config)
 
 

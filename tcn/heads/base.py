@@ -45,6 +45,12 @@ class HorizonHead(keras.layers.Layer):
         activation: Of that layer, name of a Keras activation or a function.
         kernel_initializer: Initializer of the kernels.
         bias_initializer: Initializer of the biases.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.heads.base import HorizonHead
+        >>> tuple(HorizonHead(horizon=3, outputs=2)(np.ones((4, 10, 8))).shape)
+        (4, 10, 3, 2)
     """
 
     def __init__(

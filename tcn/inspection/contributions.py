@@ -23,6 +23,13 @@ class Contributions:
         values: `(blocks, *shape of the output)`.
         offset: What is there without any block, the biases after the sum; shape of the output.
         output: What is explained: the network's output, or that of the readout.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.inspection import Contributions
+        >>> parts = Contributions((1, 2), np.array([[1.0], [2.0]]), np.array([0.5]), np.array([3.5]))
+        >>> (parts.offset + parts.values.sum(axis=0) == parts.output).item()
+        True
     """
 
     dilations: tuple[int, ...]

@@ -20,6 +20,11 @@ class Neighbors(NamedTuple):
     Attributes:
         rows: Where they are, `(queries, count)`.
         distances: How far they are, `(queries, count)`.
+
+    Example:
+        >>> from tcn.inspection import nearest
+        >>> nearest([[0.0], [5.0]], query=[[4.0]], count=1).rows.tolist()
+        [[1]]
     """
 
     rows: np.ndarray

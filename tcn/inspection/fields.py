@@ -29,6 +29,12 @@ class EffectiveField:
         share: What was asked for.
         profile: Share of each step, `(steps of the inputs,)`: the present one first, then further and further
             back. Sums to 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.inspection import EffectiveField
+        >>> EffectiveField(steps=2, share=0.9, profile=np.array([0.7, 0.25, 0.05])).profile.argmax().item()
+        0
     """
 
     steps: int

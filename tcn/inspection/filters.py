@@ -36,6 +36,12 @@ class Filters:
         path: Where the layer is in the model.
         kernel: `(taps, channels, filters)`, oldest tap first; of a depthwise layer as it stores it.
         dilation_rate: Steps between taps.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.inspection import Filters
+        >>> Filters("block_0/conv", np.ones((3, 1, 8)), dilation_rate=2).kernel.shape
+        (3, 1, 8)
     """
 
     path: str
@@ -50,6 +56,11 @@ class FrequencyResponse:
     Attributes:
         frequencies: In cycles a step, from 0 to 1/2; a period of `p` steps is the frequency `1 / p`.
         response: Complex, `(points, *kernel.shape[1:])`: a wave of the frequency is multiplied by it.
+
+    Example:
+        >>> from tcn.inspection import frequency_response
+        >>> abs(frequency_response([1.0, -1.0], points=2).response).round(6).tolist()  # a difference
+        [0.0, 2.0]
     """
 
     frequencies: np.ndarray

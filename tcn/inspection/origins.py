@@ -26,6 +26,15 @@ class OriginContributions:
             "constant", the biases.
         output: What is explained, in units of each window's scale: how far the median lies from the window's
             location, before any calibration; with a hurdle, the logarithm of the size.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.models import ForkingTCN
+        >>> network = ForkingTCN(3, (0.1, 0.5, 0.9), lookback=4, dilations=(1, 2))
+        >>> network.build((None, None, 5))
+        >>> from tcn.inspection import origin_contributions
+        >>> origin_contributions(network, np.ones((1, 1, network.context + 1, 5), "float32")).output.shape
+        (1, 1, 1, 3)
     """
 
     parts: Mapping[str, np.ndarray]

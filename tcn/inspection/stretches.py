@@ -22,6 +22,13 @@ class Stretches:
         end: Its last step, `(count,)`.
         value: Of the unit at that step, `(count,)`.
         inputs: `(count, length, channels)`; NaN before the first step of a sequence.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.inspection import highest_stretches
+        >>> excited, inputs = np.array([[0.0, 3.0, 5.0]]), np.array([[7.0, 8.0, 9.0]])
+        >>> highest_stretches(excited, inputs, 1, count=1).end.tolist()
+        [2]
     """
 
     series: np.ndarray

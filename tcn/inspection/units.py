@@ -21,6 +21,15 @@ class BlockUnits(NamedTuple):
         dilation: Dilation rate of the block.
         field: Steps that its units see, the present one included.
         values: What each unit adds at the newest steps, `(members, batch, steps, units)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.models import ForkingTCN
+        >>> network = ForkingTCN(3, (0.1, 0.5, 0.9), lookback=4, dilations=(1, 2))
+        >>> network.build((None, None, 5))
+        >>> from tcn.inspection import block_units
+        >>> block_units(network, np.ones((1, network.context + 20, 5), "float32"))[1].dilation
+        2
     """
 
     dilation: int

@@ -21,6 +21,16 @@ class ForecastLoss(keras.losses.Loss):
 
     Attributes:
         outputs: Size of the last axis of the forecasts; None if it does not matter.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras import ops
+        >>> from tcn.losses import ForecastLoss
+        >>> class Cubic(ForecastLoss):
+        ...     def call(self, y_true, y_pred):
+        ...         return ops.abs(y_true - y_pred[..., 0]) ** 3
+        >>> float(Cubic()(np.array([[1.0, np.nan]], "float32"), np.array([[[3.0], [9.0]]], "float32")))
+        8.0
     """
 
     outputs: int | None = None
@@ -44,7 +54,15 @@ class ForecastLoss(keras.losses.Loss):
         return super().__call__(*counted(y_true, y_pred, sample_weight, mask, self.outputs))
 
     def prepare(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-        """Make targets and forecasts of what the model is given."""
+        """Make targets and forecasts of what the model is given.
+
+        Args:
+            y_true: Targets as the model is given them.
+            y_pred: What the model puts out.
+
+        Returns:
+            Targets `(..., horizon)` and forecasts `(..., horizon, outputs)`.
+        """
         return y_true, y_pred
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -120,6 +120,12 @@ class MemberRMSNorm(keras.layers.Layer):
     Output shape:
         As the input.
 
+    Example:
+        >>> import numpy as np
+        >>> from tcn.members import MemberRMSNorm
+        >>> np.asarray(MemberRMSNorm()(np.array([[[3.0, -3.0]]]))).round(3).tolist()
+        [[[1.0, -1.0]]]
+
     Reference:
         Zhang, Sennrich (2019), Root Mean Square Layer Normalization.
     """
@@ -140,7 +146,14 @@ class MemberRMSNorm(keras.layers.Layer):
         return inputs * self.factor(inputs) * self.gain
 
     def factor(self, inputs: Any) -> Any:
-        """What inputs are multiplied by before the gain."""
+        """What inputs are multiplied by before the gain.
+
+        Args:
+            inputs: `(members, ..., channels)`.
+
+        Returns:
+            `(members, ..., 1)`, positive.
+        """
         power = ops.mean(ops.square(inputs), axis=-1, keepdims=True)
         return ops.rsqrt(power + 1e-6)
 

@@ -33,6 +33,11 @@ class MemberHead(keras.layers.Layer):
 
     Raises:
         ValueError: If the quantiles are not as described.
+
+    Example:
+        >>> from tcn.members import MemberHead, MemberQuantileHead
+        >>> issubclass(MemberQuantileHead, MemberHead)
+        True
     """
 
     def __init__(
@@ -183,6 +188,14 @@ class MemberQuantileHead(MemberHead):
 
     Raises:
         ValueError: If the quantiles are not as described.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.members import MemberQuantileHead
+        >>> head = MemberQuantileHead(horizon=2, quantiles=(0.1, 0.5, 0.9), hidden=4)
+        >>> quantiles = np.asarray(head(np.ones((1, 5, 7, 8)), np.zeros((1, 5, 7, 2))))
+        >>> quantiles.shape, bool((np.diff(quantiles) >= 0).all())
+        ((1, 5, 7, 2, 3), True)
     """
 
     @property

@@ -51,6 +51,11 @@ class MemberHurdleHead(MemberHead):
     Raises:
         ValueError: If the quantiles are not as described, or there is no view.
 
+    Example:
+        >>> from tcn.members import MemberHurdleHead
+        >>> MemberHurdleHead(horizon=2, quantiles=(0.1, 0.5, 0.9)).outputs  # of zero, size, shape
+        3
+
     Reference:
         Cragg (1971), Some Statistical Models for Limited Dependent Variables; Croston (1972), Forecasting and
         Stock Control for Intermittent Demands, for looking at intervals and sizes apart.

@@ -41,6 +41,15 @@ class MemberLocationScaleHead(MemberHead):
     Raises:
         ValueError: If the quantiles are not as described, or the distribution has a shape beside location and
             scale.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.members import MemberLocationScaleHead
+        >>> head = MemberLocationScaleHead(horizon=2, quantiles=(0.1, 0.5, 0.9), hidden=4)
+        >>> quantiles = np.asarray(head(np.ones((1, 1, 1, 8)), np.zeros((1, 1, 1, 2))))
+        >>> low, middle, high = np.moveaxis(quantiles, -1, 0)
+        >>> bool(np.allclose(high - middle, middle - low, atol=1e-6))
+        True
     """
 
     def __init__(

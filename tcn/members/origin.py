@@ -30,6 +30,14 @@ class OriginView(NamedTuple):
         scale: Mean distance of the window from `location`, never 0; 1 with a global scale: `(..., 1)`.
         facts: Scale-free descriptions of the window: `(..., 4 + further seasons)`.
         last: Last observed value relative to `location` in units of `scale`: `(..., 1)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.members import OriginWindow
+        >>> values, ones = np.array([[[1.0, 2.0, 4.0]]]), np.ones((1, 1, 3))
+        >>> view = OriginWindow(lookback=2)(values, ones, values, ones)
+        >>> np.asarray(view.location).ravel().tolist()
+        [2.0, 4.0]
     """
 
     window: Any
@@ -62,6 +70,14 @@ class OriginWindow(keras.layers.Layer):
 
     Output shape:
         An `OriginView` for the origins `lookback - 1, lookback - 1 + stride, ...` of the input.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.members import OriginWindow
+        >>> values, ones = np.array([[[1.0, 2.0, 4.0]]]), np.ones((1, 1, 3))
+        >>> view = OriginWindow(lookback=2)(values, ones, values, ones)
+        >>> tuple(view.window.shape), tuple(view.scale.shape)  # of two origins
+        ((1, 1, 2, 2), (1, 1, 2, 1))
     """
 
     def __init__(

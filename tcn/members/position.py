@@ -35,6 +35,14 @@ class PositionFeatures(keras.layers.Layer):
     Output shape:
         `(channels, center, scale)`: `(members, batch, steps, 4 + further seasons)` and twice `(members,
         batch, steps, 1)` with `steps = time - context`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.members import PositionFeatures
+        >>> layer, ones = PositionFeatures(season_length=4), np.ones((1, 2, 30))
+        >>> channels, center, scale = layer(ones, ones, ones, ones)
+        >>> channels.shape[-2] == 30 - layer.context, channels.shape[-1]
+        (True, 4)
     """
 
     def __init__(

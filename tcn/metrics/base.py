@@ -25,6 +25,18 @@ class ForecastMetric(keras.metrics.Metric):
         name: Name of the metric.
 
     With neither, the outputs are point forecasts.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras import ops
+        >>> from tcn.metrics import ForecastMetric
+        >>> class Worst(ForecastMetric):
+        ...     def score(self, y_true, y_pred):
+        ...         return ops.abs(y_true - y_pred[..., 0])
+        >>> metric = Worst()
+        >>> metric.update_state(np.array([[1.0, np.nan]], "float32"), np.array([[[3.0], [9.0]]], "float32"))
+        >>> float(metric.result())
+        2.0
     """
 
     def __init__(
@@ -62,7 +74,15 @@ class ForecastMetric(keras.metrics.Metric):
         return ops.divide_no_nan(self.total, self.count)
 
     def prepare(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-        """Make targets and forecasts of what the model is given."""
+        """Make targets and forecasts of what the model is given.
+
+        Args:
+            y_true: Targets as the model is given them.
+            y_pred: What the model puts out.
+
+        Returns:
+            Targets `(..., horizon)` and forecasts `(..., horizon, outputs)`.
+        """
         return y_true, y_pred
 
     def score(self, y_true: Any, y_pred: Any) -> Any:
@@ -78,7 +98,14 @@ class ForecastMetric(keras.metrics.Metric):
         raise NotImplementedError
 
     def size(self, y_true: Any) -> Any:
-        """What the sum of the scores is divided by: the sum of this."""
+        """What the sum of the scores is divided by: the sum of this.
+
+        Args:
+            y_true: `(..., horizon)`.
+
+        Returns:
+            `(..., horizon)`.
+        """
         return ops.ones_like(y_true)
 
     def quantiles_of(self, y_pred: Any, probabilities: Sequence[float]) -> Any:

@@ -94,6 +94,13 @@ def specification_of(model: keras.Model) -> dict[str, Any]:
 
     Raises:
         ValueError: If the model is neither, or one of its parts has no name.
+
+    Example:
+        >>> from tcn import PointHead, SequenceForecaster, TCN
+        >>> from tcn.models.specification import specification_of
+        >>> model = SequenceForecaster(TCN(8, return_sequences=True), PointHead(horizon=3))
+        >>> specification_of(model)["head"]["horizon"]
+        3
     """
     if not isinstance(model, SequenceForecaster | SequenceClassifier):
         raise ValueError(

@@ -150,6 +150,18 @@ def trainable_state(model: Layer) -> list[bool]:
 
     Returns:
         A flag for the model and each layer that it holds.
+
+    Example:
+        >>> from tcn import PointHead, SequenceForecaster, TCN
+        >>> backbone = TCN(4, 2, dilations=(1, 2), return_sequences=True)
+        >>> model = SequenceForecaster(backbone, PointHead(horizon=1))
+        >>> model.build((None, None, 1))
+        >>> from tcn.transfer import freeze, restore_trainable, trainable_state
+        >>> before = trainable_state(model)
+        >>> freeze(model, depth=-1)
+        >>> restore_trainable(model, before)
+        >>> trainable_state(model) == before
+        True
     """
     return [layer.trainable for layer in model._flatten_layers()]
 

@@ -175,6 +175,15 @@ def multipliers_by_depth(model: Any, decay: float = 2.6) -> list[float]:
     Raises:
         ValueError: If `decay` is less than 1 or not finite.
 
+    Example:
+        >>> from tcn import PointHead, SequenceForecaster, TCN
+        >>> backbone = TCN(4, 2, dilations=(1, 2), return_sequences=True)
+        >>> model = SequenceForecaster(backbone, PointHead(horizon=1))
+        >>> model.build((None, None, 1))
+        >>> from tcn.transfer import multipliers_by_depth
+        >>> sorted({round(one, 2) for one in multipliers_by_depth(model, decay=2.0)})
+        [0.25, 0.5, 1.0]
+
     Reference:
         Howard, Ruder (2018), Universal Language Model Fine-tuning for Text Classification, section 3.2.
     """

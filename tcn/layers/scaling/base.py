@@ -29,6 +29,14 @@ class CausalScaling(keras.layers.Layer):
     Args:
         window: Steps that the statistics are taken of; None for all so far. With a window what is made of a
             step does not depend on where the sequence begins before it.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.layers import CausalMeanScaling
+        >>> layer, x = CausalMeanScaling(), np.array([[[2.0], [4.0], [6.0]]], "float32")
+        >>> scaled, location, scale = layer(x)
+        >>> bool(np.allclose(layer.inverse(scaled, location, scale), x))
+        True
     """
 
     def __init__(self, window: int | None = None, **kwargs: Any) -> None:
