@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipelines.nightly import JobSettings
     from pipelines.nightly.records import Finding
     from pipelines.nightly.running import Outcome
-    from pipelines.nightly.scoring import Scored
+    from pipelines.nightly.scored import Scored
 
 _NIGHTS = 7  # shown to people
 

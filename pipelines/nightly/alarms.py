@@ -10,7 +10,7 @@ from pipelines.skill import REFERENCE
 from pipelines.wording import percent
 
 if TYPE_CHECKING:
-    from pipelines.nightly.scoring import Scored
+    from pipelines.nightly.scored import Scored
     from pipelines.nightly.settings import JobSettings
 
 MIN_NIGHTS: Final = 7

@@ -85,7 +85,7 @@ def forecast_night(
     first = next(candidates, None)
     plan = first[1].plan_ if first else None
     panel = up_to(read_history(snapshot, job.model, job.model.freq), cutoff)
-    if missing := sorted({*snapshot.history[job.model.id_col]} - {*panel.ids.tolist()}, key=str):
+    if missing := sorted({*snapshot.history[job.model.id_col].unique()} - {*panel.ids.tolist()}, key=str):
         findings.append(_without_static(missing))
     season = plan.season_length if plan else season_of(panel, job)
     # With nothing left to look back on, a series has vanished; a short panel is looked back on as a whole.

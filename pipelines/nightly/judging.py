@@ -12,7 +12,7 @@ from pipelines.verdict import Verdict
 from pipelines.wording import counted, percent
 
 if TYPE_CHECKING:
-    from pipelines.nightly.scoring import Scored
+    from pipelines.nightly.scored import Scored
 
 
 def verdict_of(status: Mapping[str, Any], scored: Scored, alarms: Sequence[Finding] = ()) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,34 +29,32 @@ RAW: Final = "raw-"
 
 
 @dataclass(frozen=True)
-class Matched:
-    """Rows of stored forecasts whose actual values are known.
+class Known:
+    """Rows of a stored night whose actual values are known.
 
     Args:
-        cutoffs: Those of the nights, oldest first; also of nights of which nothing is known yet.
-        night: ``(rows,)`` position of each row's night in ``cutoffs``.
-        series: ``(rows,)`` position of its series in the panel.
+        cutoff: That of the night.
+        series: ``(rows,)`` position of each row's series in the panel.
         step: ``(rows,)`` steps ahead, from 1.
         position: ``(rows,)`` place of its time stamp on the grid of the frequency.
         y: ``(rows,)`` actual values.
         columns: Names of columns to their values ``(rows,)``.
     """
 
-    cutoffs: tuple[Cutoff, ...]
-    night: Ints
+    cutoff: Cutoff
     series: Ints
     step: Ints
     position: Ints
     y: Floats
     columns: Mapping[str, npt.NDArray[Any]]
 
-    def take(self, rows: npt.NDArray[np.bool_]) -> Matched:
+    def take(self, rows: npt.NDArray[np.bool_]) -> Known:
         """Return some of the rows.
 
         Args:
             rows: ``(rows,)`` which.
         """
-        parts = {name: getattr(self, name)[rows] for name in ("night", "series", "step", "position", "y")}
+        parts = {name: getattr(self, name)[rows] for name in ("series", "step", "position", "y")}
         columns = {name: values[rows] for name, values in self.columns.items()}
         return replace(self, **parts, columns=columns)
 
@@ -107,67 +105,29 @@ def values_of(column: pd.Series[Any]) -> npt.NDArray[Any]:
     return np.asarray(column.to_numpy(dtype=object))
 
 
-def as_made(
-    nights: Sequence[tuple[Cutoff, pd.DataFrame]], job: JobSettings
-) -> list[tuple[Cutoff, pd.DataFrame]]:
-    """Return nights with what their networks have made, whether it was published or not.
+def known_rows(
+    nights: Iterable[tuple[Cutoff, pd.DataFrame]], panel: Panel, job: JobSettings, columns: Sequence[str]
+) -> Iterator[Known]:
+    """Lay what was observed beside what was forecast, one night after the other.
 
     Args:
-        nights: Cutoff and forecasts of each.
-        job: Settings.
-
-    Returns:
-        The same, each with the columns ``raw-TCN``, by whatever name the forecast has, and ``raw-model``:
-        where they are missing, those that were published.
-    """
-    alias, found = job.model.alias, []
-    for cutoff, frame in nights:
-        if alias in frame and f"{RAW}{MODEL}" not in frame:
-            frame = frame.assign(**{f"{RAW}{name}": frame[name] for name in (alias, MODEL)})
-        found.append((cutoff, frame))
-    return found
-
-
-def match(
-    nights: Sequence[tuple[Cutoff, pd.DataFrame]], panel: Panel, job: JobSettings, columns: Sequence[str]
-) -> Matched:
-    """Lay what was observed beside what was forecast.
-
-    Args:
-        nights: Cutoff and forecasts of each, in any order of nights and rows.
+        nights: Cutoff and forecasts of each, the oldest first; a sequence may have them in any order.
         panel: What was observed.
         job: Settings.
         columns: Columns to keep; nights that lack one, as after a change of levels, are left out.
 
-    Returns:
-        The rows that are known.
+    Yields:
+        The rows of a night that are known; nothing for a night of which none is.
     """
-    found = sorted(
-        ((cutoff, frame) for cutoff, frame in nights if {*columns} <= {*frame.columns}),
-        key=lambda night: night[0],
-    )
-    parts = [*_parts([frame for _, frame in found], panel, job, columns)]
-    names = ("night", "series", "step", "position")
-    whole = {name: _joined([part[name] for part in parts], np.int64) for name in names}
-    return Matched(
-        cutoffs=tuple(cutoff for cutoff, _ in found),
-        **whole,
-        y=_joined([part["y"] for part in parts], np.float64),
-        columns={name: _joined([part["columns"][name] for part in parts], np.float64) for name in columns},
-    )
-
-
-def _joined(parts: list[npt.NDArray[Any]], dtype: Any) -> npt.NDArray[Any]:
-    return np.concatenate(parts) if parts else np.empty(0, dtype)
-
-
-def _parts(
-    frames: Sequence[pd.DataFrame], panel: Panel, job: JobSettings, columns: Sequence[str]
-) -> Iterator[dict[str, Any]]:
+    if isinstance(nights, Sequence):
+        nights = sorted(nights, key=lambda night: night[0])
     id_col, time_col, _ = job.columns
     ids = pd.Index(panel.ids.astype(object))
     first, phases = panel.freq.locate(panel.starts)
-    for number, frame in enumerate(frames):
+    for cutoff, stored in nights:
+        frame = _as_made(stored, job)
+        if not {*columns} <= {*frame.columns}:
+            continue
         codes, unique = pd.factorize(frame[id_col])
         series = ids.get_indexer(pd.Index(unique).astype(object))[codes]
         position, phase = _located(panel, frame[time_col])
@@ -177,14 +137,23 @@ def _parts(
         rows = np.flatnonzero(inside & (phase == phases[series]) & (of_cutoff == phase))
         y = panel.values[panel.indptr[series[rows]] + offset[rows]]
         rows, y = rows[~np.isnan(y)], y[~np.isnan(y)]
-        yield {
-            "night": np.full(len(rows), number),
-            "series": series[rows].astype(np.int64),
-            "step": position[rows] - before[rows],
-            "position": position[rows],
-            "y": y,
-            "columns": {name: values_of(frame[name])[rows] for name in columns},
-        }
+        if len(rows):
+            yield Known(
+                cutoff=cutoff,
+                series=series[rows].astype(np.int64),
+                step=position[rows] - before[rows],
+                position=position[rows],
+                y=y,
+                columns={name: values_of(frame[name])[rows] for name in columns},
+            )
+
+
+def _as_made(frame: pd.DataFrame, job: JobSettings) -> pd.DataFrame:
+    """Complete a night by what its networks have made, where only what was published is stored."""
+    alias = job.model.alias
+    if alias not in frame or f"{RAW}{MODEL}" in frame:
+        return frame
+    return frame.assign(**{f"{RAW}{name}": frame[name] for name in (alias, MODEL) if name in frame})
 
 
 def _located(panel: Panel, column: pd.Series[Any]) -> tuple[Ints, Ints]:

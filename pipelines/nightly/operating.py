@@ -14,7 +14,8 @@ from pipelines.nightly.champions import check_bundle, line_of_succession
 from pipelines.nightly.limits import time_limit
 from pipelines.nightly.records import Cutoff, Finding
 from pipelines.nightly.running import Outcome, run_night
-from pipelines.nightly.scoring import Scored, score_nights
+from pipelines.nightly.scored import Scored
+from pipelines.nightly.scoring import score_nights
 from pipelines.nightly.snapshot import read_snapshot
 from pipelines.nightly.state import JobFolder, home_of, label
 
@@ -123,7 +124,8 @@ def score_stored(
     with stages("read the data"):
         snapshot = read_snapshot(job, cutoff)
     with stages("score"):
-        scored = score_nights(folder.past(cutoff, job.watch.nights), snapshot.history, job, snapshot.static)
+        past = folder.past(cutoff, job.watch.nights)
+        scored = score_nights(past, snapshot.history, job, snapshot.static)
     return scored, alarms_of(scored, job)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from pipelines.nightly.alarms import MIN_ROWS
 from pipelines.nightly.champions import name_of
-from pipelines.nightly.matching import MODEL, RAW, Floats, Ints, Matched, as_made, match, read_actuals
+from pipelines.nightly.matching import MODEL, RAW, Floats, Known, known_rows, read_actuals
 from pipelines.nightly.records import Finding
 from pipelines.skill import MIN_WINDOWS, REFERENCE, diebold_mariano
 from pipelines.wording import counted
@@ -25,9 +25,7 @@ _NIGHTS: Final = 14
 """Nights of which something must be known; fewer if the job watches fewer."""
 
 
-def outdone(
-    nights: Sequence[tuple[Cutoff, pd.DataFrame]], actuals: pd.DataFrame, job: JobSettings, champion: Version
-) -> Finding | None:
+class Rivals:
     """Find whether a champion is to be set aside, since seasonal naive has erred less than it.
 
     Both are compared on the same values of the nights that are watched, the champion by what it has made in
@@ -39,63 +37,95 @@ def outdone(
     quarter of the nights: of more, so few nights cannot tell.
 
     Args:
-        nights: Cutoff and forecasts of each, in any order.
+        job: Settings.
+        champion: The version that would forecast.
+    """
+
+    def __init__(self, job: JobSettings, champion: Version) -> None:
+        self.job, self.champion = job, champion
+        self._made, self._who = f"{RAW}{job.model.alias}", f"{RAW}{MODEL}"
+        self._name = name_of(job.model.alias, champion)
+        self._nights: list[_Night] = []
+        self._was_aside = False
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of a night that are needed."""
+        return [self._made, self._who, MODEL, REFERENCE]
+
+    def take(self, rows: Known) -> None:
+        """Add up the errors of a night, later than those before.
+
+        Args:
+            rows: What is known of it.
+        """
+        own = rows.columns[self._who] == self._name
+        self._was_aside = bool(own.any() and (rows.columns[MODEL] == REFERENCE).all())
+        if not own.any():
+            return
+        rows = rows.take(own)
+        error, naive = (float(np.abs(rows.y - rows.columns[name]).sum()) for name in (self._made, REFERENCE))
+        self._nights.append(_Night(int((rows.position - rows.step).max()), len(rows.y), error, naive))
+
+    def finding(self) -> Finding | None:
+        """Return what there is to say of it; None if the champion stays, or too little is known."""
+        watch, known = self.job.watch, len(self._nights)
+        if not watch.set_aside or known < max(MIN_WINDOWS, min(_NIGHTS, watch.nights)):
+            return None
+        cutoffs, count, error, naive = np.array(self._nights).T
+        if count.sum() < MIN_ROWS or not error.sum() > naive.sum():
+            return None
+        difference = (error - naive) / count
+        p_value = diebold_mariano(difference, _overlap(cutoffs, self.job.model.horizon))[1]
+        if not self._was_aside and not (difference.mean() > 0 and p_value <= watch.set_aside):
+            return None
+        ending = "" if self._was_aside else f", p = {p_value:.3f}"
+        reference, own = (each.sum() / count.sum() for each in (naive, error))
+        return Finding(
+            "champion",
+            "warn",
+            f"SeasonalNaive forecasts in place of version {self.champion.number}, whose mean absolute error "
+            f"must not be above its own, {reference:.4g}. Received: {own:.4g} over "
+            f"{counted(known, 'night')}{ending}; train again with tcn job retrain, go back with tcn job "
+            "rollback, or set watch.set_aside to 0.",
+            float(own / reference) if reference else None,
+            1.0,
+        )
+
+
+class _Night(NamedTuple):
+    """Place of the cutoff on the grid, number of values, and the sums of both absolute errors."""
+
+    cutoff: int
+    values: int
+    error: float
+    naive: float
+
+
+def outdone(
+    nights: Iterable[tuple[Cutoff, pd.DataFrame]], actuals: pd.DataFrame, job: JobSettings, champion: Version
+) -> Finding | None:
+    """Find whether a champion is to be set aside; see `Rivals`.
+
+    Args:
+        nights: Cutoff and forecasts of each, the oldest first; a sequence may have them in any order.
         actuals: Id, time and target column.
         job: Settings.
         champion: The version that would forecast.
 
     Returns:
-        What there is to say of it; None if the champion stays, or too little is known.
+        What there is to say of it; None if it stays.
 
     Raises:
         PanelError: If the actual values cannot be used.
     """
-    if not job.watch.set_aside or not nights:
-        return None
-    made, who, name = f"{RAW}{job.model.alias}", f"{RAW}{MODEL}", name_of(job.model.alias, champion)
-    nights = as_made(nights, job)
-    rows = match(nights, read_actuals(actuals, job), job, [made, who, REFERENCE])
-    rows = rows.take(rows.columns[who] == name)
-    known, own, naive = _errors(rows, made)
-    if len(known) < max(MIN_WINDOWS, min(_NIGHTS, job.watch.nights)) or len(rows.y) < MIN_ROWS:
-        return None
-    error, reference = (known @ each / known.sum() for each in (own, naive))
-    if not error > reference:
-        return None
-    was_aside = _was_aside(max(nights, key=lambda night: night[0])[1], name)
-    p_value = diebold_mariano(own - naive, _overlap(rows, job.model.horizon))[1]
-    if not was_aside and not (own.mean() > naive.mean() and p_value <= job.watch.set_aside):
-        return None
-    over = counted(len(known), "night")
-    ending = "" if was_aside else f", p = {p_value:.3f}"
-    return Finding(
-        "champion",
-        "warn",
-        f"SeasonalNaive forecasts in place of version {champion.number}, whose mean absolute error must not "
-        f"be above its own, {reference:.4g}. Received: {error:.4g} over {over}{ending}; "
-        "train again with tcn job retrain, go back with tcn job rollback, or set watch.set_aside to 0.",
-        float(error / reference) if reference else None,
-        1.0,
-    )
+    rivals = Rivals(job, champion)
+    for rows in known_rows(nights, read_actuals(actuals, job), job, rivals.columns):
+        rivals.take(rows)
+    return rivals.finding()
 
 
-def _errors(rows: Matched, made: str) -> tuple[Ints, Floats, Floats]:
-    """Number of known values of each night, and the mean absolute errors of both forecasters in it."""
-    _, night = np.unique(rows.night, return_inverse=True)
-    count = np.bincount(night)
-    own, naive = (
-        np.bincount(night, np.abs(rows.y - rows.columns[name])) / count for name in (made, REFERENCE)
-    )
-    return count, own, naive
-
-
-def _overlap(rows: Matched, horizon: int) -> int:
+def _overlap(cutoffs: Floats, horizon: int) -> int:
     """How many nights in a row forecast a value: as many as their number can tell of at most."""
-    cutoffs = np.unique(rows.position - rows.step)
-    apart = max(int(np.median(np.diff(cutoffs))), 1)
-    return max(min(-(-horizon // apart), len(cutoffs) // 4), 1)
-
-
-def _was_aside(frame: pd.DataFrame, name: str) -> bool:
-    """Whether a night has published seasonal naive everywhere, though the version could forecast."""
-    return bool((frame[MODEL] == REFERENCE).all() and (frame[f"{RAW}{MODEL}"] == name).any())
+    apart = max(float(np.median(np.diff(cutoffs))), 1.0)
+    return max(min(int(np.ceil(horizon / apart)), len(cutoffs) // 4), 1)

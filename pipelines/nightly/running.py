@@ -19,10 +19,9 @@ from pipelines.nightly.champions import essentials_of, line_of_succession, with_
 from pipelines.nightly.checks import check_snapshot
 from pipelines.nightly.forecasting import NightForecast, forecast_columns, forecast_night
 from pipelines.nightly.history import steps_between
-from pipelines.nightly.outdone import outdone
+from pipelines.nightly.recalling import Recalled, recall
 from pipelines.nightly.records import Cutoff, Finding, Night, Snapshot
 from pipelines.nightly.registry import announce, follow
-from pipelines.nightly.scoring import score_nights
 from pipelines.nightly.sealed import read_sealed, remove_drafts, write_sealed
 from pipelines.nightly.secrets import hide
 from pipelines.nightly.sinks import open_sink
@@ -30,14 +29,13 @@ from pipelines.nightly.snapshot import read_snapshot
 from pipelines.nightly.state import JobFolder, home_of, label, unlabeled, withdrawn
 from pipelines.nightly.status import FAILURE, write_page
 from pipelines.nightly.tracked import track_night
-from pipelines.nightly.widths import widths_of
 from pipelines.saving import runtime_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.nightly.retraining import Retrained
-    from pipelines.nightly.scoring import Scored
+    from pipelines.nightly.scored import Scored
     from pipelines.nightly.settings import JobSettings
     from pipelines.nightly.state import Version
 
@@ -145,21 +143,21 @@ class _Run:
             retrained = self._retrain(snapshot, line)
             line = line_of_succession(self.job, self.folder, [])
         self._load_tensorflow(line)
+        recalled = self._recall(snapshot, line)
         with self.stages("forecast"):
-            past, job = self._past(), with_freq(self.job, line)
-            widths = widths_of(past, snapshot.history, job) if job.watch.recalibrate else {}
-            aside = outdone(past, snapshot.history, job, line[0]) if line else None
-            made = forecast_night(snapshot, line, job, self.cutoff, widths, aside)
+            made = forecast_night(
+                snapshot, line, with_freq(self.job, line), self.cutoff, recalled.widths, recalled.aside
+            )
             self.findings += made.findings
         outcome = Outcome(
-            self._night(snapshot, made, line, widths), findings=self.findings, retrained=retrained
+            self._night(snapshot, made, recalled.widths), findings=self.findings, retrained=retrained
         )
         if self.dry_run:
             return outcome
         with self.stages("publish"), signals_wait():
             self.folder.write_night(outcome.night, made.frame)
             outcome.published = self._publish(outcome.night, made.frame[list(made.published)])
-        self._afterwards(outcome, snapshot, line, past)
+        self._afterwards(outcome, snapshot, line, recalled.scored)
         return outcome
 
     @property
@@ -218,13 +216,10 @@ class _Run:
     def _rest(self, outcome: Outcome) -> None:
         with self.stages("read the data"):
             snapshot = read_snapshot(self.job, self.cutoff)
-        self._afterwards(
-            outcome, snapshot, line_of_succession(self.job, self.folder, self.findings), self._past()
-        )
+        line = line_of_succession(self.job, self.folder, self.findings)
+        self._afterwards(outcome, snapshot, line, self._recall(snapshot, line).scored)
 
-    def _night(
-        self, snapshot: Snapshot, made: NightForecast, line: Sequence[Version], widths: dict[float, float]
-    ) -> Night:
+    def _night(self, snapshot: Snapshot, made: NightForecast, widths: dict[float, float]) -> Night:
         return Night(
             cutoff=self.cutoff,
             fingerprint=self.job.fingerprint,
@@ -243,14 +238,15 @@ class _Run:
             },
         )
 
-    def _past(self) -> list[tuple[Cutoff, pd.DataFrame]]:
-        """Forecasts of the nights before this one, as many as are watched."""
+    def _recall(self, snapshot: Snapshot, line: Sequence[Version]) -> Recalled:
+        """Look back at the nights before this one, as many as are watched."""
 
         def damaged(error: StateError) -> None:
             self.findings.append(Finding("state", "warn", f"{error} It is left out of the scores."))
 
-        columns = forecast_columns(self.job)
-        return self.folder.past(self.cutoff, self.job.watch.nights, columns, damaged)
+        with self.stages("look back"):
+            past = self.folder.past(self.cutoff, self.job.watch.nights, forecast_columns(self.job), damaged)
+            return recall(past, snapshot, with_freq(self.job, line), line[0] if line else None)
 
     # Checks
 
@@ -319,14 +315,11 @@ class _Run:
         outcome: Outcome,
         snapshot: Snapshot,
         line: list[Version],
-        past: Sequence[tuple[Cutoff, pd.DataFrame]],
+        scored: Scored,
     ) -> None:
-        """Score earlier nights, retrain if that is due, and tell: the forecast is out already."""
-        job = with_freq(self.job, line)
-        with self.stages("score"):
-            scored = score_nights(past, snapshot.history, job, snapshot.static)
-            alarms = alarms_of(scored, job)
-            self.findings += alarms
+        """Retrain if that is due, and tell: the forecast is out already."""
+        alarms = alarms_of(scored, self.job)
+        self.findings += alarms
         if outcome.retrained is None and self._is_due(outcome.night, alarms):
             outcome.retrained = self._retrain_gently(snapshot, line)
         with self.stages("track"):

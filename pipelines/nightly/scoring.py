@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,7 +10,8 @@ import pandas as pd
 
 from pipelines.errors import ConfigError
 from pipelines.metrics import seasonal_scale
-from pipelines.nightly.matching import Floats, Ints, Matched, match, read_actuals, season_of
+from pipelines.nightly.matching import Floats, Ints, Known, known_rows, read_actuals, season_of
+from pipelines.nightly.scored import Scored, metrics_of
 from pipelines.skill import REFERENCE
 
 if TYPE_CHECKING:
@@ -20,58 +19,90 @@ if TYPE_CHECKING:
     from pipelines.nightly.settings import JobSettings
     from pipelines.panel import Panel
 
-_GROUPS: Final = 20  # groups with figures of their own in MLflow
+_KINDS: Final = ("", "cutoff", "step", "group")
 
 
-@dataclass(frozen=True)
-class Scored:
-    """What the nights were worth: the published forecast beside seasonal naive, on the same rows.
-
-    The metrics are ``rows``, ``mae``; ``mase``, the mean of absolute errors in units of the series' own
-    seasonal naive error before the first night; ``wql``; and for each level L ``coverage_L``, the share of
-    values inside the interval or on its bounds, and ``on_bound_L``, the share exactly on one.
+class Scoring:
+    """Score stored forecasts, the published one beside seasonal naive, night after night.
 
     Args:
-        overall: A row per model (the index), the published one first.
-        by_cutoff: A row per model and night: ``model``, ``cutoff``, the metrics.
-        by_step: A row per model and number of steps ahead: ``model``, ``step``, the metrics.
-        by_group: A row per model and group of series: ``model``, ``group``, the metrics; none without groups.
+        panel: What was observed.
+        job: Settings; ``watch.group`` names a column of ``static`` or ``actuals``.
+        actuals: The rows that the panel was read from.
+        static: A row per series, or None.
+
+    Raises:
+        ConfigError: If there is no column to group by.
     """
 
-    overall: pd.DataFrame
-    by_cutoff: pd.DataFrame
-    by_step: pd.DataFrame
-    by_group: pd.DataFrame
+    def __init__(
+        self, panel: Panel, job: JobSettings, actuals: pd.DataFrame, static: pd.DataFrame | None
+    ) -> None:
+        self._panel, self._job = panel, job
+        self._models = (job.model.alias, REFERENCE)
+        self._levels = [f"{level:g}" for level in sorted(job.model.levels)]
+        self._groups = None if job.watch.group is None else _groups(panel, job, actuals, static)
+        self._scale: Floats | None = None
+        # By what the rows are told apart, and by model: each label, and what was summed over its rows.
+        self._sums: dict[tuple[str, str], dict[Any, Floats]] = {
+            (kind, model): {} for kind in _KINDS for model in self._models
+        }
+        self._names: list[str] = []
 
     @property
-    def nights(self) -> int:
-        """Number of nights of which something is known."""
-        return int(self.by_cutoff["cutoff"].nunique())
+    def columns(self) -> list[str]:
+        """Columns of a night that are needed."""
+        return [name for model in self._models for name in (model, *_bounds(model, self._levels))]
 
-    def figures(self) -> dict[str, float]:
-        """Return what is tracked over time: means over the nights, by names that MLflow takes.
+    def take(self, rows: Known) -> None:
+        """Add up the errors of a night; the first one is the oldest.
 
-        Returns:
-            Metrics of the published forecast, its skill against seasonal naive, also by group and at the
-            first and last step; empty if nothing is known yet.
+        Args:
+            rows: What is known of it.
         """
-        if self.overall.empty:
-            return {}
-        own = self.overall.iloc[0]
-        found = {"nights": float(self.nights)}
-        found |= {str(name): float(value) for name, value in own.items() if not str(name).startswith("on_")}
-        found["mae_seasonal_naive"] = float(self.overall.loc[REFERENCE, "mae"])
-        found["skill_mae"] = _skill(self.overall.reset_index())
-        steps = self.by_step["step"]
-        for name, step in (("first", steps.min()), ("last", steps.max())):
-            found[f"skill_mae/{name}_step"] = _skill(self.by_step[steps == step])
-        for group, table in [*self.by_group.groupby("group", sort=True)][:_GROUPS]:
-            found[f"skill_mae/group/{re.sub(r'[^A-Za-z0-9_. -]', '_', str(group))}"] = _skill(table)
-        return {name: value for name, value in found.items() if np.isfinite(value)}
+        if self._scale is None:
+            self._scale = _scales(self._panel, self._job, rows)
+        places: dict[str, tuple[Ints, list[Any]]] = {
+            "": (np.zeros_like(rows.step), [""]),
+            "cutoff": (np.zeros_like(rows.step), [rows.cutoff]),
+            "step": _numbered(rows.step),
+        }
+        if self._groups is not None:
+            codes, labels = self._groups
+            places["group"] = codes[rows.series], labels
+        for model in self._models:
+            losses = dict(_losses(model, self._levels, rows, self._scale[rows.series]))
+            self._names = ["rows", *losses]
+            for kind, (place, labels) in places.items():
+                n, own = len(labels), self._sums[kind, model]
+                sums = [np.bincount(place, values, n) for values in losses.values()]
+                table = np.array([np.bincount(place, minlength=n), *sums], np.float64).T
+                for label, line in zip(labels, table, strict=True):
+                    own[label] = own[label] + line if label in own else line
+
+    def scored(self) -> Scored:
+        """Return the scores of what was taken."""
+        tables = {kind: self._table(kind) for kind in _KINDS}
+        return Scored(
+            overall=tables[""].drop(columns="").set_index("model"),
+            by_cutoff=tables["cutoff"],
+            by_step=tables["step"],
+            by_group=tables["group"],
+        )
+
+    def _table(self, kind: str) -> pd.DataFrame:
+        parts = []
+        for model in self._models:
+            own = {label: line for label, line in self._sums[kind, model].items() if line[0]}
+            labels = [*own] if kind == "group" else sorted(own)
+            lines = np.array([own[label] for label in labels]) if labels else np.empty((0, len(self._names)))
+            sums = dict(zip(self._names, lines.T, strict=True))
+            parts.append(metrics_of(model, kind, labels, sums, self._levels))
+        return pd.concat(parts, ignore_index=True)
 
 
 def score_nights(
-    nights: Sequence[tuple[Cutoff, pd.DataFrame]],
+    nights: Iterable[tuple[Cutoff, pd.DataFrame]],
     actuals: pd.DataFrame,
     job: JobSettings,
     static: pd.DataFrame | None = None,
@@ -80,7 +111,7 @@ def score_nights(
 
     Args:
         nights: Cutoff and forecasts of each: id, time, cutoff, the forecast and its intervals, and those of
-            SeasonalNaive; in any order of nights and rows.
+            SeasonalNaive; the oldest first, but a sequence may have them in any order.
         actuals: Id, time and target column.
         job: Settings; ``watch.group`` names a column of ``static`` or ``actuals``.
         static: A row per series.
@@ -92,28 +123,11 @@ def score_nights(
         PanelError: If the actual values cannot be used.
         ConfigError: If there is no column to group by.
     """
-    panel, models = read_actuals(actuals, job), (job.model.alias, REFERENCE)
-    levels = [f"{level:g}" for level in sorted(job.model.levels)]
-    names = [name for model in models for name in (model, *_bounds(model, levels))]
-    rows = match(nights, panel, job, names)
-    scale = _scales(panel, job, rows)[rows.series]
-    groups = {"cutoff": (rows.night, [*rows.cutoffs]), "step": _numbered(rows.step)}
-    if job.watch.group is not None:
-        group, labels = _groups(panel, job, actuals, static)
-        groups["group"] = group[rows.series], labels
-    tables: dict[str, list[pd.DataFrame]] = {"": [], "cutoff": [], "step": [], "group": []}
-    for model in models:
-        sums = dict(_losses(model, levels, rows, scale))
-        tables[""].append(_table(sums, model, levels, np.zeros_like(rows.step), [""], ""))
-        for name, (place, labels) in groups.items():
-            tables[name].append(_table(sums, model, levels, place, labels, name))
-    whole = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items() if parts}
-    return Scored(
-        overall=whole[""].drop(columns="").set_index("model"),
-        by_cutoff=whole["cutoff"],
-        by_step=whole["step"],
-        by_group=whole.get("group", whole["step"].iloc[:0].rename(columns={"step": "group"})),
-    )
+    panel = read_actuals(actuals, job)
+    scoring = Scoring(panel, job, actuals, static)
+    for rows in known_rows(nights, panel, job, scoring.columns):
+        scoring.take(rows)
+    return scoring.scored()
 
 
 def group_column(actuals: pd.DataFrame, static: pd.DataFrame | None, name: str) -> pd.DataFrame:
@@ -144,12 +158,12 @@ def _bounds(model: str, levels: Sequence[str]) -> list[str]:
     return [f"{model}-{side}-{level}" for level in levels for side in ("lo", "hi")]
 
 
-def _scales(panel: Panel, job: JobSettings, rows: Matched) -> Floats:
+def _scales(panel: Panel, job: JobSettings, rows: Known) -> Floats:
     """Units of the scaled error: seasonal naive's error in each series before the first night."""
     season = season_of(panel, job)
     first, _ = panel.freq.locate(panel.starts)
     begin = rows.position - rows.step  # the cutoff
-    known = np.clip((begin.min() if len(begin) else 0) - first + 1, 0, panel.lengths)
+    known = np.clip(begin.min() - first + 1, 0, panel.lengths)
     starts, ends = panel.indptr[:-1], panel.indptr[:-1] + known
     scales = [seasonal_scale(panel.values[a:b], season)[0] for a, b in zip(starts, ends, strict=True)]
     return np.array(scales, np.float64)
@@ -174,7 +188,7 @@ def _numbered(values: Ints) -> tuple[Ints, list[Any]]:
     return place, unique.tolist()
 
 
-def _losses(model: str, levels: Sequence[str], rows: Matched, scale: Floats) -> Iterator[tuple[str, Floats]]:
+def _losses(model: str, levels: Sequence[str], rows: Known, scale: Floats) -> Iterator[tuple[str, Floats]]:
     """What is summed over rows, by name."""
     y, point = rows.y, rows.columns[model]
     error = np.abs(y - point)
@@ -191,28 +205,3 @@ def _losses(model: str, levels: Sequence[str], rows: Matched, scale: Floats) -> 
         yield f"inside_{level}", ((lo <= y) & (y <= hi)).astype(np.float64)
         yield f"on_{level}", ((lo == y) | (y == hi)).astype(np.float64)
     yield "pinball", pinball
-
-
-def _table(
-    losses: dict[str, Floats], model: str, levels: Sequence[str], place: Ints, labels: list[Any], name: str
-) -> pd.DataFrame:
-    n = len(labels)
-    count = np.bincount(place, minlength=n)
-    sums = {key: np.bincount(place, values, n) for key, values in losses.items()}
-    with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0: nothing to average
-        metrics = {
-            "mae": sums["absolute"] / count,
-            "mase": sums["scaled"] / sums["has_scale"],
-            "wql": 2 * sums["pinball"] / sums["size"] / (1 + 2 * len(levels)),
-        }
-        for level in levels:
-            metrics[f"coverage_{level}"] = sums[f"inside_{level}"] / count
-            metrics[f"on_bound_{level}"] = sums[f"on_{level}"] / count
-    table = pd.DataFrame({"model": model, name: labels, "rows": count, **metrics})
-    return table[count > 0]
-
-
-def _skill(table: pd.DataFrame) -> float:
-    """1 - error / seasonal naive's, of a table with a row for each of both."""
-    own, naive = (float(value) for value in table["mae"])
-    return 1 - own / naive if naive > 0 else np.nan

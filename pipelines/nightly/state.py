@@ -192,8 +192,8 @@ class JobFolder:
         count: int,
         columns: Collection[str] = (),
         on_damage: Callable[[StateError], object] = lambda error: None,
-    ) -> list[tuple[Cutoff, pd.DataFrame]]:
-        """Read the forecasts of the last nights before a cutoff.
+    ) -> Iterator[tuple[Cutoff, pd.DataFrame]]:
+        """Read the forecasts of the last nights before a cutoff, one after the other.
 
         Args:
             until: Leave out this cutoff and later ones.
@@ -201,10 +201,9 @@ class JobFolder:
             columns: Leave out nights that lack one, as those of other levels do.
             on_damage: What to do with the error of each damaged one, which is left out.
 
-        Returns:
+        Yields:
             Cutoff and forecasts of each, oldest first.
         """
-        found = []
         for night in self.nights(until, count, on_damage):
             try:
                 forecasts = self.forecasts(night)
@@ -212,8 +211,7 @@ class JobFolder:
                 on_damage(error)
                 continue
             if set(columns) <= set(forecasts.columns):
-                found.append((night.cutoff, forecasts))
-        return found
+                yield night.cutoff, forecasts
 
     def write_night(self, night: Night, forecasts: pd.DataFrame) -> None:
         """Keep what a night has found out.

@@ -15,7 +15,7 @@ from pipelines.nightly.state import JobFolder, home_of, label
 from pipelines.nightly.status_page import write_status_page
 
 if TYPE_CHECKING:
-    from pipelines.nightly.scoring import Scored
+    from pipelines.nightly.scored import Scored
     from pipelines.nightly.settings import JobSettings
 
 FAILURE: Final = "last_failure.json"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.nightly.records import Finding
-    from pipelines.nightly.scoring import Scored
+    from pipelines.nightly.scored import Scored
 
 _WEEK: Final = 7  # nights that are shown without asking
 _NUMBERS: Final = ("Rows", "Series", "Values", "MAE", "Seasonal naive", "Skill")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from pipelines.nightly.matching import MODEL, RAW, Floats, Ints, Matched, as_made, match, read_actuals
+from pipelines.nightly.matching import MODEL, RAW, Floats, Ints, Known, known_rows, read_actuals
 from pipelines.skill import REFERENCE
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ _LOGS: Final = np.linspace(-np.log(2 * _MOST), np.log(2 * _MOST), 501)
 _GRID: Final = np.exp(_LOGS)  # factors a percent apart, between which counts are interpolated
 
 
-def widths_of(
-    nights: Sequence[tuple[Cutoff, pd.DataFrame]], actuals: pd.DataFrame, job: JobSettings
-) -> dict[float, float]:
+class Widths:
     """Find by how much the widths of intervals must change to hold what they promise.
 
     Adaptive conformal inference: for each value that is known, the factor that would just have brought it
@@ -36,34 +34,89 @@ def widths_of(
     itself: no factor moves them.
 
     Args:
-        nights: Cutoff and forecasts of each, with the bounds as the network gave them; in any order.
-        actuals: Id, time and target column.
         job: Settings.
-
-    Returns:
-        Level to factor of the width, from a quarter to four; nearer to 1 while few nights are known.
-
-    Raises:
-        PanelError: If the actual values cannot be used.
 
     Reference:
         Gibbs and Candès (2021), "Adaptive conformal inference under distribution shift",
         https://arxiv.org/abs/2106.00170; Zaffran et al. (2022), "Adaptive conformal predictions for time
         series", https://arxiv.org/abs/2202.07282.
     """
-    alias, levels = job.model.alias, job.model.levels
-    names = [f"{RAW}{alias}-{side}-{level:g}" for level in levels for side in ("lo", "hi")]
-    made, who = f"{RAW}{alias}", f"{RAW}{MODEL}"
-    rows = match(as_made(nights, job), read_actuals(actuals, job), job, [made, *names, who])
-    rows = rows.take(rows.columns[who] != REFERENCE)
-    origins, origin = np.unique(rows.night, return_inverse=True)
-    arrival = _arrivals(rows, origin, len(origins))
-    found = {}
-    for level, lower, upper in zip(levels, names[::2], names[1::2], strict=True):
-        factor = _factors(rows.y, rows.columns[made], rows.columns[lower], rows.columns[upper])
-        counts = _counts(factor, origin, arrival, len(origins))
-        found[level] = _adapted(counts, 1 - level / 100, job.watch.rate)
-    return found
+
+    def __init__(self, job: JobSettings) -> None:
+        self.levels, self._rate = job.model.levels, job.watch.rate
+        self._made, self._who = f"{RAW}{job.model.alias}", f"{RAW}{MODEL}"
+        self._bounds = [(f"{self._made}-lo-{level:g}", f"{self._made}-hi-{level:g}") for level in self.levels]
+        self._nights: list[_Night] = []
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of a night that are needed."""
+        return [self._made, self._who, *(name for pair in self._bounds for name in pair)]
+
+    def take(self, rows: Known) -> None:
+        """Count what is known of a night.
+
+        Args:
+            rows: Its rows.
+        """
+        rows = rows.take(rows.columns[self._who] != REFERENCE)
+        if not len(rows.y):
+            return
+        middle = rows.columns[self._made]
+        positions, place = np.unique(rows.position, return_inverse=True)
+        counts = [
+            _counts(_factors(rows.y, middle, rows.columns[lower], rows.columns[upper]), place, len(positions))
+            for lower, upper in self._bounds
+        ]
+        self._nights.append(_Night(int((rows.position - rows.step).max()), positions, counts))
+
+    def factors(self) -> dict[float, float]:
+        """Return the factors.
+
+        Returns:
+            Level to factor of the width, from a quarter to four; nearer to 1 while few nights are known.
+        """
+        nights = sorted(self._nights, key=lambda night: night.cutoff)
+        cutoffs = np.array([night.cutoff for night in nights], np.int64)
+        found = {}
+        for number, level in enumerate(self.levels):
+            counts = np.zeros((len(nights), len(nights) + 1, len(_GRID) + 1))
+            for own, night in zip(counts, nights, strict=True):
+                # The first night that knows each value; after the last of them, tonight.
+                arrival = np.searchsorted(cutoffs, night.positions, side="left")
+                np.add.at(own, arrival, night.counts[number])
+            found[level] = _adapted(np.cumsum(counts, axis=2), 1 - level / 100, self._rate)
+        return found
+
+
+class _Night(NamedTuple):
+    """Place of the cutoff on the grid, places of the values, and for each level and place the counts."""
+
+    cutoff: int
+    positions: Ints
+    counts: list[Ints]
+
+
+def widths_of(
+    nights: Iterable[tuple[Cutoff, pd.DataFrame]], actuals: pd.DataFrame, job: JobSettings
+) -> dict[float, float]:
+    """Find by how much the widths of intervals must change; see `Widths`.
+
+    Args:
+        nights: Cutoff and forecasts of each, the oldest first; a sequence may have them in any order.
+        actuals: Id, time and target column.
+        job: Settings.
+
+    Returns:
+        Level to factor of the width.
+
+    Raises:
+        PanelError: If the actual values cannot be used.
+    """
+    widths = Widths(job)
+    for rows in known_rows(nights, read_actuals(actuals, job), job, widths.columns):
+        widths.take(rows)
+    return widths.factors()
 
 
 def apply_widths(frame: pd.DataFrame, widths: Mapping[float, float], job: JobSettings) -> pd.DataFrame:
@@ -116,21 +169,11 @@ def _factors(y: Floats, middle: Floats, lower: Floats, upper: Floats) -> Floats:
     return factor
 
 
-def _arrivals(rows: Matched, origin: Ints, n_nights: int) -> Ints:
-    """The first night that knows each value: its position, or the number of nights for tonight."""
-    cutoff = np.full(n_nights, np.iinfo(np.int64).min)
-    np.maximum.at(cutoff, origin, rows.position - rows.step)
-    return np.searchsorted(cutoff, rows.position, side="left")
-
-
-def _counts(factor: Floats, origin: Ints, arrival: Ints, n_nights: int) -> Floats:
-    """Values up to each point of the grid, by the night that forecast them and the night that knows them."""
-    known = ~np.isnan(factor)
-    bins = len(_GRID) + 1  # the last one for what lies beyond the grid
-    cell = (origin[known] * (n_nights + 1) + arrival[known]) * bins + np.searchsorted(_GRID, factor[known])
-    shape = (n_nights, n_nights + 1, bins)
-    counts = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
-    return np.cumsum(counts, axis=2, dtype=np.float64)
+def _counts(factor: Floats, place: Ints, n_places: int) -> Ints:
+    """Values in each cell of the grid, by their place."""
+    known, bins = ~np.isnan(factor), len(_GRID) + 1  # the last one for what lies beyond the grid
+    cell = place[known] * bins + np.searchsorted(_GRID, factor[known])
+    return np.bincount(cell, minlength=n_places * bins).reshape(n_places, bins)
 
 
 def _adapted(counts: Floats, promised: float, rate: float) -> float:
