@@ -103,7 +103,14 @@ class Covariates(BaseModel):
         return not (self.rows or self.static or self.calendar or self.holidays)
 
     def lag(self, name: str) -> int:
-        """Publication lag of a column, in rows."""
+        """Publication lag of a column, in rows.
+
+        Args:
+            name: Name of a column.
+
+        Returns:
+            Rows; 0 without a lag.
+        """
         return self.lags.get(name, 0)
 
     def to_dict(self) -> dict[str, Any]:

@@ -238,6 +238,12 @@ class Forecaster:
     def set_params(self, **params: Any) -> Forecaster:
         """Change arguments of the constructor; what was learned stays.
 
+        Args:
+            **params: Arguments of the constructor.
+
+        Returns:
+            The forecaster itself.
+
         Raises:
             ConfigError: If a name is unknown or a value not allowed; nothing is changed then.
         """

@@ -51,6 +51,13 @@ class Scores:
             ``series_without_scale`` (left out of MASE and RMSSE).
         losses: Errors of each model by series and window, for further comparisons.
         overlap: How many consecutive windows of a series a target can lie in.
+
+    Example:
+        >>> history = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3, 4], "y": [1.0, 3.0, 2.0, 4.0]})
+        >>> backtest = history.tail(2).assign(cutoff=2, TCN=[3.0, 4.0])
+        >>> scores = evaluate(backtest, history, season_length=1, freq=1)
+        >>> scores.by_step[["step", "mae"]].values.tolist()
+        [[1.0, 1.0], [2.0, 0.0]]
     """
 
     overall: pd.DataFrame

@@ -86,6 +86,12 @@ class Plan:
         architecture: What the dilated stack is made of.
         loss: What training minimizes.
         stretch: Spread of the random factors that training multiplies stretches of series by.
+
+    Example:
+        >>> from pipelines import Forecaster, datasets
+        >>> plan = Forecaster(horizon=12).plan(datasets.load("us_unemployment"))
+        >>> plan.series, plan.season_length, Plan.from_dict(plan.to_dict()) == plan
+        (14, 12, True)
     """
 
     freq: str
@@ -131,7 +137,14 @@ class Plan:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
-        """Make a plan from what ``to_dict`` gave."""
+        """Make a plan from what ``to_dict`` gave.
+
+        Args:
+            values: As ``to_dict`` gave them.
+
+        Returns:
+            The plan.
+        """
         fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
         return cls(**fields)
 

@@ -81,6 +81,14 @@ def ranked(scores: Scores) -> pd.DataFrame:
         ``rmsse``, ``mae``, ``coverage_L`` for each level L, ``skill`` (1 - MAE / MAE of SeasonalNaive) and
         ``p_first``, the p-value of a Diebold-Mariano test of equal errors with the first model; NaN where
         there are too few windows, see ``pipelines.skill.skill_table``.
+
+    Example:
+        >>> import pandas as pd
+        >>> from pipelines.metrics import evaluate
+        >>> history = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3, 4], "y": [1.0, 3.0, 2.0, 4.0]})
+        >>> backtest = history.tail(2).assign(cutoff=2, TCN=[3.0, 4.0], Naive=[3.0, 3.0], SeasonalNaive=3.0)
+        >>> ranked(evaluate(backtest, history, season_length=1, freq=1)).index[0]
+        'TCN'
     """
     overall = scores.overall
     by = "mase" if overall["mase"].notna().all() else "mae"

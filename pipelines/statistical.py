@@ -82,6 +82,14 @@ def add_statistical(
         ConfigError: If there is no such model, or statsforecast is not installed.
         PanelError: If the backtest is not one of this panel.
 
+    Example:
+        >>> from pipelines import Panel
+        >>> import pandas as pd
+        >>> rows = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, 2.0, 4.0]})
+        >>> backtest = rows.tail(1).assign(cutoff=2)
+        >>> add_statistical(backtest, Panel.from_frame(rows, 1), 1, models=()).columns.tolist()
+        ['unique_id', 'ds', 'y', 'cutoff']
+
     Reference:
         statsforecast, https://nixtlaverse.nixtla.io/statsforecast/
     """

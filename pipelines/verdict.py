@@ -34,6 +34,10 @@ class Verdict:
         label: The tone in a word or two.
         headline: One sentence.
         details: Further sentences.
+
+    Example:
+        >>> Verdict("good", "Better", "TCN beats seasonal naive by 29 %.").details
+        ()
     """
 
     tone: str

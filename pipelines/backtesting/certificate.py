@@ -41,6 +41,10 @@ class Certificate:
         bits: How many bits of them differed.
         seed: Seed of what the values were replaced by.
         sha256: SHA-256 of the forecasts, see ``forecast_digest``.
+
+    Example:
+        >>> Certificate(("2024-01-31",), of_cutoffs=1, compared=28, moved=0, bits=0, seed=0, sha256="").holds
+        True
     """
 
     cutoffs: tuple[str, ...]

@@ -34,6 +34,10 @@ class Backtesting:
         window: Rows of each series to learn from, with ``refit``; None for all.
         certificate: Whether to certify that no forecast reads what comes after its cutoff.
         against: Statistical models to compare with.
+
+    Example:
+        >>> Backtesting(refit=4, certificate=True).arguments()
+        {'refit': 4, 'certificate': True}
     """
 
     refit: int = 0
@@ -43,7 +47,11 @@ class Backtesting:
     against: tuple[str, ...] = ()
 
     def arguments(self) -> dict[str, Any]:
-        """Arguments of ``Forecaster.backtest`` that differ from its defaults."""
+        """Arguments of ``Forecaster.backtest`` that differ from its defaults.
+
+        Returns:
+            Names and values.
+        """
         asked = {name: getattr(self, name) for name in ("refit", "gap", "window", "certificate")}
         return {name: value for name, value in asked.items() if value}
 
@@ -53,6 +61,9 @@ class Backtesting:
         Args:
             horizon: Steps ahead.
             held: Which rows.
+
+        Returns:
+            The windows.
 
         Raises:
             ConfigError: If a number is not allowed.

@@ -24,6 +24,11 @@ class FitOutcome:
         forecaster: The fitted one.
         run_id: The MLflow run; None if none was kept.
         registered: The version that the bundle became; None if that was not asked for.
+
+    Example:
+        >>> from pipelines import Forecaster
+        >>> FitOutcome(Forecaster(horizon=3)).run_id is None
+        True
     """
 
     forecaster: Forecaster

@@ -56,6 +56,12 @@ def run_fit_folder(
         ConfigError: A setting is not allowed, the fit needs more memory than there is, or an output lies in
             the data.
         BundleError: The folder of the bundle holds something else.
+
+    Example:
+        >>> from pipelines.jobs import Request
+        >>> run_fit_folder(Request("no-such-folder", horizon=28), "model")
+        Traceback (most recent call last):
+        pipelines.errors.PanelError: ...
     """
     stages = Stages(progress)
     check_asked_for(request)
@@ -98,6 +104,11 @@ def run_predict_folder(
         PanelError: The data are missing or cannot be used.
         ConfigError: The output is there already, cannot be written, or lies in the data.
         ForecastingError: A forecast is not finite.
+
+    Example:
+        >>> run_predict_folder("no-such-bundle", "forecasts", "no-such-folder")
+        Traceback (most recent call last):
+        pipelines.errors.BundleError: ...
     """
     stages, rows = Stages(progress), 0
     _refuse_inside(source, output)

@@ -50,6 +50,13 @@ class Outcome:
         files: Files and folders that were published.
         run_id: The MLflow run; None if none was kept.
         registered: The version that the bundle became; None if that was not asked for.
+
+    Example:
+        >>> import pandas as pd
+        >>> rows = pd.DataFrame({"unique_id": ["a"], "ds": [3], "TCN": [1.0]})
+        >>> result = ForecastResult("sales", rows, rows, rows, scores=None, horizon=1)
+        >>> Outcome(result, HeldOut(0, 1, 0, 1), files=(), run_id=None).registered is None
+        True
     """
 
     result: ForecastResult
@@ -105,6 +112,11 @@ def run_forecast(
         BusyError: Another job writes to the output, or the MLflow store cannot be used now. If it fails after
             the training, the forecast is published all the same, and the message says so.
         ForecastingError: A forecast is not finite.
+
+    Example:
+        >>> run_forecast(Request("sales.csv", horizon=28), "output")
+        Traceback (most recent call last):
+        pipelines.errors.PanelError: A data file must exist. Received: 'sales.csv', no such file. ...
     """
     stages, how = Stages(progress), how or Backtesting()
     check_statistical(how.against)

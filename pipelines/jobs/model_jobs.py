@@ -53,6 +53,12 @@ class Tested:
         seen_in_training: How many of the values that were forecast the network was trained on; the scores
             then say nothing about how well it forecasts.
         how: How it was tested.
+
+    Example:
+        >>> import pandas as pd
+        >>> held = HeldOut(n_windows=0, step=1, rows=0, keep=1)
+        >>> Tested("sales", "TCN", pd.DataFrame(), None, held, (80.0,), n_series=3).leaderboard is None
+        True
     """
 
     name: str
@@ -130,6 +136,11 @@ def run_fit(
         BundleError: The folder holds something else, or there are no weights to go on from.
         BusyError: The MLflow store cannot be used now. If it fails after the training, the bundle is written
             all the same, and the message says so.
+
+    Example:
+        >>> run_fit(Request("sales.csv", horizon=28), "model")
+        Traceback (most recent call last):
+        pipelines.errors.PanelError: A data file must exist. Received: 'sales.csv', no such file. ...
     """
     stages = Stages(progress)
     refuse_data(request.files, Path(bundle))
@@ -197,6 +208,11 @@ def run_backtest(
         BundleError: The bundle is missing or damaged.
         BusyError: The MLflow store cannot be used now.
         ForecastingError: A certificate is asked for and a forecast reads what comes after its cutoff.
+
+    Example:
+        >>> run_backtest(Request("sales.csv", horizon=28), n_windows=8)
+        Traceback (most recent call last):
+        pipelines.errors.PanelError: A data file must exist. Received: 'sales.csv', no such file. ...
     """
     stages, how = Stages(progress), how or Backtesting()
     check_statistical(how.against)

@@ -52,6 +52,11 @@ def run_predict(
         PanelError: The data are missing or cannot be used.
         ConfigError: The output is no such file, cannot be written, or is the data or part of earlier results.
         ForecastingError: A forecast is not finite.
+
+    Example:
+        >>> run_predict("no-such-bundle", "next.csv")
+        Traceback (most recent call last):
+        pipelines.errors.BundleError: ...
     """
     stages, path = Stages(progress), output_path(output, source, future, static)
     forecaster = load_for_prediction(bundle, stages)

@@ -36,6 +36,13 @@ class Reported:
         path: The page.
         result: What it shows.
         again: Whether it shows results as they lay in a folder, without forecasting again.
+
+    Example:
+        >>> import pandas as pd
+        >>> rows = pd.DataFrame({"unique_id": ["a"], "ds": [3], "TCN": [1.0]})
+        >>> result = ForecastResult("sales", rows, rows, rows, scores=None, horizon=1)
+        >>> Reported(Path("report.html"), result, again=True).path.suffix
+        '.html'
     """
 
     path: Path
@@ -78,6 +85,11 @@ def run_report(
         PanelError: The data are missing or cannot be used, or results were changed.
         ConfigError: The output is no such file, cannot be written, or is the data or part of earlier results.
         ForecastingError: A forecast is not finite.
+
+    Example:
+        >>> run_report("no-such-folder", "report.html")
+        Traceback (most recent call last):
+        pipelines.errors.BundleError: ...
     """
     from pipelines.report import write_report
 

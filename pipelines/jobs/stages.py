@@ -12,22 +12,56 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Shows where a job is; the command line has one for terminals and one for logs."""
+    """Shows where a job is; the command line has one for terminals and one for logs.
+
+    Example:
+        >>> class Lines(Silent):
+        ...     def note(self, text):
+        ...         print(text)
+        >>> Stages(Lines()).progress.note("1 row without a value")
+        1 row without a value
+    """
 
     def stage(self, name: str) -> AbstractContextManager[None]:
-        """Enclose a stage of the job."""
+        """Enclose a stage of the job.
+
+        Args:
+            name: What goes on.
+
+        Returns:
+            What to enter while it does.
+        """
 
     def loading(self, library: str) -> AbstractContextManager[None]:
-        """Enclose the import of a large library, which may write to the terminal by itself."""
+        """Enclose the import of a large library, which may write to the terminal by itself.
+
+        Args:
+            library: Its name.
+
+        Returns:
+            What to enter while it is imported.
+        """
 
     def epoch(self, record: Mapping[str, Any]) -> None:
-        """Take the record of a training epoch: ``step``, ``loss`` and more."""
+        """Take the record of a training epoch: ``step``, ``loss`` and more.
+
+        Args:
+            record: Numbers by name.
+        """
 
     def planned(self, plan: Plan) -> None:
-        """Take the plan of a fit that follows."""
+        """Take the plan of a fit that follows.
+
+        Args:
+            plan: The plan.
+        """
 
     def note(self, text: str) -> None:
-        """Take a sentence on what is special about the data."""
+        """Take a sentence on what is special about the data.
+
+        Args:
+            text: The sentence.
+        """
 
 
 class Silent:

@@ -48,6 +48,10 @@ class Searching:
         workers: Trials at the same time.
         worker_kind: "processes" or "ray"; None for this process if there is one worker.
         address: Of a Ray cluster.
+
+    Example:
+        >>> Searching(max_trials=50, budget_minutes=30).objective
+        'wql'
     """
 
     space: SearchSpace | str = "auto"
@@ -120,6 +124,11 @@ def run_tune(
         PanelError: The data are missing, cannot be used, or are too few to hold any out.
         ConfigError: A setting is not allowed, the output cannot be written to, or no trial was completed.
         BusyError: Another job writes to the output, or the MLflow store cannot be used now.
+
+    Example:
+        >>> run_tune(Request("sales.csv", horizon=28), "tuned")
+        Traceback (most recent call last):
+        pipelines.errors.PanelError: A data file must exist. Received: 'sales.csv', no such file. ...
     """
     stages, how = Stages(progress), how or Searching()
     arguments = how.arguments()

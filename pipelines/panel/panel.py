@@ -141,6 +141,9 @@ class Panel:
                 ignored.
             covariates: Which columns are static.
 
+        Returns:
+            The panel with static covariates.
+
         Raises:
             PanelError: If the frame lacks a series, has one twice, or holds none of the columns.
         """
@@ -197,13 +200,30 @@ class Panel:
         return self.freq.advance(self.starts, self.lengths - 1)
 
     def series(self, i: int) -> Floats:
-        """Return the values of series ``i``, a read-only view."""
+        """Return the values of series ``i``, a read-only view.
+
+        Args:
+            i: Position of the series, from 0.
+
+        Returns:
+            ``(rows,)`` float64, NaN where nothing was observed.
+
+        Raises:
+            IndexError: If there is no such series.
+        """
         if not 0 <= i < self.n_series:
             raise IndexError(f"i must be from 0 to {self.n_series - 1}. Received: {i}.")
         return self.values[self.indptr[i] : self.indptr[i + 1]]
 
     def stamps(self, i: int) -> npt.NDArray[Any]:
-        """Return the stamps of series ``i``."""
+        """Return the stamps of series ``i``.
+
+        Args:
+            i: Position of the series, from 0.
+
+        Returns:
+            ``(rows,)`` as ``starts``.
+        """
         return self.freq.advance(self.starts[i], np.arange(len(self.series(i))))
 
     def all_stamps(self) -> npt.NDArray[Any]:
@@ -292,6 +312,9 @@ class Panel:
         Args:
             n_last: Rows to leave out, at least 0.
 
+        Returns:
+            A panel of the other rows.
+
         Raises:
             PanelError: If no series has more rows than that.
             ConfigError: If ``n_last`` is negative.
@@ -327,6 +350,9 @@ class Panel:
         Args:
             stamp: A stamp on the grid, as this panel gives them.
 
+        Returns:
+            A panel of these rows.
+
         Raises:
             PanelError: If every series begins later.
         """
@@ -337,6 +363,9 @@ class Panel:
 
         Args:
             lengths: ``(series,)`` rows that each series shall have; longer ones stay as they are.
+
+        Returns:
+            A panel with rows without a value at the ends.
 
         Example:
             >>> frame = pd.DataFrame({"unique_id": ["A", "A", "B"], "ds": [1, 2, 2], "y": [5, 6, 7]})
@@ -357,6 +386,9 @@ class Panel:
         Args:
             n: Rows to keep, at least 1.
 
+        Returns:
+            A panel of these rows.
+
         Raises:
             ConfigError: If ``n`` is not positive.
         """
@@ -369,6 +401,9 @@ class Panel:
 
         Args:
             which: A mask ``(series,)``, or positions from 0 to ``n_series - 1``.
+
+        Returns:
+            A panel of these series.
 
         Raises:
             PanelError: If no series is left.

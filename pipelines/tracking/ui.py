@@ -84,6 +84,10 @@ def open_ui(store: str | Path, port: int = 5000, on_ready: Callable[[str], None]
         BusyError: The server did not start, or ended by itself.
         KeyboardInterrupt: On Ctrl-C, after the server has stopped.
         SystemExit: On SIGTERM or SIGHUP, after the server has stopped; with 128 + the number of the signal.
+
+    Example:
+        >>> open_ui("output", on_ready=print)  # doctest: +SKIP
+        http://127.0.0.1:5000/#/experiments
     """
     with _signals_raise(), serve_ui(store, port) as (address, process):
         if on_ready is not None:

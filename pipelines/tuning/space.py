@@ -103,7 +103,11 @@ class SearchSpace(Mapping[str, Domain]):
         return math.prod(domain.size for domain in self.values())
 
     def points(self) -> Iterator[dict[str, Any]]:
-        """Give all points of a finite space, one after the other."""
+        """Give all points of a finite space, one after the other.
+
+        Returns:
+            Arguments by name, one after the other.
+        """
         parts = [domain.values for domain in self.values() if isinstance(domain, Choice | IntRange)]
         for values in itertools.product(*parts):
             yield dict(zip(self._domains, values, strict=True))

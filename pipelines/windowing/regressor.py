@@ -160,6 +160,9 @@ class RegressorForecaster(BaseEstimator):  # type: ignore[misc]
 
         Returns:
             Columns id, time, ``Regressor``, ``Regressor-lo-80``, ...: a row per series and step.
+
+        Raises:
+            PanelError: If the frame cannot be used.
         """
         check_is_fitted(self)
         wanted, panel = self._columns(levels, quantiles), self._read(df, static)

@@ -51,7 +51,16 @@ class RollingOriginSplit:
                 raise ConfigError(f"{name} must be a positive integer. Received: {value!r}.")
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds."""
+        """Return the number of folds.
+
+        Args:
+            X: Ignored.
+            y: Ignored.
+            groups: Ignored.
+
+        Returns:
+            Number of folds.
+        """
         return self.n_splits
 
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[tuple[Ints, Ints]]:
