@@ -92,6 +92,21 @@ def test_the_alias_is_moved_by_the_job_and_followed(make_job: MakeJob, bundles: 
     assert len(status(job)["versions"]) == 2
 
 
+def test_a_new_job_begins_with_the_registered_champion_and_follows_it(
+    make_job: MakeJob, bundles: list[Path], tmp_path: Path
+) -> None:
+    shared = {"model": "sales", "uri": str(tmp_path / "store")}
+    register(bundles[0], "sales", tmp_path / "store", "champion")
+    job = make_job(champions=0, tracking=shared)
+    outcome = run(job)
+    assert outcome.night.models == {"TCN v1": 3}
+    assert outcome.retrained is None
+    assert "registry" in {finding.check for finding in outcome.findings}
+    assert len(Registry(tmp_path / "store").list()) == 1
+    register(bundles[1], "sales", tmp_path / "store", "champion")
+    assert run(job, "2024-04-11").night.models == {"TCN v2": 3}
+
+
 def test_a_champion_that_could_not_be_registered_is_registered_later(
     make_job: MakeJob, bundles: list[Path], tmp_path: Path
 ) -> None:

@@ -22,6 +22,8 @@ _SEEN: Final = "registry.json"
 def follow(job: JobSettings, folder: JobFolder, cutoff: Cutoff, findings: list[Finding]) -> None:
     """Make the version that the registry calls champion the job's, if somebody has moved the alias.
 
+    A job that has never trained begins with it.
+
     Args:
         job: Settings.
         folder: The job's folder.
@@ -85,7 +87,7 @@ def _follow(job: JobSettings, folder: JobFolder, cutoff: Cutoff, findings: list[
     from pipelines.serving.registry import fetched
 
     name, seen = str(job.tracking.model), _seen(folder)
-    if seen is None:
+    if seen is None and not folder.is_fresh:
         return  # the job has registered nothing yet
     registered = Registry(store_of(job, folder)).list()
     chosen = next((each for each in registered if each.name == name and "champion" in each.aliases), None)
