@@ -83,6 +83,10 @@ class TunedOutcome:
         run_id: The MLflow run of the study; None if none was kept.
         seconds: Stage to the time that it took.
         registered: The version that the bundle became; None if that was not asked for.
+
+    Example:
+        >>> run_tune(Request("us_unemployment"), "tuned").tuned.best_params  # doctest: +SKIP
+        {'filters': 64, 'learning_rate': 0.003}
     """
 
     tuned: Tuned

@@ -36,6 +36,10 @@ class Registered:
         aliases: What it is called.
         run_id: MLflow run that it came from; None if none was named.
         digest: SHA-256 of the manifest of its bundle; None if it was registered by other means.
+
+    Example:
+        >>> Registered("sales", "3", ("champion",)).to_dict()["aliases"]
+        ['champion']
     """
 
     name: str
@@ -46,7 +50,14 @@ class Registered:
 
     @classmethod
     def of(cls, version: ModelVersion) -> Registered:
-        """Take what MLflow knows of a version."""
+        """Take what MLflow knows of a version.
+
+        Args:
+            version: A version as MLflow's client gives it.
+
+        Returns:
+            The same as a plain value.
+        """
         tags = version.tags or {}
         aliases = tuple(sorted(version.aliases or ()))
         return cls(
@@ -169,6 +180,10 @@ class Registry:
     Raises:
         ConfigError: If the store cannot be used.
         BusyError: If it cannot be used just now.
+
+    Example:
+        >>> Registry("output").list()  # doctest: +SKIP
+        [Registered(name='sales', version='1', aliases=('champion',), run_id=None, digest=None)]
     """
 
     def __init__(self, tracking: str | Path) -> None:
@@ -198,6 +213,9 @@ class Registry:
 
         Args:
             reference: What it is asked for by.
+
+        Returns:
+            The version.
         """
         try:
             return self.find(reference)
@@ -319,6 +337,10 @@ class Registry:
 
         Yields:
             Nothing.
+
+        Raises:
+            BusyError: If the registry cannot be used just now.
+            ConfigError: If MLflow refuses; or ``kind``, if there is no such thing.
         """
         with quiet():
             from mlflow.exceptions import MlflowException

@@ -51,6 +51,11 @@ def register(
         BundleError: If the bundle is missing or damaged.
         ConfigError: If the store cannot be used, or does not allow the name or alias.
         BusyError: If the store cannot be used just now.
+
+    Example:
+        >>> register("no-such-bundle", "sales", tracking="output")
+        Traceback (most recent call last):
+        pipelines.errors.BundleError: ...
     """
     path = Path(bundle).resolve()
     check_name(name)
@@ -141,6 +146,9 @@ def load_registered(reference: str, tracking: str | Path) -> Forecaster:
         BundleError: If there is no such model, or its files are not those that were registered.
         ConfigError: If the reference or the store cannot be used.
         BusyError: If the store cannot be used just now.
+
+    Example:
+        >>> load_registered("sales@champion", tracking="output").predict()  # doctest: +SKIP
     """
     with fetched(reference, tracking) as (bundle, _):
         return Forecaster.load(bundle, runtime_of(bundle))

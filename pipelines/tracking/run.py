@@ -50,6 +50,11 @@ class TrackedRun:
         run_id: Id of the run.
         commit: Git commit of the working directory, logged as param ``git_sha``.
         params: Params that it has already.
+
+    Example:
+        >>> from pipelines.tracking import Tracker
+        >>> with Tracker("runs").start_run("sales") as run:  # doctest: +SKIP
+        ...     run.log_tags({"region": "north"})
     """
 
     def __init__(

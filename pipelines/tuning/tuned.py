@@ -27,6 +27,13 @@ class Tuned:
         spent: Why the search ended, such as "20 trials".
         forecaster: What was asked for, not fitted.
         panel: All rows.
+
+    Example:
+        >>> from pipelines import Forecaster, datasets, tune
+        >>> df = datasets.load("us_unemployment")
+        >>> tuned = tune(df, Forecaster(horizon=12), max_trials=20)  # doctest: +SKIP
+        >>> tuned.best_params  # doctest: +SKIP
+        {'filters': 64, 'learning_rate': 0.003}
     """
 
     record: StudyRecord

@@ -36,6 +36,12 @@ class Workers:
 
     Attributes:
         n: How many calls are made at a time.
+
+    Example:
+        >>> from pipelines.workers import open_workers
+        >>> with open_workers(2) as workers:  # doctest: +SKIP
+        ...     workers.submit(sum, [1, 2]).result()
+        3
     """
 
     def __init__(self, n: int, backend: Backend) -> None:
