@@ -1,4 +1,4 @@
-"""Draw the pictures of the gallery by running its page: each shows the ``figure`` of the block above it.
+"""Draw the pictures of pages by running them: each shows the ``figure`` of the block above it.
 
 A tool for developers, run by hand when the page or a figure changes; it needs a Chromium for the drawing::
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from _screenshot import screenshot
 
-PAGE = Path(__file__).parent / "networks" / "gallery.md"
+PAGES = [Path(__file__).parent / page for page in ("networks/gallery.md", "how-to/similar-series.md")]
 PARTS = re.compile(
     r"^```python\n(?P<code>.*?)^```$|^!\[[^\]]*\]\((?P<picture>\S+)\)$", re.MULTILINE | re.DOTALL
 )
@@ -23,19 +23,23 @@ WIDTH, HEIGHT, SCALE = 900, 400, 1.3
 
 
 def draw(names: list[str]) -> None:
-    """Run the page from its top and take the pictures.
+    """Run each page with such pictures from its top and take them.
 
     Args:
         names: Names of the pictures to take, without folder and ending; all of them if empty.
     """
-    namespace: dict[str, Any] = {}
-    for part in PARTS.finditer(PAGE.read_text(encoding="utf-8")):
-        if part["code"] is not None:
-            exec(compile(part["code"], str(PAGE), "exec"), namespace)
-        elif not names or Path(part["picture"]).stem in names:
-            figure = namespace["figure"]
-            size = (WIDTH, figure.layout.height or HEIGHT)
-            screenshot(figure, size, (PAGE.parent / part["picture"]).resolve(), SCALE)
+    for page in PAGES:
+        parts = list(PARTS.finditer(page.read_text(encoding="utf-8")))
+        pictures = {Path(part["picture"]).stem for part in parts if part["picture"] is not None}
+        wanted = pictures & {*names} if names else pictures
+        namespace: dict[str, Any] = {}
+        for part in parts if wanted else ():
+            if part["code"] is not None:
+                exec(compile(part["code"], str(page), "exec"), namespace)
+            elif Path(part["picture"]).stem in wanted:
+                figure = namespace["figure"]
+                size = (WIDTH, figure.layout.height or HEIGHT)
+                screenshot(figure, size, (page.parent / part["picture"]).resolve(), SCALE)
 
 
 if __name__ == "__main__":

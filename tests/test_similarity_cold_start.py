@@ -1,5 +1,6 @@
 """Short series borrow from those like them, and from nothing that comes later."""
 
+import contextlib
 from dataclasses import replace
 from functools import cache
 
@@ -7,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_forecasters import EXTREME, HORIZON, START, UNTRAINED, fitted, frame_of, training_frame
+from typer.testing import CliRunner
 
 from pipelines import ConfigError, Covariates, Forecaster, Panel, PanelError
+from pipelines.cli import app
 from pipelines.frequency import Freq
 from pipelines.similarity import ColdStart
 from pipelines.similarity.lenders import Pool, cycle_of
@@ -167,7 +170,7 @@ def test_one_lender_is_the_forecast_of_a_series_with_its_past():
     found = numbers(ColdStart(own, n_neighbors=1).predict(new, ahead))
     past = known[known["unique_id"] == "shop 02"].head(ROWS - 5)
     by_hand = pd.concat([past.assign(unique_id="new", region="s", y=past["y"] / 8), new])
-    trust = 5 / (5 + 2 * 7)
+    trust = 5 / (5 + 4 * 7)
     columns = [0.5, *(p for level in LEVELS for p in (0.5 - level / 200, 0.5 + level / 200))]
     asked = sorted({round(p + shift, 4) for p in columns for shift in (-0.011, 0.011)})
     plain, full = (own.predict(rows, ahead, quantiles=asked) for rows in (new, by_hand))
@@ -248,6 +251,19 @@ def test_calendars_begin_anew_after_a_cycle():
         for freq in cycles
     }
     assert found == {**cycles, "30min": 336, "7min": 1440 * 7 // 7 * 24 // np.gcd(1440, 24)}
+
+
+def test_the_command_forecasts_short_series_with_neighbors(tmp_path):
+    forecaster().save(tmp_path / "bundle", onnx=False)
+    unseen(4).to_parquet(tmp_path / "new.parquet")
+    asked = ["predict", "--bundle", "bundle", "--data", "new.parquet", "-o", "next.parquet", "--cold-start"]
+    with contextlib.chdir(tmp_path):
+        done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    wanted = ColdStart(forecaster()).predict(unseen(4))
+    np.testing.assert_allclose(
+        numbers(pd.read_parquet(tmp_path / "next.parquet")), numbers(wanted), rtol=1e-6
+    )
 
 
 def test_wrong_arguments():

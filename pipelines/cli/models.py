@@ -90,6 +90,14 @@ def predict(
     future: o.Future = None,
     static: o.Static = None,
     levels: o.OwnLevels = None,
+    cold_start: Annotated[
+        bool,
+        typer.Option(
+            "--cold-start",
+            help="Let short series borrow the past of series in the bundle that are like them.",
+            rich_help_panel="Network",
+        ),
+    ] = False,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
     debug: o.Debug = False,
@@ -101,8 +109,10 @@ def predict(
         wanted = None if levels is None else parse_levels(levels)
         with current.progress() as progress:
             if data is not None and is_folder(data):
-                if future is not None or static is not None:
-                    raise typer.BadParameter("a folder of data is forecast without --future and --static")
+                if future is not None or static is not None or cold_start:
+                    raise typer.BadParameter(
+                        "a folder of data is forecast without --future, --static and --cold-start"
+                    )
                 rows = run_predict_folder(bundle, output, data, levels=wanted, progress=progress)
             else:
                 rows = len(
@@ -113,6 +123,7 @@ def predict(
                         future=future,
                         static=static,
                         levels=wanted,
+                        cold_start=cold_start,
                         progress=progress,
                     )
                 )

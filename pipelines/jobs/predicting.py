@@ -16,6 +16,7 @@ from pipelines.jobs.task import read_source
 from pipelines.jobs.warned import note_gaps, warnings_as_notes
 from pipelines.panel import Panel
 from pipelines.saving import runtime_of
+from pipelines.similarity import ColdStart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ def run_predict(
     future: str | None = None,
     static: str | None = None,
     levels: Sequence[float] | None = None,
+    cold_start: bool = False,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Forecast with a saved forecaster, without training.
@@ -42,6 +44,8 @@ def run_predict(
         future: File of future covariates, a row per series and step ahead.
         static: File of static covariates; by default they are columns of the history, or those in the bundle.
         levels: Interval levels in percent; by default those of the bundle.
+        cold_start: Whether short series borrow from those in the bundle, see
+            ``pipelines.similarity.ColdStart``.
         progress: Where to show the stages.
 
     Returns:
@@ -73,7 +77,8 @@ def run_predict(
         for file in (future, static)
     )
     with stages("forecast"), warnings_as_notes(stages):
-        forecast = forecaster.predict(history, ahead, constant, levels)
+        predict = ColdStart(forecaster).predict if cold_start else forecaster.predict
+        forecast = predict(history, ahead, constant, levels)
         check_finite(forecast, (forecaster.id_col, forecaster.time_col, forecaster.target_col))
     with stages("write"):
         write_frame(forecast, path)

@@ -11,6 +11,7 @@ from pipelines.plots.networks import activations_chart, filters_chart, stretches
 from pipelines.plots.parts import parts_chart
 from pipelines.plots.scores import coverage_chart, error_by_step, scores_chart, training_curve
 from pipelines.plots.series import backtest_chart, fan_chart
+from pipelines.plots.similarity import similarity_map
 from pipelines.plots.studies import (
     best_by_step,
     best_score_chart,
@@ -42,6 +43,7 @@ __all__ = [
     "parts_chart",
     "receptive_field_chart",
     "scores_chart",
+    "similarity_map",
     "slices_chart",
     "streaming_chart",
     "stretches_chart",

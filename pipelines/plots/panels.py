@@ -13,6 +13,9 @@ from pipelines.plots.style import LIGHT, new_figure, plain
 DIVERGING = [[0.0, LIGHT["season"]], [0.5, LIGHT["surface"]], [1.0, LIGHT["model"]]]
 """Color scale of signed numbers around zero, which vanishes into the background."""
 
+SEQUENTIAL = [[0.0, LIGHT["model"]], [0.5, LIGHT["naive"]], [1.0, LIGHT["season"]]]
+"""Color scale of numbers from small to large, all of it visible on the background."""
+
 ROLES = ("model", "season", "average", "drift", "other", "naive")
 """Color roles of things of one kind, in the order in which they are given."""
 

@@ -25,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 # What the forecast of a borrowed past is told by: the middles of as many equal parts of its distribution.
 _PARTS: Final = 100
 # Seasons of its own that a series trusts as much as what it borrows.
-_SEASONS_OF_TRUST: Final = 2
+_SEASONS_OF_TRUST: Final = 4
 # New series that are forecast at once.
 _BLOCK: Final = 64
 
@@ -37,7 +37,7 @@ class ColdStart:
     is compared, by shape alone, with other series at the same stamps. Those most like it lend it their past,
     each brought to its size: as many possible pasts, from each of which the network forecasts. The forecasts
     are mixed in equal parts, so that intervals are wider where they differ. The forecast without any of this
-    takes part by ``n / (n + 2 seasons)``, with ``n`` values of its own: lenders matter less and less, and not
+    takes part by ``n / (n + 4 seasons)``, with ``n`` values of its own: lenders matter less and less, and not
     at all from when the series fills what the network looks back on.
 
     Args:
