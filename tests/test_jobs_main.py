@@ -63,7 +63,8 @@ def test_everything_that_is_promised_is_there_and_fits_together(tmp_path, reques
     frame = make_frame()
     outcome = run_forecast(request_for(frame), output)
     assert sorted(path.name for path in outcome.files) == [
-        "backtest.parquet", "bundle", "facts.json", "forecasts.csv", "forecasts.parquet", "report.html", "scores.json",
+        "backtest.parquet", "bundle", "facts.json", "forecasts.csv", "forecasts.parquet", "report.html",
+        "scores.json",
     ]  # fmt: skip
     manifest = json.loads((output / MANIFEST).read_text())
     found = digests(output)
