@@ -17,7 +17,7 @@ from worker_calls import forecast_part_killed_once
 from pipelines.errors import BusyError, ConfigError, PanelError
 from pipelines.forecaster import Forecaster
 from pipelines.nightly import JobSettings
-from pipelines.nightly.operating import backfill, retrain_now, rollback, score_stored
+from pipelines.nightly.operating import backfill, cutoffs, retrain_now, rollback, score_stored
 from pipelines.nightly.retraining import judge
 from pipelines.nightly.running import Outcome, run_night
 from pipelines.nightly.settings import Retrain
@@ -432,6 +432,22 @@ class TestPeople:
         assert [outcome.published for outcome in outcomes] == [False, False, True, True]
         nights = [night["cutoff"][6:8] for night in status(job)["nights"]]
         assert nights == ["13", "12", "11", "10"]
+
+    @pytest.mark.parametrize(
+        ("first", "last"),
+        [
+            ("2024-04-10T00:00Z", "2024-04-13"),
+            ("2024-03-30T00:00+01:00", "2024-04-01T00:00+02:00"),
+            ("2024-04-10", 7),
+            (7, 9),
+        ],
+    )
+    def test_a_backfill_goes_between_cutoffs_of_one_kind(
+        self, make_job: MakeJob, first: str | int, last: str | int
+    ) -> None:
+        ends = [end if isinstance(end, int) else pd.Timestamp(end) for end in (first, last)]
+        with pytest.raises(ConfigError, match="must be times without a zone"):
+            cutoffs(make_job(), *ends)
 
     def test_stored_forecasts_are_scored_as_values_arrive(self, make_job: MakeJob) -> None:
         job = make_job()

@@ -114,6 +114,12 @@ def test_what_is_no_time_is_no_cutoff(text):
         parse_cutoff(text)
 
 
+@pytest.mark.parametrize("text", ["1500-01-01", "3000-01-01T00:00Z"])
+def test_a_cutoff_is_a_time_that_stamps_can_hold(text):
+    with pytest.raises(ConfigError, match="1678 and 2261"):
+        parse_cutoff(text)
+
+
 @given(st.one_of(st.integers(), st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1))))
 def test_cutoffs_are_read_as_they_are_written(cutoff):
     assert parse_cutoff(cutoff.isoformat() if isinstance(cutoff, datetime) else str(cutoff)) == cutoff
@@ -303,4 +309,9 @@ def test_a_file_is_never_replaced(tmp_path, monkeypatch):
         write_job(Path("other.toml"), "sales.csv", None, None)
     with pytest.raises(ConfigError, match="TCN_JOB_SOURCE__PATH"):
         write_job(Path("other.toml"), "ftp://ann:canary@host/sales.csv", 7, None)
+    with pytest.raises(ConfigError, match="job's name"):
+        write_job(Path("other.toml"), "sales.csv", 7, "säles")
+    for data in ("", "caf\udce9.csv"):
+        with pytest.raises(ConfigError, match="text in UTF-8"):
+            write_job(Path("other.toml"), data, 7, None)
     assert not Path("other.toml").exists()

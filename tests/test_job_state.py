@@ -105,6 +105,13 @@ class TestJobFolder:
         pd.testing.assert_frame_equal(frame, FRAME.assign(TCN=1.0), check_dtype=False)
         assert folder.night(pd.Timestamp("2024-02-01"), "e" * 64) is None
 
+    def test_nights_are_told_apart_by_local_time_with_or_without_a_zone(self, tmp_path: Path) -> None:
+        folder = JobFolder(tmp_path)
+        for cutoff in ("2024-02-01T00:00+02:00", "2024-02-02", "2024-02-03T00:00Z"):
+            folder.write_night(night(cutoff), FRAME)
+        past = [cutoff for cutoff, _ in folder.past(pd.Timestamp("2024-02-03T00:00-05:00"), 9)]
+        assert past == [pd.Timestamp("2024-02-01"), pd.Timestamp("2024-02-02")]
+
     def test_a_night_that_is_damaged_is_named_and_left_out(self, tmp_path: Path) -> None:
         folder = JobFolder(tmp_path)
         for day in ("2024-02-01", "2024-02-02", "2024-02-03"):

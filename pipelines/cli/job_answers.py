@@ -35,12 +35,13 @@ def next_command(file: Path, data: str) -> str:
         data: Its source; the shipped data sets ended years ago, so they need a cutoff.
 
     Returns:
-        A command.
+        A command; of data of one's own, whose frequency is not known before the first training, with TIME for
+        the last time stamp to know.
     """
     from pipelines import datasets
 
     if data not in datasets.names():
-        return f"tcn job run {near(file)}"
+        return f"tcn job run {near(file)} --cutoff TIME"
     return f"tcn job run {near(file)} --cutoff {datasets.load(data)['ds'].max().isoformat()}"
 
 

@@ -22,7 +22,7 @@ def parse_cutoff(text: str) -> Cutoff:
         Time stamp or number.
 
     Raises:
-        ConfigError: If it is neither.
+        ConfigError: If it is neither, or a time too far away.
 
     Example:
         >>> parse_cutoff("2024-01-31"), parse_cutoff("17")
@@ -34,7 +34,11 @@ def parse_cutoff(text: str) -> Cutoff:
         return int(text)
     try:
         # pandas' own reader would take "now" and "3" for times, too.
-        return pd.Timestamp(datetime.fromisoformat(text.strip()))
+        cutoff = pd.Timestamp(datetime.fromisoformat(text.strip()))
+        cutoff.as_unit("ns")
+        return cutoff
+    except pd.errors.OutOfBoundsDatetime:
+        raise ConfigError(f"A cutoff must lie between the years 1678 and 2261. Received: {text!r}.") from None
     except ValueError:
         raise ConfigError(
             "A cutoff must be a date or time such as 2024-01-31 or 2024-01-31T06:00, or a whole number where "

@@ -69,6 +69,13 @@ def cutoffs(job: JobSettings, first: Cutoff, last: Cutoff) -> list[Cutoff]:
     import pandas as pd
 
     freq = frequency(job)
+    kinds = [_kind(first), _kind(last)]
+    if kinds[0] != kinds[1] or freq.is_integer != isinstance(first, int):
+        asked = "numbers" if freq.is_integer else "times without a zone, or both in the same one"
+        raise ConfigError(
+            f"The cutoffs of a backfill at freq={freq.text!r} must be {asked}. Received: {first} "
+            f"({kinds[0]}) and {last} ({kinds[1]})."
+        )
     if isinstance(first, int) and isinstance(last, int):
         found: list[Cutoff] = [*range(first, last + 1, freq.step)]
     else:
@@ -79,6 +86,12 @@ def cutoffs(job: JobSettings, first: Cutoff, last: Cutoff) -> list[Cutoff]:
             f"{last}."
         )
     return found
+
+
+def _kind(cutoff: Cutoff) -> str:
+    if isinstance(cutoff, int):
+        return "a number"
+    return "a time without a zone" if cutoff.tz is None else f"a time in {cutoff.tz}"
 
 
 def frequency(job: JobSettings) -> Freq:

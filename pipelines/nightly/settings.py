@@ -20,7 +20,9 @@ Severity: TypeAlias = Literal["fail", "warn", "off"]
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+JOB_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+"""What names of jobs look like."""
+Name: TypeAlias = Annotated[str, Field(pattern=JOB_NAME)]
 Identifier: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 
 # Neither moves a forecast: where it goes, who hears of it, how long the job may take.

@@ -158,7 +158,7 @@ class JobFolder:
         Returns:
             Those that can be read.
         """
-        found: dict[Any, Night] = {}
+        found: dict[str, Night] = {}
         for path in sorted(self.nights_path.glob("[!.]*"), reverse=True):  # names are in the order of time
             if len(found) == count:
                 break
@@ -169,7 +169,7 @@ class JobFolder:
             except StateError as error:
                 on_damage(error)
                 continue
-            found.setdefault(night.cutoff, night)
+            found.setdefault(label(night.cutoff), night)
         return [*found.values()][::-1]
 
     def forecasts(self, night: Night) -> pd.DataFrame:
@@ -202,7 +202,8 @@ class JobFolder:
             on_damage: What to do with the error of each damaged one, which is left out.
 
         Yields:
-            Cutoff and forecasts of each, oldest first.
+            Cutoff and forecasts of each, oldest first. Cutoffs are without their time zone, which some may
+            have been given with and others without.
         """
         for night in self.nights(until, count, on_damage):
             try:
@@ -211,7 +212,7 @@ class JobFolder:
                 on_damage(error)
                 continue
             if set(columns) <= set(forecasts.columns):
-                yield night.cutoff, forecasts
+                yield unlabeled(label(night.cutoff)), forecasts
 
     def write_night(self, night: Night, forecasts: pd.DataFrame) -> None:
         """Keep what a night has found out.

@@ -13,6 +13,7 @@ from pipelines import datasets
 from pipelines.disk import to_disk
 from pipelines.errors import ConfigError
 from pipelines.nightly.secrets import holds_secret
+from pipelines.nightly.settings import JOB_NAME
 
 _TEMPLATE: Final = Template("""\
 # A scheduled job. Check it with: tcn job validate FILE; tcn job schema lists every setting for editors.
@@ -107,8 +108,8 @@ def write_job(path: Path, data: str, horizon: int | None, name: str | None) -> s
         Name of the job.
 
     Raises:
-        ConfigError: If there is a file, it cannot be written, the horizon is unknown, or the address has a
-            password.
+        ConfigError: If there is a file, it cannot be written, the horizon is unknown, the name or the source
+            is not allowed, or the address has a password.
     """
     known = datasets.describe(data) if data in datasets.names() else None
     if known is None and horizon is None:
@@ -122,6 +123,15 @@ def write_job(path: Path, data: str, horizon: int | None, name: str | None) -> s
             "the environment variable TCN_JOB_SOURCE__PATH."
         )
     stem = path.stem if path.stem != "job" else Path(data).stem
+    if not _is_text(data):
+        raise ConfigError(
+            f"A job must have a source whose name is text in UTF-8. Received: {data!r}; name or rename it."
+        )
+    if name and not re.fullmatch(JOB_NAME, name):
+        raise ConfigError(
+            "A job's name must be at most 64 letters without accents, digits, '-' and '_', and begin with a "
+            f"letter or digit. Received: {name!r}."
+        )
     name = name or re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:64] or "job"
     text = job_text(
         name,
@@ -142,6 +152,13 @@ def write_job(path: Path, data: str, horizon: int | None, name: str | None) -> s
     except OSError as error:
         raise ConfigError(f"A job file must be writable. Received: {path}, {error.strerror}.") from error
     return name
+
+
+def _is_text(data: str) -> bool:
+    try:
+        return bool(data.encode("utf-8"))
+    except UnicodeEncodeError:  # bytes of a file's name that are no UTF-8
+        return False
 
 
 def _quoted(text: str) -> str:
