@@ -26,6 +26,7 @@ NEEDS = {
 # Even in tiny sizes they take seconds, most of them to compile: make test-benchmarks runs these.
 LONGER = {
     "backtest_onepass",
+    "cold_start",
     "convolution_gflops",
     "coverage",
     "eight_starts",
@@ -49,6 +50,7 @@ def test_there_is_one_for_each_claim():
     assert names == {
         "backtest_onepass",
         "causal_conv1d",
+        "cold_start",
         "convolution_gflops",
         "coverage",
         "eight_starts",

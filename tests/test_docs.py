@@ -35,6 +35,7 @@ EAGER = {
             "mlflow",
             "predict-anywhere",
             "serve",
+            "similar-series",
             "tune",
         )
     ),

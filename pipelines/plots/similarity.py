@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from pipelines.folds import BASELINES
 from pipelines.plots.embeddings import embedding_map
+from pipelines.plots.style import LIGHT
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from pipelines.metrics import Scores
     from pipelines.similarity import Embeddings
+
+# Names that do not stand in each other's way.
+_MOST_NAMES: Final = 30
 
 
 def similarity_map(
@@ -36,7 +40,8 @@ def similarity_map(
         **drawing: Further arguments of ``embedding_map``: ``neighbors``, ``perplexity``, ``seed``, ``title``.
 
     Returns:
-        Figure; hovering names a series, the most alike ones and its error.
+        Figure; hovering names a series, the most alike ones and its error. Names of 30 series or fewer stand
+        beside their points.
 
     Raises:
         ValueError: There are fewer than three series, or no such metric or model.
@@ -45,8 +50,8 @@ def similarity_map(
         >>> from pipelines.similarity import Embeddings
         >>> points = np.random.default_rng(0).normal(size=(8, 3))
         >>> figure = similarity_map(Embeddings(np.array([*"abcdefgh"], object), points))
-        >>> figure.data[0].text[0][:8]
-        '<b>a</b>'
+        >>> figure.data[0].text[:3]
+        ('a', 'b', 'c')
     """
     # Of unit vectors the distance tells the angle, which is what vectors are compared by.
     size = np.linalg.norm(embeddings.vectors, axis=1, keepdims=True)
@@ -54,7 +59,7 @@ def similarity_map(
     drawing = {"neighbors": min(3, len(embeddings) - 1), **drawing}
     names = embeddings.ids.tolist()
     if scores is None:
-        return embedding_map(directions, names=names, **drawing)
+        return _named(embedding_map(directions, names=names, **drawing), len(names))
     table = scores.by_series
     known = dict.fromkeys(table["model"])
     model = next((name for name in known if name not in BASELINES), None) if model is None else model
@@ -66,4 +71,22 @@ def similarity_map(
     of_model = table[table["model"] == model].set_index(embeddings.id_col)[metric]
     errors = of_model.reindex(names).to_numpy(dtype="float64")
     name = metric.upper() if metric.isalpha() else metric
-    return embedding_map(directions, names=names, values=errors, value_name=name, **drawing)
+    figure = embedding_map(directions, names=names, values=errors, value_name=name, **drawing)
+    return _named(figure, len(names))
+
+
+def _named(figure: go.Figure, count: int) -> go.Figure:
+    """Write the names of few series beside their points, too."""
+    if count <= _MOST_NAMES:
+        for trace in figure.data:
+            names = [text.split("</b>")[0].removeprefix("<b>") for text in trace.text]
+            trace.update(
+                customdata=trace.text,
+                text=names,
+                mode="markers+text",
+                textposition="top center",
+                textfont={"size": 11, "color": LIGHT["muted"]},
+                cliponaxis=False,
+                hovertemplate="%{customdata}<extra></extra>",
+            )
+    return figure
