@@ -13,42 +13,63 @@ import pytest
 from pipelines.tracking import Tracker, process, store
 
 ROOT = str(Path(store.__file__).parents[2])
-RUN = """
-import sys
+# MLflow takes seconds to import, so one process does it and becomes three; none of them has a connection yet.
+# Each writes a run until it is told to end; the first one waits for them, or sees that they are dead.
+RUNS = """
+import os, signal, sys
 from pipelines.tracking import Tracker
-with Tracker(sys.argv[1]).start_run("run") as run:
-    run.log_epoch({"step": 1, "loss": 0.5})
-    print(run.run_id, flush=True)
-    sys.stdin.readline()
+from pipelines.tracking.quiet import quiet
+with quiet():
+    import mlflow.store.tracking.sqlalchemy_store
+
+def write():
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    with Tracker(sys.argv[1]).start_run("run") as run:
+        run.log_epoch({"step": 1, "loss": 0.5})
+        print(os.getpid(), run.run_id, flush=True)
+        signal.sigwait({signal.SIGUSR1})
+
+for _ in range(3):
+    if not os.fork():
+        write()
+        os._exit(0)
+for line in iter(sys.stdin.readline, ""):
+    what, child = line.split()
+    how = os.WEXITED if what == "collect" else os.WEXITED | os.WNOWAIT
+    os.waitid(os.P_PID, int(child), how)
+    print("done", flush=True)
 """
-
-
-def start(directory: Path) -> tuple[subprocess.Popen[str], str]:
-    """Start a process that writes a run until it hears something; return it with the id of the run."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", RUN, str(directory)],
-        env=os.environ | {"PYTHONPATH": ROOT},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdout is not None
-    return child, child.stdout.readline().strip()
 
 
 @pytest.mark.usefixtures("quick_stores")
 def test_the_runs_of_killed_processes_end_and_that_of_a_living_one_goes_on(tmp_path: Path) -> None:
     Tracker(tmp_path)  # made here, it takes no time in the children
-    children = [start(tmp_path) for _ in range(3)]
-    (reaped, _), (zombie, _), (living, kept) = children
-    lost = [run for _, run in children[:2]]
+    first = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", RUNS, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": ROOT},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert first.stdin is not None
+    assert first.stdout is not None
+
+    def see(what: str, child: str) -> None:
+        """Wait until a child is dead, and maybe take it out of the table of processes."""
+        print(what, child, file=first.stdin, flush=True)
+        assert first.stdout is not None
+        assert first.stdout.readline() == "done\n"
+
     try:
+        collected, zombie, (living, kept) = (first.stdout.readline().split() for _ in range(3))
+        lost = [collected[1], zombie[1]]
         client = Tracker(tmp_path)._client
         assert {client.get_run(run).info.status for run in (*lost, kept)} == {"RUNNING"}
-        for child in (reaped, zombie):
-            child.send_signal(signal.SIGKILL)
-        reaped.wait(20)
-        os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)  # still in the table of processes
+        for child, _ in (collected, zombie):
+            os.kill(int(child), signal.SIGKILL)
+        see("collect", collected[0])
+        see("leave", zombie[0])
         client = Tracker(tmp_path)._client
         for ended in map(client.get_run, lost):
             assert ended.info.status == "KILLED"
@@ -56,12 +77,12 @@ def test_the_runs_of_killed_processes_end_and_that_of_a_living_one_goes_on(tmp_p
             assert "killed" in ended.data.tags["error"]
             assert ended.data.metrics == {"train/loss": 0.5}
         assert client.get_run(kept).info.status == "RUNNING"
-        living.communicate("done\n", timeout=60)
+        os.kill(int(living), signal.SIGUSR1)
+        see("collect", living)
         assert client.get_run(kept).info.status == "FINISHED"
     finally:
-        for child, _ in children:
-            child.kill()
-            child.communicate()
+        os.killpg(first.pid, signal.SIGKILL)
+        first.communicate()
 
 
 def test_only_what_is_surely_gone_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 
 import jobs_stand_in
 import pandas as pd
@@ -26,8 +27,9 @@ from pipelines.tuning.running import Running
 from pipelines.tuning.state import StudyFolder
 
 SPACE = SearchSpace({"filters": [8, 16, 32], "lookback": [6, 9, 12]})
-REQUEST = Request("sales.csv", horizon=3, season_length=6)
+REQUEST = Request("sales.csv", horizon=3, season_length=6, levels=(80.0,))
 HOW = Searching(SPACE, "random", max_trials=4, objective="mae", folds=2)
+SHORT = Searching(SPACE, "random", max_trials=3, objective="mae", folds=1)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +49,8 @@ def tcn(*arguments):
 
 
 def tune(*arguments):
-    shared = ("--horizon", 3, "--season-length", 6, "--no-track", "--space", "space.toml", "--folds", 2)
+    shared = ("--horizon", 3, "--season-length", 6, "--levels", 80, "--no-track")
+    shared += ("--space", "space.toml", "--folds", 2)
     search = ("--method", "random", "--max-trials", 4, "--objective", "mae")
     return tcn("sales.csv", *shared, *search, *arguments)
 
@@ -111,7 +114,7 @@ def contents(folder):
 
 
 def test_a_search_that_has_ended_is_not_trained_again(tmp_path, monkeypatch):
-    run_tune(REQUEST, "tuned", HOW)
+    run_tune(REQUEST, "tuned", SHORT)
     before = contents(tmp_path / "tuned")
     trained = []
 
@@ -126,25 +129,25 @@ def test_a_search_that_has_ended_is_not_trained_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pipelines.jobs.task.Forecaster", Counting)
     monkeypatch.setattr("pipelines.jobs.fitting._find_devices", None)  # nor is TensorFlow imported
-    run_tune(REQUEST, "tuned", HOW)
+    run_tune(REQUEST, "tuned", SHORT)
     assert contents(tmp_path / "tuned") == before
     assert trained == []
     monkeypatch.setattr("pipelines.jobs.fitting._find_devices", lambda: None)
     # What is damaged counts for nothing, and nor does what another search has published.
     (tmp_path / "tuned" / "bundle" / "state.json").write_text("{}")
-    run_tune(REQUEST, "tuned", HOW)
+    run_tune(REQUEST, "tuned", SHORT)
     assert contents(tmp_path / "tuned") == before
     assert trained == ["TCN"]
     [kept] = (tmp_path / "tuned" / STATE).glob("*/held-out.kept")
     content = bytearray(kept.read_bytes())
     content[-1] ^= 1
     kept.write_bytes(content)
-    run_tune(REQUEST, "tuned", HOW)
+    run_tune(REQUEST, "tuned", SHORT)
     assert contents(tmp_path / "tuned") == before
     assert trained == ["TCN", "default", "default", "best", "best"]
-    run_tune(Request("sales.csv", horizon=3, season_length=6, seed=1), "tuned", HOW)
+    run_tune(replace(REQUEST, seed=1), "tuned", SHORT)
     del trained[:]
-    run_tune(REQUEST, "tuned", HOW)
+    run_tune(REQUEST, "tuned", SHORT)
     assert contents(tmp_path / "tuned") == before
     assert trained == ["TCN"]
 
@@ -160,9 +163,9 @@ def test_libraries_that_write_to_the_terminal_are_loaded_in_a_stage_of_their_own
             stage.pop()
 
     monkeypatch.setattr("pipelines.jobs.tuning.load_oracles", lambda: loaded.append(stage[-1]))
-    run_tune(REQUEST, "tuned", HOW, progress=Watching())
+    run_tune(REQUEST, "tuned", SHORT, progress=Watching())
     assert loaded == ["keras-tuner"]
-    run_tune(REQUEST, "tuned", HOW, progress=Watching())
+    run_tune(REQUEST, "tuned", SHORT, progress=Watching())
     assert loaded == ["keras-tuner"]  # a search that has ended does not need it
 
 
@@ -170,7 +173,7 @@ def test_a_search_that_has_ended_keeps_its_runs_and_its_version(quick_stores, tm
     monkeypatch.setattr(Erring, "save", lambda self, path: shutil.copytree(served_bundle(), path))
     seen = []
     for _ in range(2):
-        outcome = run_tune(REQUEST, "tuned", HOW, store="tuned", register="sales")
+        outcome = run_tune(REQUEST, "tuned", SHORT, store="tuned", register="sales")
         assert (outcome.registered.version, outcome.registered.aliases) == ("1", ("champion",))
         assert outcome.registered.run_id == outcome.run_id
         client = Tracker("tuned")._client

@@ -52,7 +52,9 @@ def panel_of(lengths=(90, 90)):
 
 
 def forecaster(**arguments):
-    return Erring(**{"horizon": HORIZON, "season_length": SEASON, "freq": 1, "max_steps": 9, **arguments})
+    # Of few levels: scoring takes most of the time.
+    shared = {"horizon": HORIZON, "season_length": SEASON, "freq": 1, "max_steps": 9, "levels": [80]}
+    return Erring(**{**shared, **arguments})
 
 
 def study_of(method="random", seed=0, space=SPACE, panel=None, objective="mae", folds=2, **arguments):
