@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_forecasters import EXTREME, UNTRAINED, fitted, frame_of, training_frame, weekly
 
-from pipelines import ConfigError, Forecaster, NotFittedError, Panel, PanelError, similarity
+from pipelines import ConfigError, Covariates, Forecaster, NotFittedError, Panel, PanelError, similarity
 from pipelines.similarity import ContrastiveEncoder, Embeddings
 from pipelines.similarity.stretches import stretches
 
@@ -62,6 +62,18 @@ def test_rows_before_the_first_value_do_not_matter():
 
 def test_series_without_a_change_and_extreme_ones_have_finite_vectors():
     assert np.isfinite(similarity.embed(fitted(), frame_of(EXTREME)).vectors).all()
+
+
+def test_covariates_are_seen_too():
+    frame = training_frame().assign(load=1.0, kind="dry", region="north")
+    frame.loc[frame["ds"].dt.day < 9, ["load", "kind"]] = [5.0, "wet"]
+    roles = Covariates(past=["load"], future=["kind"], static=["region"], calendar="auto")
+    own = Forecaster(**{**UNTRAINED, "ensemble": 1}, covariates=roles).fit(frame)
+    vectors = similarity.embed(own).vectors
+    assert vectors.shape == (5, 128)
+    assert np.isfinite(vectors).all()
+    other = similarity.embed(own, frame.assign(load=9.0)).vectors
+    assert (np.abs(other - vectors).max(axis=1) > 1e-3).all()
 
 
 def test_the_nearest_of_a_series_is_its_noisy_copy():

@@ -31,6 +31,11 @@ class Embeddings:
         ids: ``(series,)`` ids, sorted.
         vectors: ``(series, features)``.
         id_col: Column of the ids in frames.
+
+    Example:
+        >>> embeddings = Embeddings(np.array(["A", "B"], object), np.eye(2))
+        >>> len(embeddings), embeddings.vectors.shape
+        (2, (2, 2))
     """
 
     ids: npt.NDArray[Any]
@@ -60,7 +65,8 @@ def embed(forecaster: Forecaster, df: Any = None, static: Any = None) -> Embeddi
 
     What the network's output layer reads is all that a forecast is made of, so that series with like vectors
     are forecast alike. The network sees each series in its own units, and so does the vector: a series and
-    a multiple of it have the same. It depends on no other series.
+    a multiple of it have the same. It depends on no other series, unless all see each other
+    (``multivariate=True``).
 
     Args:
         forecaster: A fitted forecaster, with a network of Keras.
