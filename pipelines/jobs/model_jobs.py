@@ -148,7 +148,7 @@ def run_fit(
     registrar = registering(register, store)
     saved = None if initial is None else load_forecaster(initial, stages)
     with stages("read the data"):
-        task = Task.load(request if saved is None else _as_in(saved, request, "--initial", _OF_TRAINING))
+        task = Task.load(request if saved is None else as_in(saved, request, "--initial", _OF_TRAINING))
         forecaster = task.forecaster() if saved is None else _asked_anew(saved, request)
     how = None if saved is None else "bundle"
     plan(forecaster, task.panel, stages, how)
@@ -222,7 +222,7 @@ def run_backtest(
             refuse_data(request.files, refuse_listed(path.with_name(f"{path.stem}.{name}")))
     saved = None if bundle is None else load_forecaster(bundle, stages)
     with stages("read the data"):
-        task = Task.load(request if saved is None else _as_in(saved, request))
+        task = Task.load(request if saved is None else as_in(saved, request))
         panel = task.panel
         note_gaps(panel, stages)
         held = hold_out(panel, task.horizon, task.season_length, n_windows, step, fitted=saved is not None)
@@ -261,10 +261,23 @@ def run_backtest(
     return Tested(task.name, forecaster.alias, backtest, scores, held, request.levels, n_series, seen, how)
 
 
-def _as_in(
+def as_in(
     forecaster: Forecaster, request: Request, option: str = "--bundle", may_change: Sequence[str] = ()
 ) -> Request:
-    """The request with the settings that a fitted forecaster has for good, if it does not ask for others."""
+    """Give a request the settings that a fitted forecaster has for good.
+
+    Args:
+        forecaster: A fitted one.
+        request: Data and settings.
+        option: What brought the forecaster in, for the message.
+        may_change: Settings that the request may have for itself.
+
+    Returns:
+        The request, with its data and with the forecaster's settings.
+
+    Raises:
+        ConfigError: If it asks for others.
+    """
     known, settings = forecaster.plan_, forecaster.settings_
     own: dict[str, Any] = {
         "horizon": known.horizon,
