@@ -25,6 +25,7 @@ NEEDS = {
 
 # Even in tiny sizes they take seconds, most of them to compile: make test-benchmarks runs these.
 LONGER = {
+    "anomalies",
     "backtest_onepass",
     "cold_start",
     "convolution_gflops",
@@ -48,6 +49,7 @@ LONGER = {
 def test_there_is_one_for_each_claim():
     names = {script.stem for script in SCRIPTS}
     assert names == {
+        "anomalies",
         "backtest_onepass",
         "causal_conv1d",
         "cold_start",

@@ -100,7 +100,9 @@ def fingerprint(fitted: Fitted) -> str:
     Returns:
         SHA-256 of its plan and its record of training, hexadecimal.
     """
-    text = json.dumps([fitted.plan.to_dict(), fitted.history, fitted.calibration], default=float)
+    plan = {name: value for name, value in fitted.plan.to_dict().items() if name != "notes"}
+    parts = [plan, fitted.history, fitted.calibration]
+    text = json.dumps(parts, default=float, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -24,13 +24,11 @@ _HIDDEN_IN_A_ROW: Final = 3
 class Track:
     """The rows of a series that are searched; rows are counted from its first.
 
-    A series is compared with its usual blocks: those of the calibration, and then those that were searched,
-    unless they were far stranger; the newest count. So what is unusual follows a series that changes.
-
-    An anomaly would move the forecasts after it: they would expect more of the same, or the same a season
-    later. So once a block is over, later forecasts are shown what was expected in the place of its anomalies.
-    After three such blocks in a row one is shown as it was, from which forecasts learn that this is how
-    things are.
+    A series is compared with its usual blocks: those of the calibration, and then those that were searched;
+    the newest count. So what is unusual follows a series that changes. Blocks that are far stranger than all
+    of these are not among them. As an anomaly would move the forecasts after it, to expect more of the same,
+    or the same a season later, these are shown what was expected in its place. If a fourth block in a row is
+    as strange, this is how things are: it counts as usual, and forecasts are shown all of it as it was.
 
     Args:
         name: Id of the series, as text.
@@ -58,7 +56,8 @@ class Track:
         self._settled = start  # first row of the block that is not over
         self._usual = judge.reference.usual(name, judge.finest, judge.pooled)
         self._kept = max(judge.kept, len(self._usual))
-        self._in_a_row = 0  # blocks before it, without one between, in which something was hidden
+        self._in_a_row = 0  # blocks before it, without one between, that are far stranger than usual
+        self._hidden = 0  # entries of `shown` that are of these
 
     @property
     def next(self) -> int:
@@ -90,7 +89,7 @@ class Track:
             new = slice(old - self._base, min(over, end) - self._base)
             self._judged.p_values[new] = chances(self._usual, self._judged.scores[new], self._judge.finest)
             old = min(over, end)
-            if over <= end and self._settle(over):
+            if over <= end and self._changes(over):
                 self._cut(self._base, over)
                 return
 
@@ -154,20 +153,28 @@ class Track:
             "is_anomaly": inside,
         }
 
-    def _settle(self, over: int) -> bool:
-        """End a block: remember how strange it was, and hide its anomalies; whether there were any."""
+    def _changes(self, over: int) -> bool:
+        """End a block: whether what was in it changes what later forecasts are shown."""
         begin, self._settled = self._settled, over
         block = self._judged.part(begin - self._base, over - self._base)
         hits = self._judge.hits(block, begin)
         strangest = np.fmax.reduce(block.row_scores)
-        if np.isfinite(strangest) and not outlying(strangest, self._usual):
+        if len(hits.last) and outlying(strangest, self._usual):
+            self._in_a_row += 1
+            if self._in_a_row <= _HIDDEN_IN_A_ROW:
+                ends = self._judge.intervals(hits)
+                self.shown += [self._expected(first, last, begin) for first, last in ends]
+                self._hidden += len(ends)
+                return True
+        else:
+            self._in_a_row = 0
+        if np.isfinite(strangest):
             self._usual = np.append(self._usual, strangest)[-self._kept :]
-        hide = len(hits.last) > 0 and self._in_a_row < _HIDDEN_IN_A_ROW
-        self._in_a_row = self._in_a_row + 1 if hide else 0
-        if hide:
-            ends = self._judge.intervals(hits)
-            self.shown += [self._expected(first, last, begin) for first, last in ends]
-        return hide
+        lasts = self._in_a_row > 0 and self._hidden > 0
+        if lasts:
+            del self.shown[-self._hidden :]
+        self._hidden = 0
+        return lasts
 
     def _expected(self, first: int, last: int, begin: int) -> tuple[int, Floats]:
         """First row of the part of an interval from a row on, and what was expected of that part."""

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipelines import __version__
-from pipelines.cli import forecasting, job, models, reporting, serving, surroundings, tuning
+from pipelines.cli import detecting, forecasting, job, models, reporting, serving, surroundings, tuning
 from pipelines.cli.session import USAGE_ERROR
 
 
@@ -49,7 +49,7 @@ def _options(
     """Probabilistic forecasts of time series from temporal convolution networks."""
 
 
-for module in (forecasting, models, reporting, tuning, job, serving, surroundings):
+for module in (forecasting, models, detecting, reporting, tuning, job, serving, surroundings):
     module.register(app)
 
 

@@ -1,4 +1,5 @@
 from .backtesting import Backtesting
+from .detecting import Detected, Detecting, run_detect
 from .exporting import run_export
 from .fit_record import FitOutcome
 from .folders import is_folder, run_fit_folder, run_predict_folder
@@ -12,6 +13,8 @@ from .tuning import Searching, TunedOutcome, run_tune
 
 __all__ = [
     "Backtesting",
+    "Detected",
+    "Detecting",
     "FitOutcome",
     "Outcome",
     "Progress",
@@ -23,6 +26,7 @@ __all__ = [
     "TunedOutcome",
     "is_folder",
     "run_backtest",
+    "run_detect",
     "run_export",
     "run_fit",
     "run_fit_folder",
