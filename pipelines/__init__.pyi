@@ -9,6 +9,7 @@ from .errors import (
     PanelError,
     WorkerError,
 )
+from .explaining import Explanation, explain
 from .forecaster import Forecaster
 from .metrics import Scores, evaluate
 from .panel import Panel
@@ -23,6 +24,7 @@ __all__ = [
     "BusyError",
     "ConfigError",
     "Covariates",
+    "Explanation",
     "Forecaster",
     "ForecastingError",
     "NotFittedError",
@@ -37,6 +39,7 @@ __all__ = [
     "WorkerError",
     "datasets",
     "evaluate",
+    "explain",
     "leaderboard",
     "tune",
 ]

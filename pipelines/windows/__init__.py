@@ -5,7 +5,13 @@ step gathers each chunk from the one array of all rows.
 """
 
 from pipelines.windows.calendar import calendar_phase
-from pipelines.windows.covariates import CovariateState, CovariateTable, add_channels, with_channels
+from pipelines.windows.covariates import (
+    CALENDAR,
+    CovariateState,
+    CovariateTable,
+    add_channels,
+    with_channels,
+)
 from pipelines.windows.demand import demand_note
 from pipelines.windows.eras import TimeCoverage, eras, held_out_eras
 from pipelines.windows.facts import Facts
@@ -16,6 +22,7 @@ from pipelines.windows.stored import StoredTable
 from pipelines.windows.table import LARGEST, SeriesTable
 
 __all__ = [
+    "CALENDAR",
     "LARGEST",
     "ChunkSampler",
     "CovariateState",

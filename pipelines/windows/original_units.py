@@ -9,7 +9,7 @@ from pipelines.windows.table import SeriesTable
 
 
 def in_original_units(
-    out: npt.NDArray[np.float32],
+    out: npt.NDArray[np.float32] | npt.NDArray[np.float64],
     table: SeriesTable,
     series: npt.NDArray[np.int64],
     origins: npt.NDArray[np.int64],

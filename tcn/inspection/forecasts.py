@@ -27,6 +27,16 @@ class ForecastContributions:
             window stands, what the network says if all that its head is told is 0; then the parts of
             `origin_contributions`.
         output: The quantile that each member forecasts, of the same shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from tcn.models import ForkingTCN
+        >>> network = ForkingTCN(3, (0.1, 0.5, 0.9), lookback=4, dilations=(1, 2))
+        >>> network.build((None, None, 5))
+        >>> from tcn.inspection import forecast_contributions
+        >>> found = forecast_contributions(network, np.ones((1, 1, network.context + 1, 5), "float32"))
+        >>> next(iter(found.parts)), found.output.shape
+        ('level', (1, 1, 1, 3))
     """
 
     parts: Mapping[str, np.ndarray]
@@ -78,7 +88,7 @@ def forecast_contributions(
     place = network.quantiles.index(quantile)
     found = divide(network, inputs, ahead, static)
     view = found.head.arguments["view"]
-    location, scale = (np.float64(as_array(part)) for part in (view.location, view.scale))
+    location, scale = (_exact(part) for part in (view.location, view.scale))
 
     def forecast(numbers: np.ndarray) -> np.ndarray:
         """The quantile, relative to the location of the window and in units of its scale."""
@@ -86,20 +96,20 @@ def forecast_contributions(
         made = network.head.make_quantiles(
             out, ops.zeros_like(out[..., 0]), view, found.head.arguments["level"]
         )
-        return np.float64(as_array(network._calibrated(made, view.last)[..., place]))
+        return _exact(network._calibrated(made, view.last)[..., place])
 
     base, shares = _shares(forecast, found)
     parts = {"level": location + scale * base} | {name: scale * share for name, share in shares.items()}
     made = network._calibrated(found.head.outputs, view.last)[..., place]
-    return ForecastContributions(parts, location + scale * np.float64(as_array(made)))
+    return ForecastContributions(parts, location + scale * _exact(made))
 
 
 def _shares(
     function: Callable[[np.ndarray], np.ndarray], found: Divided
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """What a function of the numbers is at 0, and what each part of them adds to that."""
-    parts = {name: np.float64(as_array(numbers)) for name, numbers in found.numbers.items()}
-    whole = sum(parts.values(), np.zeros_like(parts["constant"]))
+    parts = {name: _exact(numbers) for name, numbers in found.numbers.items()}
+    whole: np.ndarray = sum(parts.values(), np.zeros_like(parts["constant"]))
     changes = np.zeros_like(whole)
     every = range(whole.shape[-1])
     for order in (every, reversed(every)):
@@ -126,3 +136,9 @@ def _slope(function: Callable[[np.ndarray], np.ndarray], whole: np.ndarray, outp
     step[..., output] = _NEAR
     slope: np.ndarray = (function(whole + step) - function(whole - step)) / (2 * _NEAR)
     return slope
+
+
+def _exact(tensor: Any) -> np.ndarray:
+    """A tensor as an array of float64."""
+    array: np.ndarray = as_array(tensor).astype("float64")
+    return array

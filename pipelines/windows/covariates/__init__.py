@@ -2,7 +2,14 @@
 
 from pipelines.windows.covariates.channels import add_channels, with_channels
 from pipelines.windows.covariates.scales import center_and_spread
-from pipelines.windows.covariates.state import CovariateState
+from pipelines.windows.covariates.state import CALENDAR, CovariateState
 from pipelines.windows.covariates.table import CovariateTable
 
-__all__ = ["CovariateState", "CovariateTable", "add_channels", "center_and_spread", "with_channels"]
+__all__ = [
+    "CALENDAR",
+    "CovariateState",
+    "CovariateTable",
+    "add_channels",
+    "center_and_spread",
+    "with_channels",
+]

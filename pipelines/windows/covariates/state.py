@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,23 @@ from pipelines.windows.covariates.scales import ColumnScale
 from pipelines.windows.covariates.table import CovariateTable
 
 Floats = npt.NDArray[np.float32]
+
+CALENDAR: Final = "calendar"
+"""Source of features that stamps say."""
+
+
+class Sources(NamedTuple):
+    """What channels and features are made of: columns, "holidays US", or the calendar.
+
+    Attributes:
+        past: Source of each past channel.
+        ahead: Source of each feature ahead.
+        static: Source of each static feature.
+    """
+
+    past: tuple[str, ...]
+    ahead: tuple[str, ...]
+    static: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -116,12 +133,21 @@ class CovariateState:
     @property
     def ahead_names(self) -> tuple[str, ...]:
         """Names of the features ahead of a table."""
-        return tuple(name for name, _ in self._features_ahead())
+        return tuple(name for name, *_ in self._features_ahead())
 
     @property
     def static_names(self) -> tuple[str, ...]:
         """Names of the static features of a table."""
         return tuple(name for scale in self._static_scales for name in scale.names)
+
+    @property
+    def sources(self) -> Sources:
+        """What each channel and feature of a table is made of."""
+        return Sources(
+            past=(*(scale.name for scale in self._row_scales for _ in scale.names), *self._holiday_names),
+            ahead=tuple(source for *_, source in self._features_ahead()),
+            static=tuple(scale.name for scale in self._static_scales for _ in scale.names),
+        )
 
     def read_future(self, panel: Panel, frame: Any) -> tuple[CovariateColumn, ...]:
         """Read the values of the steps to forecast.
@@ -190,7 +216,7 @@ class CovariateState:
                 if parts:
                     np.concatenate(parts, axis=1, out=target)
         of_series = [known[column.name].channels(column) for column in static]
-        known_until = [self.horizon - lag for _, lag in features]
+        known_until = [self.horizon - lag for _, lag, _ in features]
         return CovariateTable(
             past=past,
             ahead=ahead,
@@ -233,16 +259,17 @@ class CovariateState:
     def _holiday_names(self) -> tuple[str, ...]:
         return () if self.covariates.holidays is None else (f"holidays {self.covariates.holidays}",)
 
-    def _features_ahead(self) -> list[tuple[str, int]]:
-        """Name and publication lag of each feature, in the order of ``_parts``."""
+    def _features_ahead(self) -> list[tuple[str, int, str]]:
+        """Name, publication lag and source of each feature, in the order of ``_parts``."""
         features = []
         for scale in self._future_scales:
             compared = () if scale.categories is not None else _compared(scale.name, self.differences)
             lag = self.covariates.lag(scale.name)
-            features += [(name, lag) for name in (*scale.names, *compared)]
+            features += [(name, lag, scale.name) for name in (*scale.names, *compared)]
         for name in self._holiday_names:
-            features += [(each, 0) for each in (name, *_compared(name, self.differences))]
-        return features + [(f"{wave} of {name}", 0) for name in self.cycles for wave in ("sine", "cosine")]
+            features += [(each, 0, name) for each in (name, *_compared(name, self.differences))]
+        waves = (f"{wave} of {name}" for name in self.cycles for wave in ("sine", "cosine"))
+        return features + [(wave, 0, CALENDAR) for wave in waves]
 
     def _parts(
         self, block: Block, rows: tuple[CovariateColumn, ...], future: tuple[CovariateColumn, ...]
