@@ -8,7 +8,17 @@ import typer
 from typer.core import TyperGroup
 
 from pipelines import __version__
-from pipelines.cli import detecting, forecasting, job, models, reporting, serving, surroundings, tuning
+from pipelines.cli import (
+    detecting,
+    explaining,
+    forecasting,
+    job,
+    models,
+    reporting,
+    serving,
+    surroundings,
+    tuning,
+)
 from pipelines.cli.session import USAGE_ERROR
 
 
@@ -49,7 +59,7 @@ def _options(
     """Probabilistic forecasts of time series from temporal convolution networks."""
 
 
-for module in (forecasting, models, detecting, reporting, tuning, job, serving, surroundings):
+for module in (forecasting, models, explaining, detecting, reporting, tuning, job, serving, surroundings):
     module.register(app)
 
 

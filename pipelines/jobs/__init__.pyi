@@ -1,5 +1,6 @@
 from .backtesting import Backtesting
 from .detecting import Detected, Detecting, run_detect
+from .explaining import Explained, run_explain
 from .exporting import run_export
 from .fit_record import FitOutcome
 from .folders import is_folder, run_fit_folder, run_predict_folder
@@ -15,6 +16,7 @@ __all__ = [
     "Backtesting",
     "Detected",
     "Detecting",
+    "Explained",
     "FitOutcome",
     "Outcome",
     "Progress",
@@ -27,6 +29,7 @@ __all__ = [
     "is_folder",
     "run_backtest",
     "run_detect",
+    "run_explain",
     "run_export",
     "run_fit",
     "run_fit_folder",
