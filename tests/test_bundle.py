@@ -133,8 +133,9 @@ def test_ids_that_no_file_gives_back_are_refused(names, kinds, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_bundles_of_the_first_format_still_forecast():
-    loaded = Forecaster.load(FIXTURES / "bundle-format-1")
+@pytest.mark.parametrize("version", [1, 2])
+def test_bundles_that_were_saved_before_still_forecast(version):
+    loaded = Forecaster.load(FIXTURES / f"bundle-format-{version}")
     expected = pd.read_csv(FIXTURES / "bundle-format-1-forecast.csv", parse_dates=["ds"])
     pd.testing.assert_frame_equal(loaded.predict(), expected, check_dtype=False, rtol=1e-5)
 
