@@ -150,8 +150,10 @@ def measure(home: Path, size: int, rows: int, nights: int) -> None:
     now = pd.Timestamp(cutoff, tz="UTC").to_pydatetime()
     stage("check", lambda: check_snapshot(snapshot, job, cutoff, last=None, facts=facts, now=now))
 
-    past = folder.past(cutoff, nights, forecast_columns(job))
-    recalled = stage(LOOK_BACK, lambda: recall(past, snapshot, job, line[0]))
+    def look_back() -> Any:
+        return recall(folder.past(cutoff, nights, forecast_columns(job)), snapshot, job, line[0])
+
+    recalled = stage(LOOK_BACK, look_back)
     assert recalled.scored.nights == nights
     made = stage("forecast", lambda: forecast_night(snapshot, line, job, cutoff, recalled.widths))
     assert set(made.models) == {"TCN v1"}, made.findings

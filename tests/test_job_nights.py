@@ -127,7 +127,8 @@ class TestForecast:
         for partitions in ({"series": 2}, {"series": 2, "kind": "processes", "workers": 2}):
             job = make_job(partitions=partitions)
             shutil.rmtree(home_of(job) / "nights", ignore_errors=True)
-            run(job)
+            for night in (FIRST, FIRST + pd.Timedelta(days=1)):  # the second one looks back at the first
+                run(job, night)
             frames.append(published(job))
             monkeypatch.setattr("pipelines.nightly.partitions._forecast_part", forecast_part_killed_once)
         (killed,) = home_of(job).glob("versions/*/killed")

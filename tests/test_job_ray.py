@@ -29,7 +29,8 @@ def test_workers_of_a_cluster_change_no_bit_and_one_that_is_killed_is_replaced(
     for partitions in ({"series": 2}, {"series": 2, "kind": "ray", "workers": 2}):
         job = make_job(partitions=partitions)
         shutil.rmtree(home_of(job) / "nights", ignore_errors=True)
-        run_night(job, FIRST, now=NOW)
+        for night in (FIRST, FIRST + pd.Timedelta(days=1)):  # the second one looks back at the first
+            run_night(job, night, now=NOW)
         frames.append(published(job))
         monkeypatch.setattr("pipelines.nightly.partitions._forecast_part", forecast_part_killed_once)
     (killed,) = home_of(job).glob("versions/*/killed")

@@ -98,8 +98,8 @@ class TestJobFolder:
         assert [label(each.cutoff)[6:8] for each in folder.nights()] == ["01", "02", "03"]
         assert len(folder.nights(pd.Timestamp("2024-02-03"))) == 2
         assert [label(each.cutoff)[6:8] for each in folder.nights(count=2)] == ["02", "03"]
-        past = [*folder.past(pd.Timestamp("2024-03-01"), 2)]
-        assert [frame["TCN"].iloc[0] for _, frame in past] == [2.0, 3.0]
+        past = folder.past(pd.Timestamp("2024-03-01"), 2)
+        assert [pd.read_parquet(file)["TCN"].iloc[0] for _, file in past] == [2.0, 3.0]
         found, frame = folder.night(pd.Timestamp("2024-02-01"), "f" * 64) or pytest.fail("not found")
         assert found == night("2024-02-01")
         pd.testing.assert_frame_equal(frame, FRAME.assign(TCN=1.0), check_dtype=False)
@@ -120,7 +120,7 @@ class TestJobFolder:
         (first / "night.json").write_text("{}")
         (second / "forecasts.parquet").write_bytes(b"PAR1")
         damaged: list[str] = []
-        past = [*folder.past(pd.Timestamp("2024-03-01"), 9, (), lambda error: damaged.append(str(error)))]
+        past = folder.past(pd.Timestamp("2024-03-01"), 9, (), lambda error: damaged.append(str(error)))
         assert [cutoff for cutoff, _ in past] == [pd.Timestamp("2024-02-03")]
         assert len(damaged) == 2
         with pytest.raises(StateError, match="forecasts of a night"):

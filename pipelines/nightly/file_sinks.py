@@ -39,7 +39,7 @@ class FileSink:
 
     def __init__(self, job: JobSettings, path: str) -> None:
         self.job, self.path = job, local_path(path)
-        self._format = _format_of(self.path.name)
+        self._format = format_of(self.path.name)
         self._manifest = self.path.with_name(f"{self.path.name}.manifest.json")
 
     def current(self) -> dict[str, Any] | None:
@@ -99,7 +99,7 @@ class RemoteFileSink:
         self.job, self._shown = job, hide(address, job)
         self._files, path = open_filesystem(address, job)
         self._path = PurePosixPath(path)
-        self._format = _format_of(self._path.name)
+        self._format = format_of(self._path.name)
         self._manifest = str(self._path.with_name(f"{self._path.name}.manifest.json"))
 
     def current(self) -> dict[str, Any] | None:
@@ -143,7 +143,18 @@ class RemoteFileSink:
                 self._files.rm_file(file)
 
 
-def _format_of(name: str) -> str:
+def format_of(name: str) -> str:
+    """Return the format of a file of forecasts.
+
+    Args:
+        name: Path or name.
+
+    Returns:
+        "csv" or "parquet".
+
+    Raises:
+        ConfigError: If it ends otherwise.
+    """
     kind = PurePosixPath(name).suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise ConfigError(f"sink.path must end in .csv or .parquet. Received: {name!r}.")

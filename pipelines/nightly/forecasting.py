@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipelines.nightly.settings import JobSettings
     from pipelines.nightly.state import Version
     from pipelines.panel import Panel
+    from pipelines.workers import Workers
 
 _NAMED: Final = 5  # series that a message names
 
@@ -62,6 +63,7 @@ def forecast_night(
     cutoff: Cutoff,
     widths: Mapping[float, float],
     aside: Finding | None = None,
+    workers: Workers | None = None,
 ) -> NightForecast:
     """Forecast the steps after a cutoff for every series that is still alive.
 
@@ -73,6 +75,7 @@ def forecast_night(
         widths: Factor of the width of each level's interval.
         aside: Why seasonal naive forecasts in place of the champion, whose forecast is only kept; None if it
             does not.
+        workers: Who forecasts partitions; None for this process.
 
     Returns:
         The forecast: finite and ordered in every row, whoever made it.
@@ -101,7 +104,7 @@ def forecast_night(
     desk = _Desk(job, snapshot, panel.select(alive), season, findings)
     while first is not None and desk.waiting.any():
         version, forecaster = first
-        desk.take(version, forecaster, widths if version is line[0] else {})
+        desk.take(version, forecaster, widths if version is line[0] else {}, workers)
         first = next(candidates, None) if desk.waiting.any() else None
     return desk.result(line, [str(name) for name in vanished], aside)
 
@@ -128,17 +131,24 @@ class _Desk:
         self.values, self.raw = self._naive_values(), self._naive_values()
         self.models = np.full(panel.n_series, NAIVE, object)
 
-    def take(self, version: Version, forecaster: Forecaster, widths: Mapping[float, float]) -> None:
+    def take(
+        self,
+        version: Version,
+        forecaster: Forecaster,
+        widths: Mapping[float, float],
+        workers: Workers | None,
+    ) -> None:
         """Let a version forecast what is waiting, and take what passes the gates.
 
         Args:
             version: The version.
             forecaster: What was loaded of it.
             widths: Factor of the width of each level's interval.
+            workers: Who forecasts partitions.
         """
         job, asked = self.job, np.flatnonzero(self.waiting)
         made = forecast_partitions(
-            forecaster, version.bundle, self.panel.select(self.waiting), self.snapshot.future, job
+            forecaster, version.bundle, self.panel.select(self.waiting), self.snapshot.future, job, workers
         )
         wide = apply_widths(made, widths, job)
         failing = failing_series(wide, self.snapshot.history, job)

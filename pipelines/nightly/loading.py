@@ -13,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 from pipelines import datasets
 from pipelines.errors import ConfigError
 from pipelines.nightly.explaining import by_line, explained
+from pipelines.nightly.file_sinks import format_of
 from pipelines.nightly.layers import Environment, Layers, Place, read_file
 from pipelines.nightly.reach import beginning
 from pipelines.nightly.secrets import holds_secret
@@ -77,6 +78,10 @@ def load_job(path: Path, overrides: Mapping[str, str] | None = None) -> JobSetti
             "\n".join([f"A job must have settings that are allowed; {len(mistakes)} {verb} not:", *mistakes])
         )
     beginning(job, 0)  # which knows what it needs of the settings
+    if job.source.path == "":
+        raise ConfigError("source.path must name a file, a folder or a data set. Received: ''.")
+    if job.sink.path is not None:
+        format_of(job.sink.path)
     return _apart(_beside(job, path.absolute().parent))
 
 

@@ -14,6 +14,8 @@ from pipelines.frequency import OFF_GRID, season_length_of
 from pipelines.panel import Panel, read_stamps
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipelines.nightly.records import Cutoff
     from pipelines.nightly.settings import JobSettings
 
@@ -57,6 +59,16 @@ class Known:
         parts = {name: getattr(self, name)[rows] for name in ("series", "step", "position", "y")}
         columns = {name: values[rows] for name, values in self.columns.items()}
         return replace(self, **parts, columns=columns)
+
+    def between(self, begin: int, end: int) -> Known:
+        """Return the rows of some of the series, which are counted from the first of them.
+
+        Args:
+            begin: Position of the first series.
+            end: Position after the last one.
+        """
+        part = self.take((begin <= self.series) & (self.series < end))
+        return replace(part, series=part.series - begin)
 
 
 def read_actuals(actuals: pd.DataFrame, job: JobSettings) -> Panel:
@@ -105,6 +117,32 @@ def values_of(column: pd.Series[Any]) -> npt.NDArray[Any]:
     return np.asarray(column.to_numpy(dtype=object))
 
 
+def read_nights(
+    files: Iterable[tuple[Cutoff, Path]], job: JobSettings, part: Panel | None = None
+) -> Iterator[tuple[Cutoff, pd.DataFrame]]:
+    """Read stored forecasts, one night after the other.
+
+    Args:
+        files: Cutoff and file of each.
+        job: Settings.
+        part: The series that are asked for; others may come, too. None for all.
+
+    Yields:
+        Cutoff and forecasts.
+    """
+    import pyarrow as pa
+
+    within = None
+    if part is not None:
+        within = [(job.model.id_col, ">=", part.ids[0]), (job.model.id_col, "<=", part.ids[-1])]
+    for cutoff, file in files:
+        try:
+            frame = pd.read_parquet(file, filters=within)
+        except pa.ArrowException:  # ids of another kind than they were
+            frame = pd.read_parquet(file)
+        yield cutoff, frame
+
+
 def known_rows(
     nights: Iterable[tuple[Cutoff, pd.DataFrame]], panel: Panel, job: JobSettings, columns: Sequence[str]
 ) -> Iterator[Known]:
@@ -126,7 +164,7 @@ def known_rows(
     first, phases = panel.freq.locate(panel.starts)
     for cutoff, stored in nights:
         frame = _as_made(stored, job)
-        if not {*columns} <= {*frame.columns}:
+        if not len(frame) or not {*columns} <= {*frame.columns}:
             continue
         codes, unique = pd.factorize(frame[id_col])
         series = ids.get_indexer(pd.Index(unique).astype(object))[codes]

@@ -12,6 +12,7 @@ from pipelines.jobs.stages import Progress, Stages
 from pipelines.nightly.alarms import alarms_of
 from pipelines.nightly.champions import check_bundle, line_of_succession
 from pipelines.nightly.limits import time_limit
+from pipelines.nightly.matching import read_nights
 from pipelines.nightly.records import Cutoff, Finding
 from pipelines.nightly.running import Outcome, run_night
 from pipelines.nightly.scored import Scored
@@ -138,7 +139,7 @@ def score_stored(
         snapshot = read_snapshot(job, cutoff)
     with stages("score"):
         past = folder.past(cutoff, job.watch.nights)
-        scored = score_nights(past, snapshot.history, job, snapshot.static)
+        scored = score_nights(read_nights(past, job), snapshot.history, job, snapshot.static)
     return scored, alarms_of(scored, job)
 
 

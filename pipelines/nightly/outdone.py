@@ -45,8 +45,7 @@ class Rivals:
         self.job, self.champion = job, champion
         self._made, self._who = f"{RAW}{job.model.alias}", f"{RAW}{MODEL}"
         self._name = name_of(job.model.alias, champion)
-        self._nights: list[_Night] = []
-        self._was_aside = False
+        self._nights: dict[Cutoff, _Night] = {}
 
     @property
     def columns(self) -> list[str]:
@@ -54,32 +53,53 @@ class Rivals:
         return [self._made, self._who, MODEL, REFERENCE]
 
     def take(self, rows: Known) -> None:
-        """Add up the errors of a night, later than those before.
+        """Add up the errors of a night.
 
         Args:
             rows: What is known of it.
         """
-        own = rows.columns[self._who] == self._name
-        self._was_aside = bool(own.any() and (rows.columns[MODEL] == REFERENCE).all())
-        if not own.any():
-            return
-        rows = rows.take(own)
+        is_naive = bool((rows.columns[MODEL] == REFERENCE).all())
+        rows, before = rows.take(rows.columns[self._who] == self._name), rows.position - rows.step
         error, naive = (float(np.abs(rows.y - rows.columns[name]).sum()) for name in (self._made, REFERENCE))
-        self._nights.append(_Night(int((rows.position - rows.step).max()), len(rows.y), error, naive))
+        self._merge(rows.cutoff, _Night(int(before.max()), len(rows.y), error, naive, is_naive))
+
+    def add(self, other: Rivals) -> None:
+        """Take the errors of other series in the same nights.
+
+        Args:
+            other: Where they were added up.
+        """
+        for cutoff, night in other._nights.items():
+            self._merge(cutoff, night)
+
+    def _merge(self, cutoff: Cutoff, night: _Night) -> None:
+        own = self._nights.get(cutoff)
+        if own is not None:
+            night = _Night(
+                max(own.cutoff, night.cutoff),
+                own.values + night.values,
+                own.error + night.error,
+                own.naive + night.naive,
+                own.is_naive and night.is_naive,
+            )
+        self._nights[cutoff] = night
 
     def finding(self) -> Finding | None:
         """Return what there is to say of it; None if the champion stays, or too little is known."""
-        watch, known = self.job.watch, len(self._nights)
+        nights = sorted(self._nights.values())
+        was_aside = bool(nights) and nights[-1].is_naive and nights[-1].values > 0
+        nights = [night for night in nights if night.values]
+        watch, known = self.job.watch, len(nights)
         if not watch.set_aside or known < max(MIN_WINDOWS, min(_NIGHTS, watch.nights)):
             return None
-        cutoffs, count, error, naive = np.array(self._nights).T
+        cutoffs, count, error, naive, _ = np.array(nights, np.float64).T
         if count.sum() < MIN_ROWS or not error.sum() > naive.sum():
             return None
         difference = (error - naive) / count
         p_value = diebold_mariano(difference, _overlap(cutoffs, self.job.model.horizon))[1]
-        if not self._was_aside and not (difference.mean() > 0 and p_value <= watch.set_aside):
+        if not was_aside and not (difference.mean() > 0 and p_value <= watch.set_aside):
             return None
-        ending = "" if self._was_aside else f", p = {p_value:.3f}"
+        ending = "" if was_aside else f", p = {p_value:.3f}"
         reference, own = (each.sum() / count.sum() for each in (naive, error))
         return Finding(
             "champion",
@@ -94,12 +114,13 @@ class Rivals:
 
 
 class _Night(NamedTuple):
-    """Place of the cutoff on the grid, number of values, and the sums of both absolute errors."""
+    """Place of the cutoff on the grid, number of values, sums of both absolute errors, who was published."""
 
     cutoff: int
     values: int
     error: float
     naive: float
+    is_naive: bool
 
 
 def outdone(

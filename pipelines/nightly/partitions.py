@@ -1,14 +1,16 @@
-"""Forecasts of many series in partitions: the same ones in the same order, wherever they are computed."""
+"""Many series in partitions: the same ones in the same order, wherever they are computed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipelines.nightly.settings import Notify, Sink, Source, Tracking
 from pipelines.panel import Panel
 from pipelines.workers import open_workers
 
@@ -17,10 +19,64 @@ if TYPE_CHECKING:
 
     from pipelines.forecaster import Forecaster
     from pipelines.nightly.settings import JobSettings
+    from pipelines.workers import Workers
+
+
+@contextmanager
+def open_partitions(job: JobSettings, n_series: int) -> Iterator[Workers | None]:
+    """Open the workers that share the series of a night, if there are enough of them for that.
+
+    Args:
+        job: Settings.
+        n_series: Number of series.
+
+    Yields:
+        The workers; None where one process does it.
+    """
+    how = job.partitions
+    if how.kind == "single" or n_series <= how.series:
+        yield None
+        return
+    with open_workers(how.kind, how.workers, how.address) as workers:
+        yield workers
+
+
+def parts_of(panel: Panel, job: JobSettings) -> list[Panel]:
+    """Part series.
+
+    Args:
+        panel: The series.
+        job: Settings, with the size of the partitions.
+
+    Returns:
+        Panels of so many series each, the last one of the rest.
+    """
+    size = job.partitions.series
+    if panel.n_series <= size:
+        return [panel]
+    return [
+        panel.select(np.arange(begin, min(begin + size, panel.n_series)))
+        for begin in range(0, panel.n_series, size)
+    ]
+
+
+def told_to_workers(job: JobSettings) -> JobSettings:
+    """Return settings that may leave this process: no place, and so no password.
+
+    Args:
+        job: Settings.
+    """
+    places = {"source": Source(path="-"), "sink": Sink(path="-"), "tracking": Tracking(), "notify": Notify()}
+    return job.model_copy(update=places).seen_from_file({})
 
 
 def forecast_partitions(
-    forecaster: Forecaster, bundle: Path, panel: Panel, future: pd.DataFrame | None, job: JobSettings
+    forecaster: Forecaster,
+    bundle: Path,
+    panel: Panel,
+    future: pd.DataFrame | None,
+    job: JobSettings,
+    workers: Workers | None = None,
 ) -> pd.DataFrame:
     """Forecast all series, partition by partition.
 
@@ -29,7 +85,8 @@ def forecast_partitions(
         bundle: Where workers load it from.
         panel: The series.
         future: Future covariates.
-        job: Settings: levels, size of the partitions, and who computes them.
+        job: Settings: levels, and the size of the partitions.
+        workers: Who forecasts the partitions; None for this process.
 
     Returns:
         A row per series and step, as ``Forecaster.predict`` gives them; to the bit the same for every kind of
@@ -37,21 +94,15 @@ def forecast_partitions(
     """
     import pandas as pd
 
-    how, levels = job.partitions, job.model.levels
+    levels = job.model.levels
     # Series that see each other cannot be parted.
-    parts = [panel] if forecaster.settings_.multivariate else list(_parts(panel, how.series))
-    if how.kind == "single" or len(parts) == 1:
+    parts = [panel] if forecaster.settings_.multivariate else parts_of(panel, job)
+    if workers is None or len(parts) == 1:
         frames = [forecaster.predict(part, future, levels=levels) for part in parts]
     else:
-        with open_workers(how.kind, how.workers, how.address) as workers:
-            calls = [workers.submit(_forecast_part, str(bundle), part, future, levels) for part in parts]
-            frames = [call.result() for call in calls]
+        calls = [workers.submit(_forecast_part, str(bundle), part, future, levels) for part in parts]
+        frames = [call.result() for call in calls]
     return pd.concat(frames, ignore_index=True)
-
-
-def _parts(panel: Panel, size: int) -> Iterator[Panel]:
-    for begin in range(0, panel.n_series, size):
-        yield panel.select(np.arange(begin, min(begin + size, panel.n_series)))
 
 
 def _forecast_part(

@@ -19,6 +19,7 @@ from pipelines.nightly.champions import essentials_of, line_of_succession, with_
 from pipelines.nightly.checks import check_snapshot
 from pipelines.nightly.forecasting import NightForecast, forecast_columns, forecast_night
 from pipelines.nightly.history import steps_between
+from pipelines.nightly.partitions import open_partitions
 from pipelines.nightly.recalling import Recalled, recall
 from pipelines.nightly.records import Cutoff, Finding, Night, Snapshot
 from pipelines.nightly.registry import announce, follow
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pipelines.nightly.scored import Scored
     from pipelines.nightly.settings import JobSettings
     from pipelines.nightly.state import Version
+    from pipelines.workers import Workers
 
 _DONE: Final = "done.json"
 
@@ -143,12 +145,13 @@ class _Run:
             retrained = self._retrain(snapshot, line)
             line = line_of_succession(self.job, self.folder, [])
         self._load_tensorflow(line)
-        recalled = self._recall(snapshot, line)
-        with self.stages("forecast"):
-            made = forecast_night(
-                snapshot, line, with_freq(self.job, line), self.cutoff, recalled.widths, recalled.aside
-            )
-            self.findings += made.findings
+        job, n_series = with_freq(self.job, line), int(snapshot.history[self.job.model.id_col].nunique())
+        with open_partitions(job, n_series) as workers:
+            recalled = self._recall(snapshot, line, workers)
+            with self.stages("forecast"):
+                widths, aside = recalled.widths, recalled.aside
+                made = forecast_night(snapshot, line, job, self.cutoff, widths, aside, workers)
+        self.findings += made.findings
         outcome = Outcome(
             self._night(snapshot, made, recalled.widths), findings=self.findings, retrained=retrained
         )
@@ -238,7 +241,9 @@ class _Run:
             },
         )
 
-    def _recall(self, snapshot: Snapshot, line: Sequence[Version]) -> Recalled:
+    def _recall(
+        self, snapshot: Snapshot, line: Sequence[Version], workers: Workers | None = None
+    ) -> Recalled:
         """Look back at the nights before this one, as many as are watched."""
 
         def damaged(error: StateError) -> None:
@@ -246,7 +251,7 @@ class _Run:
 
         with self.stages("look back"):
             past = self.folder.past(self.cutoff, self.job.watch.nights, forecast_columns(self.job), damaged)
-            return recall(past, snapshot, with_freq(self.job, line), line[0] if line else None)
+            return recall(past, snapshot, with_freq(self.job, line), line[0] if line else None, workers)
 
     # Checks
 

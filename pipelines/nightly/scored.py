@@ -11,10 +11,11 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from pipelines.nightly.matching import Floats
+from pipelines.nightly.matching import Floats, Ints
 from pipelines.skill import REFERENCE
 
 _GROUPS: Final = 20  # groups with figures of their own in MLflow
+_KINDS: Final = ("", "cutoff", "step", "group")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,74 @@ class Scored:
         for group, table in [*self.by_group.groupby("group", sort=True)][:_GROUPS]:
             found[f"skill_mae/group/{re.sub(r'[^A-Za-z0-9_. -]', '_', str(group))}"] = _skill(table)
         return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+class Sums:
+    """Losses of rows, added up by model and by what rows are told apart by.
+
+    Args:
+        models: Names, the published one first.
+        levels: Levels of intervals.
+    """
+
+    def __init__(self, models: Sequence[str], levels: Sequence[str]) -> None:
+        self.models, self.levels = models, levels
+        self._names: list[str] = []
+        self._sums: dict[tuple[str, str], dict[Any, Floats]] = {
+            (kind, model): {} for kind in _KINDS for model in models
+        }
+
+    def take(
+        self, kind: str, model: str, place: Ints, labels: Sequence[Any], losses: Mapping[str, Floats]
+    ) -> None:
+        """Add rows.
+
+        Args:
+            kind: What they are told apart by: "" for nothing, "cutoff", "step" or "group".
+            model: Who has forecast.
+            place: ``(rows,)`` position of each row's label.
+            labels: Labels.
+            losses: Name of a loss to its values ``(rows,)``.
+        """
+        n, self._names = len(labels), ["rows", *losses]
+        sums = [np.bincount(place, values, n) for values in losses.values()]
+        table = np.array([np.bincount(place, minlength=n), *sums], np.float64).T
+        self._merge((kind, model), dict(zip(labels, table, strict=True)))
+
+    def add(self, other: Sums) -> None:
+        """Add what was added up for other rows.
+
+        Args:
+            other: Where it was added up.
+        """
+        self._names = self._names or other._names
+        for key, lines in other._sums.items():
+            self._merge(key, lines)
+
+    def _merge(self, key: tuple[str, str], lines: Mapping[Any, Floats]) -> None:
+        own = self._sums[key]
+        for label, line in lines.items():
+            own[label] = own[label] + line if label in own else line
+
+    def scored(self) -> Scored:
+        """Return what these rows were worth."""
+        tables = {kind: self._table(kind) for kind in _KINDS}
+        return Scored(
+            overall=tables[""].drop(columns="").set_index("model"),
+            by_cutoff=tables["cutoff"],
+            by_step=tables["step"],
+            by_group=tables["group"],
+        )
+
+    def _table(self, kind: str) -> pd.DataFrame:
+        parts = []
+        for model in self.models:
+            own = {label: line for label, line in self._sums[kind, model].items() if line[0]}
+            labels = [*own] if kind == "group" else sorted(own)
+            lines = np.array([own[label] for label in labels]) if labels else np.empty((0, len(self._names)))
+            sums = dict(zip(self._names, lines.T, strict=True))
+            parts.append(metrics_of(model, kind, labels, sums, self.levels))
+        return pd.concat(parts, ignore_index=True)
 
 
 def metrics_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from pipelines.errors import ConfigError
 from pipelines.metrics import seasonal_scale
 from pipelines.nightly.matching import Floats, Ints, Known, known_rows, read_actuals, season_of
-from pipelines.nightly.scored import Scored, metrics_of
+from pipelines.nightly.scored import Scored, Sums
 from pipelines.skill import REFERENCE
 
 if TYPE_CHECKING:
@@ -19,40 +19,26 @@ if TYPE_CHECKING:
     from pipelines.nightly.settings import JobSettings
     from pipelines.panel import Panel
 
-_KINDS: Final = ("", "cutoff", "step", "group")
-
 
 class Scoring:
     """Score stored forecasts, the published one beside seasonal naive, night after night.
 
     Args:
         panel: What was observed.
-        job: Settings; ``watch.group`` names a column of ``static`` or ``actuals``.
-        actuals: The rows that the panel was read from.
-        static: A row per series, or None.
-
-    Raises:
-        ConfigError: If there is no column to group by.
+        job: Settings.
+        groups: What ``groups_of`` has returned of the panel; None for no groups.
     """
 
-    def __init__(
-        self, panel: Panel, job: JobSettings, actuals: pd.DataFrame, static: pd.DataFrame | None
-    ) -> None:
-        self._panel, self._job = panel, job
-        self._models = (job.model.alias, REFERENCE)
-        self._levels = [f"{level:g}" for level in sorted(job.model.levels)]
-        self._groups = None if job.watch.group is None else _groups(panel, job, actuals, static)
+    def __init__(self, panel: Panel, job: JobSettings, groups: tuple[Ints, list[Any]] | None) -> None:
+        self.sums = Sums((job.model.alias, REFERENCE), [f"{level:g}" for level in sorted(job.model.levels)])
+        self._panel, self._job, self._groups = panel, job, groups
         self._scale: Floats | None = None
-        # By what the rows are told apart, and by model: each label, and what was summed over its rows.
-        self._sums: dict[tuple[str, str], dict[Any, Floats]] = {
-            (kind, model): {} for kind in _KINDS for model in self._models
-        }
-        self._names: list[str] = []
 
     @property
     def columns(self) -> list[str]:
         """Columns of a night that are needed."""
-        return [name for model in self._models for name in (model, *_bounds(model, self._levels))]
+        sums = self.sums
+        return [name for model in sums.models for name in (model, *_bounds(model, sums.levels))]
 
     def take(self, rows: Known) -> None:
         """Add up the errors of a night; the first one is the oldest.
@@ -62,43 +48,19 @@ class Scoring:
         """
         if self._scale is None:
             self._scale = _scales(self._panel, self._job, rows)
+        none = np.zeros_like(rows.step)
         places: dict[str, tuple[Ints, list[Any]]] = {
-            "": (np.zeros_like(rows.step), [""]),
-            "cutoff": (np.zeros_like(rows.step), [rows.cutoff]),
+            "": (none, [""]),
+            "cutoff": (none, [rows.cutoff]),
             "step": _numbered(rows.step),
         }
         if self._groups is not None:
             codes, labels = self._groups
             places["group"] = codes[rows.series], labels
-        for model in self._models:
-            losses = dict(_losses(model, self._levels, rows, self._scale[rows.series]))
-            self._names = ["rows", *losses]
+        for model in self.sums.models:
+            losses = dict(_losses(model, self.sums.levels, rows, self._scale[rows.series]))
             for kind, (place, labels) in places.items():
-                n, own = len(labels), self._sums[kind, model]
-                sums = [np.bincount(place, values, n) for values in losses.values()]
-                table = np.array([np.bincount(place, minlength=n), *sums], np.float64).T
-                for label, line in zip(labels, table, strict=True):
-                    own[label] = own[label] + line if label in own else line
-
-    def scored(self) -> Scored:
-        """Return the scores of what was taken."""
-        tables = {kind: self._table(kind) for kind in _KINDS}
-        return Scored(
-            overall=tables[""].drop(columns="").set_index("model"),
-            by_cutoff=tables["cutoff"],
-            by_step=tables["step"],
-            by_group=tables["group"],
-        )
-
-    def _table(self, kind: str) -> pd.DataFrame:
-        parts = []
-        for model in self._models:
-            own = {label: line for label, line in self._sums[kind, model].items() if line[0]}
-            labels = [*own] if kind == "group" else sorted(own)
-            lines = np.array([own[label] for label in labels]) if labels else np.empty((0, len(self._names)))
-            sums = dict(zip(self._names, lines.T, strict=True))
-            parts.append(metrics_of(model, kind, labels, sums, self._levels))
-        return pd.concat(parts, ignore_index=True)
+                self.sums.take(kind, model, place, labels, losses)
 
 
 def score_nights(
@@ -124,10 +86,39 @@ def score_nights(
         ConfigError: If there is no column to group by.
     """
     panel = read_actuals(actuals, job)
-    scoring = Scoring(panel, job, actuals, static)
+    scoring = Scoring(panel, job, groups_of(panel, job, actuals, static))
     for rows in known_rows(nights, panel, job, scoring.columns):
         scoring.take(rows)
-    return scoring.scored()
+    return scoring.sums.scored()
+
+
+def groups_of(
+    panel: Panel, job: JobSettings, actuals: pd.DataFrame, static: pd.DataFrame | None
+) -> tuple[Ints, list[Any]] | None:
+    """Find the groups that ``watch.group`` sorts series into.
+
+    Args:
+        panel: The series.
+        job: Settings.
+        actuals: The rows that the panel was read from.
+        static: A row per series; None where there is none.
+
+    Returns:
+        ``(series,)`` numbers of groups, and the groups; None if none are asked for.
+
+    Raises:
+        ConfigError: If there is no column to group by.
+    """
+    if job.watch.group is None:
+        return None
+    name, id_col = job.watch.group, job.model.id_col
+    frame = group_column(actuals, static, name)
+    # The last row of a series counts.
+    of_series = frame[[id_col, name]].drop_duplicates(id_col, keep="last").set_index(id_col)[name]
+    of_series.index = of_series.index.astype(object)
+    labels = of_series.reindex(pd.Index(panel.ids.astype(object))).astype(object)
+    codes, unique = pd.factorize(labels.where(labels.notna(), "(none)"), sort=False)
+    return codes.astype(np.int64), [*unique]
 
 
 def group_column(actuals: pd.DataFrame, static: pd.DataFrame | None, name: str) -> pd.DataFrame:
@@ -167,20 +158,6 @@ def _scales(panel: Panel, job: JobSettings, rows: Known) -> Floats:
     starts, ends = panel.indptr[:-1], panel.indptr[:-1] + known
     scales = [seasonal_scale(panel.values[a:b], season)[0] for a, b in zip(starts, ends, strict=True)]
     return np.array(scales, np.float64)
-
-
-def _groups(
-    panel: Panel, job: JobSettings, actuals: pd.DataFrame, static: pd.DataFrame | None
-) -> tuple[Ints, list[Any]]:
-    """Number of the group of each series, and the groups."""
-    name, id_col = str(job.watch.group), job.model.id_col
-    frame = group_column(actuals, static, name)
-    # The last row of a series counts.
-    of_series = frame[[id_col, name]].drop_duplicates(id_col, keep="last").set_index(id_col)[name]
-    of_series.index = of_series.index.astype(object)
-    labels = of_series.reindex(pd.Index(panel.ids.astype(object))).astype(object)
-    codes, unique = pd.factorize(labels.where(labels.notna(), "(none)"), sort=False)
-    return codes.astype(np.int64), [*unique]
 
 
 def _numbered(values: Ints) -> tuple[Ints, list[Any]]:

@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipelines.checking import plain
@@ -24,6 +33,10 @@ JOB_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """What names of jobs look like."""
 Name: TypeAlias = Annotated[str, Field(pattern=JOB_NAME)]
 Identifier: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+
+# Columns that forecasts have beside those that are named here: who made a row, and who else forecasts.
+_TAKEN: Final = ("model", "SeasonalNaive")
+_TAKEN_IN_TABLES: Final = ("job", "cutoff", "model")
 
 # Neither moves a forecast: where it goes, who hears of it, how long the job may take.
 _BESIDE: Final = ("folder", "sink", "tracking", "notify", "limits", "partitions")
@@ -262,6 +275,20 @@ class JobSettings(BaseSettings):
     @classmethod
     def _as_settings(cls, value: object) -> object:
         return plain(value)
+
+    @field_validator("model")
+    @classmethod
+    def _apart_from_columns_of_forecasts(cls, model: Settings, info: ValidationInfo) -> Settings:
+        in_table = "sink" in info.data and info.data["sink"].url is not None
+        for role in ("id_col", "time_col", "alias"):
+            name = getattr(model, role)
+            # Databases do not tell small letters from capitals.
+            if name in _TAKEN or (in_table and name.lower() in _TAKEN_IN_TABLES):
+                raise ValueError(
+                    f"{role} must not be a name that another column of the forecasts has. Received: {name!r}; "
+                    "name that one otherwise."
+                )
+        return model
 
     def seen_from_file(self, places: Mapping[str, str]) -> JobSettings:
         """Return the same settings, known by where their source lies as seen from the job's file.

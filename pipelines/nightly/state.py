@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipelines.nightly.settings import JobSettings
 
 FORECASTS: Final = "forecasts.parquet"
+_PART: Final = 65_536  # rows
 _NIGHT, _VERSION, _BUNDLE, _JUDGED = "night.json", "version.json", "bundle", "judged"
 
 
@@ -192,27 +193,31 @@ class JobFolder:
         count: int,
         columns: Collection[str] = (),
         on_damage: Callable[[StateError], object] = lambda error: None,
-    ) -> Iterator[tuple[Cutoff, pd.DataFrame]]:
-        """Read the forecasts of the last nights before a cutoff, one after the other.
+    ) -> list[tuple[Cutoff, Path]]:
+        """Find the forecasts of the last nights before a cutoff, as far as they are as they were written.
 
         Args:
             until: Leave out this cutoff and later ones.
-            count: Most nights to read.
+            count: Most nights to find.
             columns: Leave out nights that lack one, as those of other levels do.
             on_damage: What to do with the error of each damaged one, which is left out.
 
-        Yields:
-            Cutoff and forecasts of each, oldest first. Cutoffs are without their time zone, which some may
-            have been given with and others without.
+        Returns:
+            Cutoff and file of each, oldest first. Cutoffs are without their time zone, which some may have
+            been given with and others without.
         """
+        import pyarrow.parquet as pq
+
+        found: list[tuple[Cutoff, Path]] = []
         for night in self.nights(until, count, on_damage):
             try:
-                forecasts = self.forecasts(night)
+                _, file = _checked(self.place(night.cutoff, night.fingerprint))
             except StateError as error:
                 on_damage(error)
                 continue
-            if set(columns) <= set(forecasts.columns):
-                yield unlabeled(label(night.cutoff)), forecasts
+            if {*columns} <= {*pq.read_schema(file).names}:
+                found.append((unlabeled(label(night.cutoff)), file))
+        return found
 
     def write_night(self, night: Night, forecasts: pd.DataFrame) -> None:
         """Keep what a night has found out.
@@ -222,7 +227,8 @@ class JobFolder:
             forecasts: Its forecasts.
         """
         with whole_folder(self.place(night.cutoff, night.fingerprint)) as draft:
-            forecasts.to_parquet(draft / FORECASTS, index=False)
+            # In parts, so that whoever wants some of the series need not read all of them.
+            forecasts.to_parquet(draft / FORECASTS, index=False, row_group_size=_PART)
             record = {**asdict(night), "cutoff": _plain(night.cutoff), "sha256": checksum(draft / FORECASTS)}
             write_sealed(draft / _NIGHT, record)
 
@@ -238,13 +244,7 @@ class JobFolder:
     def _read_night(self, path: Path) -> tuple[Night, pd.DataFrame]:
         import pandas as pd
 
-        record = read_sealed(path / _NIGHT)
-        file = path / FORECASTS
-        if not file.is_file() or checksum(file) != record["sha256"]:
-            raise StateError(
-                f"The forecasts of a night must be as they were written. Received: {file}, damaged or "
-                "missing; put it back from a backup, or remove its folder, and the night is run again."
-            )
+        record, file = _checked(path)
         return _night(record), pd.read_parquet(file)
 
     # Versions
@@ -346,6 +346,18 @@ class JobFolder:
         made = Promotion(number, version, reason, cutoff, tuple(withdrawn))
         write_sealed(self.promotions_path / f"{number:06}.json", asdict(made))
         return made
+
+
+def _checked(path: Path) -> tuple[dict[str, Any], Path]:
+    """The record of a night and the file of its forecasts, which is as it was written."""
+    record = read_sealed(path / _NIGHT)
+    file = path / FORECASTS
+    if not file.is_file() or checksum(file) != record["sha256"]:
+        raise StateError(
+            f"The forecasts of a night must be as they were written. Received: {file}, damaged or "
+            "missing; put it back from a backup, or remove its folder, and the night is run again."
+        )
+    return record, file
 
 
 def home_of(job: JobSettings) -> Path:

@@ -123,7 +123,7 @@ def _coverage(scored: Scored, places: list[str]) -> list[Line]:
     """A line for the innermost and the outermost interval, each with its promise."""
     table = scored.by_cutoff[scored.by_cutoff["model"] == scored.overall.index[0]]
     levels, lines = levels_of(scored), []
-    for level, style in zip(dict.fromkeys((levels[0], levels[-1])), ("model", "second"), strict=False):
+    for level, style in zip(dict.fromkeys((*levels[:1], *levels[-1:])), ("model", "second"), strict=False):
         values = (100 * table[f"coverage_{level}"]).tolist()
         texts = [f"{level} %, {place}: {value:.1f} %" for place, value in zip(places, values, strict=True)]
         promise = [float(level)] * len(values)

@@ -46,7 +46,7 @@ class Widths:
         self.levels, self._rate = job.model.levels, job.watch.rate
         self._made, self._who = f"{RAW}{job.model.alias}", f"{RAW}{MODEL}"
         self._bounds = [(f"{self._made}-lo-{level:g}", f"{self._made}-hi-{level:g}") for level in self.levels]
-        self._nights: list[_Night] = []
+        self._nights: dict[Cutoff, _Night] = {}
 
     @property
     def columns(self) -> list[str]:
@@ -64,11 +64,31 @@ class Widths:
             return
         middle = rows.columns[self._made]
         positions, place = np.unique(rows.position, return_inverse=True)
-        counts = [
-            _counts(_factors(rows.y, middle, rows.columns[lower], rows.columns[upper]), place, len(positions))
-            for lower, upper in self._bounds
-        ]
-        self._nights.append(_Night(int((rows.position - rows.step).max()), positions, counts))
+        counts = np.stack(
+            [
+                _counts(_factors(rows.y, middle, rows.columns[lo], rows.columns[hi]), place, len(positions))
+                for lo, hi in self._bounds
+            ],
+            axis=1,
+        )
+        of_position = dict(zip(positions.tolist(), counts, strict=True))
+        self._merge(rows.cutoff, _Night(int((rows.position - rows.step).max()), of_position))
+
+    def add(self, other: Widths) -> None:
+        """Take what was counted for other series of the same nights.
+
+        Args:
+            other: Where it was counted.
+        """
+        for cutoff, night in other._nights.items():
+            self._merge(cutoff, night)
+
+    def _merge(self, cutoff: Cutoff, night: _Night) -> None:
+        own = self._nights.get(cutoff, _Night(night.cutoff, {}))
+        counts = dict(own.counts)
+        for position, found in night.counts.items():
+            counts[position] = counts[position] + found if position in counts else found
+        self._nights[cutoff] = _Night(max(own.cutoff, night.cutoff), counts)
 
     def factors(self) -> dict[float, float]:
         """Return the factors.
@@ -76,25 +96,24 @@ class Widths:
         Returns:
             Level to factor of the width, from a quarter to four; nearer to 1 while few nights are known.
         """
-        nights = sorted(self._nights, key=lambda night: night.cutoff)
+        nights = sorted(self._nights.values(), key=lambda night: night.cutoff)
         cutoffs = np.array([night.cutoff for night in nights], np.int64)
         found = {}
         for number, level in enumerate(self.levels):
             counts = np.zeros((len(nights), len(nights) + 1, len(_GRID) + 1))
             for own, night in zip(counts, nights, strict=True):
                 # The first night that knows each value; after the last of them, tonight.
-                arrival = np.searchsorted(cutoffs, night.positions, side="left")
-                np.add.at(own, arrival, night.counts[number])
+                arrival = np.searchsorted(cutoffs, [*night.counts], side="left")
+                np.add.at(own, arrival, [found[number] for found in night.counts.values()])
             found[level] = _adapted(np.cumsum(counts, axis=2), 1 - level / 100, self._rate)
         return found
 
 
 class _Night(NamedTuple):
-    """Place of the cutoff on the grid, places of the values, and for each level and place the counts."""
+    """Place of the cutoff on the grid; place of values to their counts, ``(levels, cells)``."""
 
     cutoff: int
-    positions: Ints
-    counts: list[Ints]
+    counts: dict[int, Ints]
 
 
 def widths_of(
