@@ -2,8 +2,8 @@
 
 A job of daily series whose champion is a network on ONNX Runtime, with a month of stored nights, is measured
 at several sizes, each in a process of its own: seconds, seconds of computing and peak memory of each stage.
-Between the two largest sizes a straight line is laid. As many series as the largest size make one job; the
-plan says how many jobs there are, how many of them a machine runs side by side, and what the machines cost.
+The plan goes on from there in a straight line: as many series as the largest size make one job; it says how
+many jobs there are, how many of them a machine runs side by side, and what the machines cost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,6 +47,25 @@ class Taken:
     memory: int
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A night of so many series.
+
+    Args:
+        stages: What each stage has taken.
+        disk: Bytes of the source, the stored nights and what is published.
+    """
+
+    stages: dict[str, Taken]
+    disk: int
+
+    @property
+    def whole(self) -> Taken:
+        """All stages, one after the other."""
+        every = self.stages.values()
+        return Taken(sum(s.seconds for s in every), sum(s.cpu for s in every), max(s.memory for s in every))
+
+
 def main(given: argparse.Namespace) -> None:
     """Measure each size, and print the plan."""
     with TemporaryDirectory() as folder:
@@ -57,32 +76,27 @@ def main(given: argparse.Namespace) -> None:
     plan(found, given)
 
 
-def table(found: dict[int, dict[str, Taken]]) -> None:
+def table(found: dict[int, Measured]) -> None:
     """Print seconds and memory by stage and size."""
-    sizes = [*found]
-    print("  " + f"{'':<30}" + "".join(f"{f'{size:,} series':>22}" for size in sizes))
+    line("", [f"{size:,} series" for size in found])
     for stage in STAGES:
-        cells = (found[size][stage] for size in sizes)
-        print(
-            f"  {stage:<30}"
-            + "".join(f"{f'{c.seconds:.2f} s {c.memory / 2**20:,.0f} MiB':>22}" for c in cells)
-        )
-    wholes = (whole(found[size]) for size in sizes)
-    print(
-        f"  {'a night':<30}"
-        + "".join(f"{f'{w.seconds:.2f} s {w.memory / 2**20:,.0f} MiB':>22}" for w in wholes)
-    )
+        line(stage, [shown(each.stages[stage]) for each in found.values()])
+    line("a night", [shown(each.whole) for each in found.values()])
 
 
-def whole(stages: dict[str, Taken]) -> Taken:
-    """All stages, one after the other."""
-    every = stages.values()
-    return Taken(sum(s.seconds for s in every), sum(s.cpu for s in every), max(s.memory for s in every))
+def line(name: str, cells: Sequence[str]) -> None:
+    """Print a line of the table."""
+    print(f"  {name:<30}" + "".join(f"{cell:>22}" for cell in cells))
 
 
-def plan(found: dict[int, dict[str, Taken]], given: argparse.Namespace) -> None:
+def shown(taken: Taken) -> str:
+    """Seconds and memory."""
+    return f"{taken.seconds:.2f} s {taken.memory / 2**20:,.0f} MiB"
+
+
+def plan(found: dict[int, Measured], given: argparse.Namespace) -> None:
     """Say what so many series take on so many machines."""
-    totals = {size: whole(stages) for size, stages in found.items()}
+    totals = {size: each.whole for size, each in found.items()}
     *_, small, large = sorted(totals)
     a, b = totals[small], totals[large]
     per_series = (b.memory - a.memory) / (large - small)
@@ -92,9 +106,12 @@ def plan(found: dict[int, dict[str, Taken]], given: argparse.Namespace) -> None:
     print(
         f"{given.series:,} series on {given.machines} machines of {given.cores} cores, {given.memory:g} GiB"
     )
+    per = {size: whole.seconds / size for size, whole in totals.items()}
+    row(f"one of {large:,} series", f"{1000 * per[large]:.2f} ms", per[large] / per[small], f"of {small:,}")
     row("jobs of so many series each", f"{jobs:,} of {large:,}")
     row("memory of a job", f"{b.memory / 2**30:.1f} GiB")
     row("  for each further thousand of series", f"{per_series * 1000 / 2**20:.0f} MiB")
+    row("disk of a job, with its source", f"{found[large].disk / 2**30:.1f} GiB")
     row("cores that a job keeps busy", f"{cores:.1f}")
     if beside < 1:
         raise SystemExit("A machine must have the memory and the cores that a job takes.")
@@ -109,14 +126,15 @@ def plan(found: dict[int, dict[str, Taken]], given: argparse.Namespace) -> None:
 # What is measured
 
 
-def measured(home: Path, size: int, given: argparse.Namespace) -> dict[str, Taken]:
-    """Measure a size in a process of its own."""
+def measured(home: Path, size: int, given: argparse.Namespace) -> Measured:
+    """Measure a size in processes of its own."""
     for what in (prepare, measure):
         command = [sys.executable, __file__, what.__name__, home, size, given.rows, given.nights]
         done = subprocess.run(
             [*map(str, command)], env=environment(), check=True, stdout=subprocess.PIPE, text=True
         )
-    return {name: Taken(**values) for name, values in json.loads(done.stdout.splitlines()[-1]).items()}
+    record = json.loads(done.stdout.splitlines()[-1])
+    return Measured({name: Taken(**each) for name, each in record["stages"].items()}, record["disk"])
 
 
 def measure(home: Path, size: int, rows: int, nights: int) -> None:
@@ -163,7 +181,8 @@ def measure(home: Path, size: int, rows: int, nights: int) -> None:
         open_sink(job).publish(made.frame[list(made.published)], {"job": job.name, "night": "n"})
 
     stage("publish", publish)
-    print(json.dumps({name: asdict(each) for name, each in taken.items()}))
+    disk = sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
+    print(json.dumps({"disk": disk, "stages": {name: asdict(each) for name, each in taken.items()}}))
 
 
 def forget_peak() -> None:
