@@ -135,6 +135,27 @@ def test_forecasts_never_replace_the_data(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("column", "table"),
+    [("id_col='model'", False), ("time_col='model'", False), ("alias='SeasonalNaive'", False),
+     ("id_col='model'", True), ("id_col='Job'", True), ("alias='Cutoff'", True)],
+)  # fmt: skip
+def test_no_column_takes_the_place_of_another_one_of_the_forecasts(column, table):
+    text = SMALL + column + "\n"
+    if table:
+        text = text.replace('path = "out/forecasts.parquet"', "url = 'sqlite:///d.db'\ntable = 't'")
+    with pytest.raises(ConfigError, match=f"{column.partition('=')[0]} must not be a name that another"):
+        load_job(write(text))
+
+
+@pytest.mark.parametrize("path", ["", "forecasts", "forecasts.xls", "s3://bucket/forecasts"])
+def test_forecasts_go_to_a_file_of_a_known_kind(path):
+    with pytest.raises(ConfigError, match=r"sink.path must end in \.csv or \.parquet"):
+        load_job(write(SMALL), {"sink.path": path})
+    with pytest.raises(ConfigError, match=r"source.path must name"):
+        load_job(write(SMALL), {"source.path": ""})
+
+
+@pytest.mark.parametrize(
     ("given", "kept"),
     [("bike_sharing", True), ("s3://bucket/f.parquet", True), ("/data/f.parquet", True), ("bike.csv", False)],
 )

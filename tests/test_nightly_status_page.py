@@ -153,6 +153,13 @@ def test_names_are_text_and_nothing_is_run_or_loaded(tmp_path):
     assert links == ["data:,"]
 
 
+def test_a_job_without_intervals_has_a_page(tmp_path):
+    nights = [(day, forecasts_of(HISTORY, day)) for day in DAYS[110:120]]
+    page = texts(page_of(tmp_path, scored=score_nights(nights, HISTORY, job_of(levels=()))))
+    assert "Mean absolute error by night" in page
+    assert "Share of values inside" not in page
+
+
 def test_it_is_replaced_as_a_whole(tmp_path):
     page_of(tmp_path)
     with pytest.raises(KeyError):

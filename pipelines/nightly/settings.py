@@ -285,8 +285,8 @@ class JobSettings(BaseSettings):
             # Databases do not tell small letters from capitals.
             if name in _TAKEN or (in_table and name.lower() in _TAKEN_IN_TABLES):
                 raise ValueError(
-                    f"{role} must not be a name that another column of the forecasts has. Received: {name!r}; "
-                    "name that one otherwise."
+                    f"{role} must not be a name that another column of the forecasts has. Received: "
+                    f"{name!r}; name that one otherwise."
                 )
         return model
 
