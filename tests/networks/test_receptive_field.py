@@ -76,7 +76,7 @@ def what_outputs_see(stack, length):
 @settings(deadline=None)
 @given(st.lists(layers, min_size=1, max_size=4))
 def test_several_rates_reach_as_far_back_as_an_output_sees(stack):
-    sees = what_outputs_see(stack, length=324)
+    sees = what_outputs_see(stack, length=648)
     strides, factors = np.prod([layer.stride for layer in stack]), np.prod([layer.factor for layer in stack])
     late = np.arange(len(sees) * 5 // 6, len(sees) - factors)
     reach = max(j * strides // factors - np.flatnonzero(sees[j])[0] + 1 for j in late)
