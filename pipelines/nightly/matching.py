@@ -36,7 +36,7 @@ class Known:
 
     Args:
         cutoff: That of the night.
-        series: ``(rows,)`` position of each row's series in the panel.
+        series: ``(rows,)`` position of each row's series in the panel, in its order.
         step: ``(rows,)`` steps ahead, from 1.
         position: ``(rows,)`` place of its time stamp on the grid of the frequency.
         y: ``(rows,)`` actual values.
@@ -50,7 +50,7 @@ class Known:
     y: Floats
     columns: Mapping[str, npt.NDArray[Any]]
 
-    def take(self, rows: npt.NDArray[np.bool_]) -> Known:
+    def take(self, rows: npt.NDArray[np.bool_] | slice) -> Known:
         """Return some of the rows.
 
         Args:
@@ -67,7 +67,7 @@ class Known:
             begin: Position of the first series.
             end: Position after the last one.
         """
-        part = self.take((begin <= self.series) & (self.series < end))
+        part = self.take(slice(*np.searchsorted(self.series, [begin, end])))
         return replace(part, series=part.series - begin)
 
 
@@ -173,6 +173,8 @@ def known_rows(
         offset = position - first[series]
         inside = (series >= 0) & (offset >= 0) & (offset < panel.lengths[series])
         rows = np.flatnonzero(inside & (phase == phases[series]) & (of_cutoff == phase))
+        if (np.diff(series[rows]) < 0).any():
+            rows = rows[np.argsort(series[rows], kind="stable")]
         y = panel.values[panel.indptr[series[rows]] + offset[rows]]
         rows, y = rows[~np.isnan(y)], y[~np.isnan(y)]
         if len(rows):
