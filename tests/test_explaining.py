@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from explaining_cases import EVERY_ROLE, rich_frame, scrambled
-from small_forecasters import EXTREME, HORIZON, UNTRAINED, fitted, frame_of, weekly
+from small_forecasters import EXTREME, HORIZON, SMALL, UNTRAINED, fitted, frame_of, weekly
 
 from pipelines import ConfigError, Forecaster, NotFittedError, PanelError, explain
 from pipelines.explaining import FRAMES
 from pipelines.explaining.hiding import changes_when_hidden
+from pipelines.explaining.paths import attribute
+from pipelines.explaining.sources import sources_of
 from pipelines.explaining.subjects import choose_subjects
 from pipelines.network import build_network
 from pipelines.runtime import OnnxNetwork
@@ -144,7 +146,36 @@ def test_gradients_of_a_linear_forecaster_are_its_weights():
     np.testing.assert_allclose(found.forecast["baseline"], center, rtol=1e-5)
 
 
-HARD = ["constant", "jump", "one", "one seen", "nothing", "silent end", "subnormal"]
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"scaling": "mixed", "transform": "log", "architecture": "wavenet"},
+        {"scaling": "global", "transform": "asinh", "head": "laplace"},
+        {"transform": "difference", "multivariate": True},
+    ],
+    ids=str,
+)
+def test_gradients_are_complete_through_scalings_and_transforms(arguments):
+    f = Forecaster(**{**SMALL, "max_steps": 4}, **arguments).fit(
+        frame_of({"a": weekly(60), "b": weekly(60, 2)})
+    )
+    subjects, _ = choose_subjects(f.fitted_, None, None, None, "b", None, 0.5)
+    found = attribute(subjects[0], sources_of(f.fitted_))
+    np.testing.assert_allclose(found.forecast, f.predict()["TCN"][HORIZON:], rtol=1e-5)
+    away = found.forecast - found.baseline
+    np.testing.assert_allclose(found.total, away, rtol=0, atol=0.01 * np.abs(away).max())
+
+
+def test_without_calendar_and_covariates_the_past_is_all_that_there_is():
+    frame = pd.DataFrame({"unique_id": 4, "ds": range(40), "y": np.random.default_rng(0).normal(size=40)})
+    found = explain(Forecaster(**UNTRAINED, freq=1, season_length=1).fit(frame), width=5)
+    assert len(found.covariates) == len(found.covariate_steps) == 0
+    assert found.by_covariate()["covariate"].tolist() == ["y"]
+    assert "covariates" not in found.figures()
+    assert "Of the past, what lies" in repr(found)
+
+
+HARD = ["constant", "jump", "nothing", "one"]
 
 
 def test_hard_series_are_explained_with_finite_numbers():

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from explaining_cases import scrambled
-from small_forecasters import HORIZON, SMALL, UNTRAINED, frame_of, weekly
+from small_forecasters import HORIZON, SMALL, UNTRAINED, fitted, frame_of, weekly
 
 from pipelines import Forecaster, explain
 from pipelines.explaining.parts import divided
@@ -69,6 +69,14 @@ def test_bounds_and_calibration_are_parts_of_their_own():
     f.calibrate(frame)
     check_parts(f, frame=frame)
     assert "calibration" in check_parts(f, 0.9, frame)
+
+
+def test_a_quantile_has_its_own_name():
+    found = explain(fitted(), unique_id="e", quantile=0.9)
+    total = found.parts.groupby("step")["value"].sum()
+    expected = fitted().predict(quantiles=[0.9]).set_index("unique_id").loc["e", "TCN-q-0.9"]
+    np.testing.assert_allclose(total, expected, rtol=1e-5)
+    np.testing.assert_allclose(found.forecast["TCN-q-0.9"], expected, rtol=1e-5)
 
 
 def test_short_and_silent_series_have_parts():

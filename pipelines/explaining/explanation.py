@@ -31,12 +31,13 @@ class Explanation:
     F steps that the forecast of a series can depend on, and H steps ahead:
 
     Attributes:
-        forecast: A row for each step ahead, H a series: id, ``cutoff``, time, ``step``, the forecast under
-            its alias as ``predict`` gives it; ``network``, the same before rounding and bounds; ``baseline``,
-            what the network would say of a series that has stood at its mean all along, with no covariate
-            known; ``attributed``, the sum of the gradients of ``steps`` and ``covariates`` and of ``change``,
-            what the usual size of changes adds; ``gap``, ``network - baseline - attributed``, 1 % of the
-            largest difference to the baseline at most where the forecast is a smooth function of its inputs.
+        forecast: A row for each step ahead, H a series: id, ``cutoff``, time, ``step``, the forecast as
+            ``predict`` gives it, under the same name; ``network``, the same before rounding and bounds;
+            ``baseline``, what the network would say of a series that has stood at its mean all along, with no
+            covariate known; ``attributed``, the sum of the gradients of ``steps`` and ``covariates`` and of
+            ``change``, what the usual size of changes adds; ``gap``, ``network - baseline - attributed``, 1 %
+            of the largest difference to the baseline at most where the forecast is a smooth function of its
+            inputs.
         steps: A row for each step of the past and each step ahead, F x H a series: id, ``step``, ``lag``, 0
             at the origin, time, the target; ``gradient``, its integrated gradient; ``hidden``, the forecast
             less that without the value. Units of the target.
@@ -54,12 +55,17 @@ class Explanation:
             "hidden", "random"), ``share`` of the steps, ``change``, the mean distance in units of the target.
         field: How far back the network looks.
         quantile: Which quantile is explained; 0.5 for the forecast itself.
-        alias: Name of the forecast.
+        alias: Column of the forecast: that of the point forecast, or of the quantile, such as ``TCN-q-0.9``.
         columns: Names of the id, time and target columns.
         freq: Frequency of the data.
         seasons: Steps in each season.
         width: Steps that were hidden together.
         notes: What is special about the data or the forecasts.
+
+    Example:
+        >>> from pipelines.explaining import FRAMES
+        >>> FRAMES[:5]
+        ('forecast', 'steps', 'covariates', 'covariate_steps', 'parts')
     """
 
     forecast: pd.DataFrame
@@ -90,7 +96,14 @@ class Explanation:
         return int(self.forecast["step"].max())
 
     def period(self, steps: float) -> str:
-        """Tell how long some steps take, in the time of the data."""
+        """Tell how long some steps take, in the time of the data.
+
+        Args:
+            steps: How many.
+
+        Returns:
+            Text such as "24 h".
+        """
         return period(steps, Freq.parse(self.freq))
 
     def by_lag(self) -> pd.DataFrame:
@@ -179,7 +192,11 @@ class Explanation:
         return explanation_figures(self)
 
     def highlights(self) -> tuple[str, ...]:
-        """Say in a few sentences what an explanation comes to."""
+        """Say in a few sentences what an explanation comes to.
+
+        Returns:
+            A sentence each on past steps, covariates, parts of the network and its receptive field.
+        """
         return highlights(self)
 
     def to_dict(self) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def _forecast(subject: Subject, found: Attributions, forecast: Floats) -> pd.Dat
     return frame.assign(
         **{
             "step": np.arange(1, horizon + 1),
-            subject.fitted.settings.alias: forecast,
+            subject.column: forecast,
             "network": found.forecast,
             "baseline": found.baseline,
             "attributed": found.total,

@@ -38,6 +38,10 @@ class Field:
         lookback: Steps of the window of the long kernel.
         stack: Steps that the dilated stack sees.
         profile: Share of each step, the newest one first.
+
+    Example:
+        >>> Field(2, 0.95, nominal=4, lookback=3, stack=4, profile=(0.7, 0.26, 0.04, 0.0)).steps
+        2
     """
 
     effective: int | None

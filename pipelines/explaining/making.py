@@ -92,12 +92,12 @@ def explain(
         stretches=stretches_frame(subjects, _largest_dilation(joined["parts"], fitted.plan.dilations)),
         field=field_of(subjects),
         quantile=quantile,
-        alias=fitted.settings.alias,
+        alias=first.column,
         columns=first.panel.columns,
         freq=first.panel.freq.text,
         seasons=fitted.plan.seasons,
         width=wide,
-        notes=(*notes, *_notes(joined["forecast"], fitted.settings.alias, quantile)),
+        notes=(*notes, *_notes(joined["forecast"], first.column, quantile)),
     )
 
 

@@ -75,7 +75,8 @@ def attribute(subject: Subject, sources: Sequence[Source]) -> Attributions:
 
     baseline = blank(subject.inputs, *sources)
     _flatten(baseline["series"])
-    found = integrated_gradients(subject.network, subject.inputs, baseline, subject.quantile, TOLERANCE)
+    # Half of it, as a transform may weigh the steps ahead differently from the network.
+    found = integrated_gradients(subject.network, subject.inputs, baseline, subject.quantile, TOLERANCE / 2)
     link = Link.between(subject, found.begin, found.end)
     shares = {name: np.moveaxis(part, 0, -1) * link.slope for name, part in found.inputs.items()}
     series = shares["series"][-len(subject.rows) :]

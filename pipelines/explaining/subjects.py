@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipelines.backtest import column_probabilities
 from pipelines.errors import ConfigError, PanelError
 from pipelines.fitted import Fitted
 from pipelines.panel import CovariateColumn, Panel, show
@@ -54,6 +55,12 @@ class Subject:
     def network(self) -> Any:
         """The Keras model."""
         return self.fitted.network
+
+    @property
+    def column(self) -> str:
+        """Name of the forecast, as ``predict`` gives it: the alias, or that with the quantile."""
+        quantiles = () if self.quantile == 0.5 else (self.quantile,)
+        return [*column_probabilities(self.fitted.settings.alias, (), quantiles)][-1]
 
     @property
     def name(self) -> Any:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pipelines.explaining.explanation import Explanation
 
 _TOP: Final = 3
+_NAMED: Final = 6
 # A covariate without which forecasts move by less than this share of a series' spread.
 _NOTHING: Final = 0.02
 
@@ -45,7 +46,8 @@ def _covariates(explanation: Explanation) -> list[str]:
         ]
         lines.append(f"Beside the past, {', '.join(named)} of the usual distance from the mean.")
     if len(ignored := found.loc[found["hidden"] < _NOTHING, "covariate"].tolist()):
-        lines.append(f"Hardly used: {', '.join(ignored)}.")
+        more = f" and {len(ignored) - _NAMED} more" * (len(ignored) > _NAMED)
+        lines.append(f"Hardly used: {', '.join(ignored[:_NAMED])}{more}.")
     return lines
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines import datasets
 from pipelines.errors import ConfigError
@@ -88,7 +89,11 @@ def run_explain(
     from pipelines.explaining import FRAMES, explain
     from pipelines.explaining.page import write_page
 
-    if request is None and bundle is None:
+    if request is not None:
+        read = partial(_with_data, request, bundle, cutoff is None)
+    elif bundle is not None:
+        read = partial(_of_history, bundle, future)
+    else:
         raise ConfigError("An explanation needs data or a bundle. Received: neither; name one of them.")
     stages = Stages(progress)
     frames = [f"{name}.parquet" for name in FRAMES]
@@ -96,13 +101,7 @@ def run_explain(
     files = (future,) if request is None else request.files
     refuse_data(files, *(Path(output) / name for name in names))
     with results_folder(output, names) as folder:
-        saved = None if bundle is None else load_forecaster(bundle, stages)
-        if request is None:
-            assert saved is not None
-            name, forecaster, panel = Path(str(bundle)).name, saved, None
-            ahead = None if future is None else datasets.read_table(future, id_col=saved.id_col)
-        else:
-            name, forecaster, panel, ahead = _with_data(request, saved, stages)
+        name, forecaster, panel, ahead = read(stages)
         known = forecaster.panel_ if panel is None else panel
         with stages("explain"), warnings_as_notes(stages):
             found = explain(
@@ -122,26 +121,42 @@ def run_explain(
             facts = {"name": name, "data_sha256": panel_digest(known)}
             write_json(plain({**facts, "versions": versions(), **found.to_dict()}), folder.draft / FACTS)
             write_page(found, folder.draft / PAGE, name)
-            if saved is None:
+            if bundle is None:
                 forecaster.save(folder.draft / BUNDLE)
         with stages("publish"), signals_wait():
             published = folder.publish(facts)
     return Explained(name, found, published, dict(stages.seconds))
 
 
-def _with_data(
-    request: Request, saved: Forecaster | None, stages: Stages
-) -> tuple[str, Forecaster, Panel, pd.DataFrame | None]:
-    """Name, forecaster, data, and what is known ahead; without a saved forecaster, one fitted to all rows."""
+class _Read(NamedTuple):
+    """What is explained: None for the panel stands for the history that a bundle keeps."""
+
+    name: str
+    forecaster: Forecaster
+    panel: Panel | None
+    future: pd.DataFrame | None
+
+
+def _of_history(bundle: str | Path, future: str | None, stages: Stages) -> _Read:
+    """A saved forecaster on its own history."""
+    saved = load_forecaster(bundle, stages)
+    ahead = None if future is None else datasets.read_table(future, id_col=saved.id_col)
+    return _Read(Path(bundle).name, saved, None, ahead)
+
+
+def _with_data(request: Request, bundle: str | Path | None, at_the_end: bool, stages: Stages) -> _Read:
+    """A saved forecaster on other data, or one that is fitted to all of them."""
+    saved = None if bundle is None else load_forecaster(bundle, stages)
     with stages("read the data"):
         task = Task.load(request if saved is None else as_in(saved, request))
         note_gaps(task.panel, stages)
-        if saved is not None:
-            return task.name, saved, task.panel, task.future
-        task.check_future(task.panel)
-        forecaster = task.forecaster()
-    plan(forecaster, task.panel, stages)
-    return task.name, fit(forecaster, task.panel, stages), task.panel, task.future
+    forecaster = saved or task.forecaster()
+    if saved is None:
+        if at_the_end:
+            task.check_future(task.panel)
+        plan(forecaster, task.panel, stages)
+        fit(forecaster, task.panel, stages)
+    return _Read(task.name, forecaster, task.panel, task.future)
 
 
 def _ids(panel: Panel, names: Sequence[str]) -> list[Any]:

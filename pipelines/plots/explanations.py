@@ -23,6 +23,7 @@ _LEVELS: Final = ("season before", "level")
 # Parts that are drawn by themselves; the others are put together.
 _PARTS: Final = 6
 _TICKS: Final = 8
+_COVARIATES: Final = 20
 
 
 def explanation_figures(explanation: Explanation) -> dict[str, go.Figure]:
@@ -186,7 +187,7 @@ def covariates_chart(shares: pd.DataFrame, *, title: str | None = None) -> go.Fi
         title: Heading; a standard one by default, none for an empty text.
 
     Returns:
-        Figure with a bar for each covariate, the largest on top, by its role.
+        Figure with a bar for each covariate, the largest on top, by its role; of many the twenty largest.
 
     Example:
         >>> import pandas as pd
@@ -196,7 +197,7 @@ def covariates_chart(shares: pd.DataFrame, *, title: str | None = None) -> go.Fi
         >>> bar.name, list(bar.x), list(bar.y)
         ('future', [25.0], ['price'])
     """
-    beside = shares[shares["role"] != "target"]
+    beside = shares[shares["role"] != "target"].head(_COVARIATES)
     figure = new_figure(
         "How far forecasts move without each covariate" if title is None else title,
         "% of the series' mean distance from its mean",
