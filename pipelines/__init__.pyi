@@ -1,4 +1,4 @@
-from . import datasets
+from . import datasets, similarity
 from .covariates import Covariates
 from .errors import (
     BundleError,
@@ -41,5 +41,6 @@ __all__ = [
     "evaluate",
     "explain",
     "leaderboard",
+    "similarity",
     "tune",
 ]
