@@ -205,6 +205,18 @@ def test_failures_have_their_exit_code_and_are_told_but_for_what_passes(nights, 
         assert message["cutoff"] == "2012-12-30 00:00:00"
 
 
+@pytest.mark.parametrize("command", ["status", "rollback"])
+def test_files_that_cannot_be_read_are_named(command, monkeypatch):
+    def refuse(folder, *arguments):
+        raise PermissionError(13, "Permission denied", "versions")
+
+    made()
+    monkeypatch.setattr("pipelines.nightly.state.JobFolder.versions", refuse)
+    done = tcn(command)
+    assert done.exit_code == 75
+    assert "must be able to read and write its files. Received: [Errno 13]" in done.stderr
+
+
 def test_what_somebody_does_by_hand_is_told_to_nobody_else(told):
     made()
     assert tcn("score", "--cutoff", "never").exit_code == 78

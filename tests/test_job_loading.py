@@ -229,6 +229,8 @@ def test_a_place_that_is_neither_path_nor_table_is_shown_without_its_values():
         ("tracking.model", "../canary"),
         ("model.alias", ""),
         ("notify.webhook", "file:///etc/passwd"),
+        ("notify.webhook", "http://"),
+        ("notify.webhook", "http://[::1"),
         ("notify.command", "touch canary"),
     ],
 )

@@ -1,6 +1,7 @@
 """What stands around a night: its time limit, its log, its messages, its cutoff, the file it begins with."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -225,6 +226,29 @@ def test_a_webhook_out_of_reach_is_told_and_stops_nothing():
     assert "canary" not in text
 
 
+@pytest.mark.parametrize("url", ["http://no host/canary", "http://h\u00f6st/canary\u00e9"])
+def test_a_webhook_that_is_no_address_is_told_and_stops_nothing(url):
+    (text,) = notify(job(notify={"webhook": url}), {"failure": ["x"]}, {})
+    assert text.startswith("notify.webhook could not be reached: ")
+    assert "canary" not in text
+
+
+def test_a_webhook_whose_answer_is_no_http_is_told_and_stops_nothing():
+    def answer():
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(b"220 mail ready\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/hook"
+        (text,) = notify(job(notify={"webhook": url}), {"failure": ["x"]}, {})
+        thread.join()
+    assert text.startswith("notify.webhook could not be reached: ")
+
+
 def test_a_command_gets_the_message_on_standard_input(tmp_path):
     code = f"import sys; open({str(tmp_path / 'got')!r}, 'wb').write(sys.stdin.buffer.read())"
     asked = job(notify={"command": [sys.executable, "-c", code], "on": ["promotion"]})
@@ -239,6 +263,7 @@ def test_a_command_gets_the_message_on_standard_input(tmp_path):
     ("command", "text"),
     [
         ([sys.executable, "-c", "raise SystemExit('no mail')"], "notify.command ended with 1: no mail."),
+        (["mail", "\0"], "notify.command could not be run: embedded null byte."),
         (["/nowhere/mail"], "notify.command could not be run: No such file or directory."),
         (["sh", "-c", "sleep 9 & sleep 9"], "notify.command took longer than 0.3 s and was stopped."),
         (["true"], None),

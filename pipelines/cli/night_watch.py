@@ -138,7 +138,15 @@ def working(
                 log.job = job
             if limited:
                 stack.enter_context(time_limit(job.limits.minutes))
-            yield work
+            try:
+                yield work
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise BusyError(
+                    f"A job must be able to read and write its files. Received: {error}; mend it, and try "
+                    "again."
+                ) from error
     except (typer.Exit, typer.BadParameter, BrokenPipeError):
         raise
     except KeyboardInterrupt as stop:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -87,15 +88,14 @@ def _run(command: tuple[str, ...], body: bytes) -> list[str]:
             said.seek(0)
             lines = said.read(4096).decode(errors="replace").strip().splitlines()
             return [f"notify.command ended with {error.returncode}{': ' + lines[-1] if lines else ''}."]
-        except OSError as error:
-            return [f"notify.command could not be run: {error.strerror}."]
+        except (OSError, ValueError) as error:  # a null byte in an argument
+            return [f"notify.command could not be run: {getattr(error, 'strerror', error)}."]
     return []
 
 
 def _post(url: str, body: bytes, limits: Limits) -> list[str]:
     from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-    request = Request(url, body, {"Content-Type": "application/json"}, method="POST")
     tries = Retrying(
         stop=stop_after_attempt(limits.attempts),
         wait=wait_exponential(limits.first_wait, max=_LONGEST_WAIT),
@@ -103,13 +103,14 @@ def _post(url: str, body: bytes, limits: Limits) -> list[str]:
         reraise=True,
     )
     try:
+        request = Request(url, body, {"Content-Type": "application/json"}, method="POST")
         for attempt in tries:
             with attempt, build_opener(_NoRedirects).open(request, timeout=_WEB_SECONDS):
                 pass
     except HTTPError as error:
         error.close()
         return [f"notify.webhook answered with status {error.code}."]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:  # what is no address, and what is no answer
         return [f"notify.webhook could not be reached: {getattr(error, 'reason', error)}."]
     return []
 

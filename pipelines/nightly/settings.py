@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -206,8 +207,8 @@ class Notify(_Table):
     @field_validator("webhook")
     @classmethod
     def _web(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
+        if url is not None and not _is_web(url.get_secret_value()):
+            raise ValueError("must begin with http:// or https://, then name a host")
         return url
 
 
@@ -316,6 +317,14 @@ class JobSettings(BaseSettings):
     def columns(self) -> tuple[str, str, str]:
         """Columns of ids, time stamps and values."""
         return self.model.id_col, self.model.time_col, self.model.target_col
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half an IPv6 address, or a port that is no number
+        return False
 
 
 def _without_password(url: str) -> str:

@@ -96,16 +96,19 @@ def _in_reach(call: Callable[[], T], job: JobSettings, path: str) -> T:
     try:
         return attempt(call, job, place)
     except OSError as error:
-        what = "no such file or folder" if isinstance(error, FileNotFoundError) else short(error, job)
+        # No place for temporary files, as on a full disk, is told by the same kind of error.
+        missing = isinstance(error, FileNotFoundError) and not local_path(path).exists()
+        what = "no such file or folder" if missing else short(error, job)
         raise PanelError(f"A source must exist and be readable. Received: {place}, {what}.") from error
 
 
 def _read_csv(job: JobSettings, path: Path, place: str, since: Cutoff | None) -> pd.DataFrame:
     from pipelines import datasets
 
-    with tempfile.TemporaryDirectory(prefix="tcn-job-") as folder:
+    with ExitStack() as stack:
         if since is not None and path.is_file():
-            path = narrowed(job, path, place, roughly(since), Path(folder))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tcn-job-")))
+            path = narrowed(job, path, place, roughly(since), folder)
         return datasets.read_table(
             path, id_col=job.model.id_col, columns=lambda found: columns_to_read(job, found, place)
         )
