@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from pipelines.errors import BusyError, ConfigError, StateError
 from pipelines.nightly import JobSettings
-from pipelines.nightly.champions import essentials_of, line_of_succession
+from pipelines.nightly.champions import essentials_of, line_of_succession, withdrawn
 from pipelines.nightly.history import steps_between, unobserved_since, up_to
+from pipelines.nightly.labels import label, unlabeled
 from pipelines.nightly.records import Finding, Night
 from pipelines.nightly.sealed import read_sealed, remove_drafts, whole_folder, write_sealed
-from pipelines.nightly.state import JobFolder, label, unlabeled, withdrawn
+from pipelines.nightly.state import JobFolder
 from pipelines.panel import Panel
 
 JSON = st.recursive(

@@ -7,7 +7,7 @@ import pytest
 from nightly_cases import DAYS, forecasts_of, history_of, job_of
 
 from pipelines.nightly.outdone import outdone
-from pipelines.nightly.state import Version
+from pipelines.nightly.records import Version
 
 HISTORY = history_of(n_series=4, n_rows=130)
 CHAMPION = Version(1, Path("bundle"), {})

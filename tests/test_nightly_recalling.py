@@ -9,9 +9,9 @@ from nightly_cases import DAYS, forecasts_of, history_of, job_of, snapshot_of
 from pipelines.nightly.outdone import outdone
 from pipelines.nightly.partitions import open_partitions, told_to_workers
 from pipelines.nightly.recalling import recall
+from pipelines.nightly.records import Version
 from pipelines.nightly.scoring import score_nights
 from pipelines.nightly.settings import JobSettings
-from pipelines.nightly.state import Version
 from pipelines.nightly.widths import widths_of
 
 HISTORY = history_of(n_series=7, n_rows=130)

@@ -17,7 +17,8 @@ from pipelines.nightly import JobSettings, challengers
 from pipelines.nightly.challengers import challenger_of
 from pipelines.nightly.champions import load_judged
 from pipelines.nightly.operating import retrain_now
-from pipelines.nightly.state import JobFolder, Version, home_of
+from pipelines.nightly.records import Version
+from pipelines.nightly.state import JobFolder, home_of
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pipelines.forecaster import Forecaster
     from pipelines.holding_out import HeldOut
     from pipelines.jobs.stages import Stages
+    from pipelines.nightly.records import Version
     from pipelines.nightly.settings import JobSettings
-    from pipelines.nightly.state import Version
     from pipelines.panel import Panel
 
 _SLACK: Final = 1.1  # by how much the errors of two trainings may differ

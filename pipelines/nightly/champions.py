@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pipelines.bundle import MANIFEST, checksum
 from pipelines.errors import BundleError, ForecastingError
 from pipelines.jobs.files import plain
-from pipelines.nightly.records import Finding
-from pipelines.nightly.state import JobFolder, Version, label, withdrawn
+from pipelines.nightly.labels import label
+from pipelines.nightly.records import Finding, Promotion, Version
+from pipelines.nightly.state import JobFolder
 
 if TYPE_CHECKING:
     from pipelines.config import Settings
@@ -98,6 +99,23 @@ def with_freq(job: JobSettings, line: Sequence[Version]) -> JobSettings:
         return job
     model = job.model.model_copy(update={"freq": line[0].record["freq"]})
     return job.model_copy(update={"model": model})
+
+
+def withdrawn(promotions: Sequence[Promotion]) -> set[int]:
+    """Return the versions that a rollback has set aside, and that were not promoted again.
+
+    Args:
+        promotions: All, oldest first.
+
+    Example:
+        >>> made = [Promotion(1, 1, "", ""), Promotion(2, 2, "", ""), Promotion(3, 1, "", "", withdrawn=(2,))]
+        >>> withdrawn(made)
+        {2}
+    """
+    aside: set[int] = set()
+    for promotion in promotions:
+        aside = (aside | {*promotion.withdrawn}) - {promotion.version or 0}
+    return aside
 
 
 def _changes(version: Version, own: Mapping[str, Any]) -> str:

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.forecaster import Forecaster
-    from pipelines.nightly.records import Cutoff, Snapshot
+    from pipelines.nightly.records import Cutoff, Snapshot, Version
     from pipelines.nightly.settings import JobSettings
-    from pipelines.nightly.state import Version
     from pipelines.panel import Panel
     from pipelines.workers import Workers
 

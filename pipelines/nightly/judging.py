@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipelines.nightly.labels import label, unlabeled
 from pipelines.nightly.records import Finding
-from pipelines.nightly.state import label, unlabeled
 from pipelines.skill import REFERENCE
 from pipelines.verdict import Verdict
 from pipelines.wording import counted, percent

@@ -11,6 +11,7 @@ from pipelines.frequency import Freq
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.nightly.alarms import alarms_of
 from pipelines.nightly.champions import check_bundle, line_of_succession
+from pipelines.nightly.labels import label
 from pipelines.nightly.limits import time_limit
 from pipelines.nightly.matching import read_nights
 from pipelines.nightly.records import Cutoff, Finding
@@ -18,7 +19,7 @@ from pipelines.nightly.running import Outcome, run_night
 from pipelines.nightly.scored import Scored
 from pipelines.nightly.scoring import score_nights
 from pipelines.nightly.snapshot import read_snapshot
-from pipelines.nightly.state import JobFolder, home_of, label
+from pipelines.nightly.state import JobFolder, home_of
 
 if TYPE_CHECKING:
     from pipelines.nightly.settings import JobSettings

@@ -17,9 +17,8 @@ from pipelines.wording import counted
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipelines.nightly.records import Cutoff
+    from pipelines.nightly.records import Cutoff, Version
     from pipelines.nightly.settings import JobSettings
-    from pipelines.nightly.state import Version
 
 _NIGHTS: Final = 14
 """Nights of which something must be known; fewer if the job watches fewer."""

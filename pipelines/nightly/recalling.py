@@ -15,9 +15,8 @@ from pipelines.nightly.scoring import Scoring, groups_of
 from pipelines.nightly.widths import Widths
 
 if TYPE_CHECKING:
-    from pipelines.nightly.records import Cutoff, Finding, Snapshot
+    from pipelines.nightly.records import Cutoff, Finding, Snapshot, Version
     from pipelines.nightly.settings import JobSettings
-    from pipelines.nightly.state import Version
     from pipelines.panel import Panel
     from pipelines.workers import Workers
 

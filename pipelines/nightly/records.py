@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Cutoff: TypeAlias = "pd.Timestamp | int"
 """The last time stamp that a night may know."""
+JUDGED: Final = "judged"
+"""Folder of the network that was tested, beside the one that forecasts."""
 
 
 @dataclass(frozen=True)
@@ -68,3 +71,44 @@ class Night:
     series: int
     models: Mapping[str, int]
     record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A network that the job has trained.
+
+    Args:
+        number: Counted from 1.
+        bundle: Folder of the network.
+        record: Cutoff of its training, scores, facts of its data.
+    """
+
+    number: int
+    bundle: Path
+    record: Mapping[str, Any]
+
+    @property
+    def judged(self) -> tuple[Path, str]:
+        """Folder and checksum of the network that was tested: another one where the bundle's was refitted."""
+        if "judged_sha256" in self.record:
+            return self.bundle.with_name(JUDGED), self.record["judged_sha256"]
+        return self.bundle, self.record["bundle_sha256"]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A decision which version forecasts.
+
+    Args:
+        number: Counted from 1; the last one holds.
+        version: The champion from then on; None for seasonal naive.
+        reason: Why, in a sentence.
+        cutoff: Cutoff of the night it was made in, as text.
+        withdrawn: Versions that a rollback has set aside.
+    """
+
+    number: int
+    version: int | None
+    reason: str
+    cutoff: str
+    withdrawn: tuple[int, ...] = ()

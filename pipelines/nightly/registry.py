@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import StateError
 from pipelines.nightly.champions import line_of_succession, version_record
-from pipelines.nightly.records import Cutoff, Finding
+from pipelines.nightly.labels import label
+from pipelines.nightly.records import Cutoff, Finding, Version
 from pipelines.nightly.sealed import read_sealed, write_sealed
-from pipelines.nightly.state import JobFolder, Version, label
+from pipelines.nightly.state import JobFolder
 from pipelines.redaction import redacted
 
 if TYPE_CHECKING:

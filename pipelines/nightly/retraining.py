@@ -22,7 +22,9 @@ from pipelines.nightly.champions import load_judged, version_record, with_freq
 from pipelines.nightly.facts import facts_of
 from pipelines.nightly.forecasting import forecast_columns
 from pipelines.nightly.history import read_history
-from pipelines.nightly.state import JobFolder, Version, label
+from pipelines.nightly.labels import label
+from pipelines.nightly.records import Version
+from pipelines.nightly.state import JobFolder
 from pipelines.skill import REFERENCE, compare
 from pipelines.wording import percent
 

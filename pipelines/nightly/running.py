@@ -15,10 +15,11 @@ from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.versions import versions
 from pipelines.nightly.alarms import alarms_of
-from pipelines.nightly.champions import essentials_of, line_of_succession, with_freq
+from pipelines.nightly.champions import essentials_of, line_of_succession, with_freq, withdrawn
 from pipelines.nightly.checks import check_snapshot
 from pipelines.nightly.forecasting import NightForecast, forecast_columns, forecast_night
 from pipelines.nightly.history import steps_between
+from pipelines.nightly.labels import label, unlabeled
 from pipelines.nightly.partitions import open_partitions
 from pipelines.nightly.recalling import Recalled, recall
 from pipelines.nightly.records import Cutoff, Finding, Night, Snapshot
@@ -27,7 +28,7 @@ from pipelines.nightly.sealed import read_sealed, remove_drafts, write_sealed
 from pipelines.nightly.secrets import hide
 from pipelines.nightly.sinks import open_sink
 from pipelines.nightly.snapshot import read_snapshot
-from pipelines.nightly.state import JobFolder, home_of, label, unlabeled, withdrawn
+from pipelines.nightly.state import JobFolder, home_of
 from pipelines.nightly.status import FAILURE, write_page
 from pipelines.nightly.tracked import track_night
 from pipelines.saving import runtime_of
@@ -35,10 +36,10 @@ from pipelines.saving import runtime_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipelines.nightly.records import Version
     from pipelines.nightly.retraining import Retrained
     from pipelines.nightly.scored import Scored
     from pipelines.nightly.settings import JobSettings
-    from pipelines.nightly.state import Version
     from pipelines.workers import Workers
 
 _DONE: Final = "done.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +13,8 @@ from filelock import FileLock, Timeout
 
 from pipelines.bundle import MANIFEST, checksum
 from pipelines.errors import BusyError, ConfigError, StateError
-from pipelines.nightly.records import Cutoff, Night
+from pipelines.nightly.labels import label, unlabeled
+from pipelines.nightly.records import JUDGED, Cutoff, Night, Promotion, Version
 from pipelines.nightly.sealed import read_sealed, remove_drafts, whole_folder, write_sealed
 
 if TYPE_CHECKING:
@@ -23,48 +24,7 @@ if TYPE_CHECKING:
 
 FORECASTS: Final = "forecasts.parquet"
 _PART: Final = 65_536  # rows
-_NIGHT, _VERSION, _BUNDLE, _JUDGED = "night.json", "version.json", "bundle", "judged"
-
-
-@dataclass(frozen=True)
-class Version:
-    """A network that the job has trained.
-
-    Args:
-        number: Counted from 1.
-        bundle: Folder of the network.
-        record: Cutoff of its training, scores, facts of its data.
-    """
-
-    number: int
-    bundle: Path
-    record: Mapping[str, Any]
-
-    @property
-    def judged(self) -> tuple[Path, str]:
-        """Folder and checksum of the network that was tested: another one where the bundle's was refitted."""
-        if "judged_sha256" in self.record:
-            return self.bundle.with_name(_JUDGED), self.record["judged_sha256"]
-        return self.bundle, self.record["bundle_sha256"]
-
-
-@dataclass(frozen=True)
-class Promotion:
-    """A decision which version forecasts.
-
-    Args:
-        number: Counted from 1; the last one holds.
-        version: The champion from then on; None for seasonal naive.
-        reason: Why, in a sentence.
-        cutoff: Cutoff of the night it was made in, as text.
-        withdrawn: Versions that a rollback has set aside.
-    """
-
-    number: int
-    version: int | None
-    reason: str
-    cutoff: str
-    withdrawn: tuple[int, ...] = ()
+_NIGHT, _VERSION, _BUNDLE = "night.json", "version.json", "bundle"
 
 
 class JobFolder:
@@ -288,8 +248,8 @@ class JobFolder:
             write(draft / _BUNDLE)
             record = {**record, "bundle_sha256": checksum(draft / _BUNDLE / MANIFEST)}
             if judged is not None:
-                judged(draft / _JUDGED)
-                record["judged_sha256"] = checksum(draft / _JUDGED / MANIFEST)
+                judged(draft / JUDGED)
+                record["judged_sha256"] = checksum(draft / JUDGED / MANIFEST)
             write_sealed(draft / _VERSION, record)
         return Version(number, place / _BUNDLE, read_sealed(place / _VERSION))
 
@@ -363,55 +323,6 @@ def _checked(path: Path) -> tuple[dict[str, Any], Path]:
 def home_of(job: JobSettings) -> Path:
     """Return the folder of a job: by default one of its name in the working directory."""
     return Path(job.folder or job.name)
-
-
-def label(cutoff: Cutoff) -> str:
-    """Name of a cutoff, in the order of time where names are sorted.
-
-    Args:
-        cutoff: Time stamp or step.
-
-    Returns:
-        Digits and letters.
-
-    Example:
-        >>> import pandas as pd
-        >>> label(pd.Timestamp("2024-01-31 06:00")), label(17)
-        ('20240131T060000', '000000000017')
-    """
-    return f"{cutoff:012}" if isinstance(cutoff, int) else cutoff.strftime("%Y%m%dT%H%M%S")
-
-
-def unlabeled(text: str) -> Cutoff:
-    """Return the cutoff that a name is that of.
-
-    Args:
-        text: What ``label`` has made.
-
-    Example:
-        >>> unlabeled("20240131T060000"), unlabeled("000000000017")
-        (Timestamp('2024-01-31 06:00:00'), 17)
-    """
-    import pandas as pd
-
-    return pd.to_datetime(text, format="%Y%m%dT%H%M%S") if "T" in text else int(text)
-
-
-def withdrawn(promotions: Sequence[Promotion]) -> set[int]:
-    """Return the versions that a rollback has set aside, and that were not promoted again.
-
-    Args:
-        promotions: All, oldest first.
-
-    Example:
-        >>> made = [Promotion(1, 1, "", ""), Promotion(2, 2, "", ""), Promotion(3, 1, "", "", withdrawn=(2,))]
-        >>> withdrawn(made)
-        {2}
-    """
-    aside: set[int] = set()
-    for promotion in promotions:
-        aside = (aside | {*promotion.withdrawn}) - {promotion.version or 0}
-    return aside
 
 
 def _numbered(folder: Path, suffix: str = "") -> list[Path]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ForecastingError, StateError
 from pipelines.nightly.champions import line_of_succession
+from pipelines.nightly.labels import label
 from pipelines.nightly.records import Finding, Night
 from pipelines.nightly.sealed import read_sealed
 from pipelines.nightly.sinks import open_sink
-from pipelines.nightly.state import JobFolder, home_of, label
+from pipelines.nightly.state import JobFolder, home_of
 from pipelines.nightly.status_page import write_status_page
 
 if TYPE_CHECKING:

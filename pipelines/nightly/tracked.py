@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ConfigError, ForecastingError
+from pipelines.nightly.labels import label
 from pipelines.nightly.records import Finding
 from pipelines.nightly.secrets import hide
-from pipelines.nightly.state import label
 from pipelines.redaction import redacted
 
 if TYPE_CHECKING:
