@@ -6,10 +6,11 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from served_bundles import echo_forecaster
 from small_forecasters import START, UNTRAINED, fitted, frame_of, weekly
 from weekly_network import weekly_forecaster
 
-from pipelines import Forecaster
+from pipelines import Covariates, Forecaster
 from pipelines.anomaly import Detection, Detector, detect
 from pipelines.errors import BundleError, ConfigError, NotFittedError, PanelError
 
@@ -267,12 +268,19 @@ def test_frames_come_back_as_they_came():
     assert found.columns == COLUMNS
 
 
-def test_the_runtime_without_keras_finds_the_same(tmp_path):
-    pytest.importorskip("tf2onnx")
-    pytest.importorskip("onnxruntime")
-    fitted().save(tmp_path / "bundle", onnx=True)
-    quick = Forecaster.load(tmp_path / "bundle", runtime="onnx")
-    detector = calibrated(fitted())
-    detector.save(tmp_path / "detector.json")
-    found = Detector.load(tmp_path / "detector.json", quick).detect(with_outage())
-    pd.testing.assert_frame_equal(found, detector.detect(with_outage()), rtol=1e-3)
+def test_covariates_and_series_that_see_each_other_are_searched_row_by_row():
+    rng = np.random.default_rng(3)
+    frame = frame_of({"a": rng.normal(size=160), "b": rng.normal(size=160)}).assign(load=rng.normal(size=320))
+    static = pd.DataFrame({"unique_id": ["a", "b"], "kind": ["x", "y"]})
+    covariates = Covariates(past=["load"], static=["kind"])
+    known = frame["ds"] < day(60)
+    for settings in ({"covariates": covariates}, {"multivariate": True}):
+        constant = static if "covariates" in settings else None
+        echo = echo_forecaster(frame[known], constant, horizon=3, **settings)
+        detector = Detector(echo, alpha=0.1).calibrate(frame[frame["ds"] < day(120)], constant)
+        whole = detector.search(frame, constant)
+        stream = detector.stream(frame[frame["ds"] < day(130)], constant)
+        for row in range(130, 160, 5):
+            stream.update(frame[frame["ds"].between(day(row), day(row + 4))])
+        pd.testing.assert_frame_equal(stream.anomalies(), whole.anomalies, rtol=1e-5)
+        assert len(whole.rows) == 80

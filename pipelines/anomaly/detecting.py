@@ -42,12 +42,11 @@ def detect(
         ConfigError: If an argument is not allowed.
 
     Example:
-        >>> import numpy as np, pandas as pd
-        >>> y = 20.0 + np.arange(400) % 7 + np.random.default_rng(0).normal(size=400)
-        >>> frame = pd.DataFrame({"unique_id": "A", "ds": pd.date_range("2024-01-01", periods=400), "y": y})
-        >>> anomalies = detect(frame, horizon=7, preset="fast", max_steps=4, ensemble=1)
-        >>> list(anomalies.columns)
-        ['unique_id', 'start', 'end', 'score', 'p_value', 'direction', 'expected', 'observed', 'peak']
+        >>> import pandas as pd
+        >>> days = pd.date_range("2024-01-01", periods=60)
+        >>> detect(pd.DataFrame({"unique_id": "A", "ds": days, "y": 1.0}), horizon=28)
+        Traceback (most recent call last):
+        pipelines.errors.PanelError: A search of a frame takes 168 rows at horizon 28, ...
     """
     forecaster = Forecaster(horizon, **settings)
     limits = {"alpha": alpha, "false_alarms": false_alarms, "fdr": fdr}

@@ -25,6 +25,11 @@ class Detection:
         horizon: Rows of the longest stretch, and of a block.
         expected_false_alarms: How many there should be by chance in all rows together; None where the limit
             is a share of what is found.
+
+    Example:
+        >>> from pipelines.anomaly import Detector
+        >>> Detector(forecaster).calibrate(df).search(newer).expected_false_alarms  # doctest: +SKIP
+        2.1
     """
 
     anomalies: pd.DataFrame

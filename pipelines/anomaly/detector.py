@@ -67,11 +67,10 @@ class Detector:
     Example:
         >>> import numpy as np, pandas as pd
         >>> from pipelines import Forecaster
-        >>> y = 20.0 + np.arange(400) % 7 + np.random.default_rng(0).normal(size=400)
-        >>> y[350:354] += 40
-        >>> frame = pd.DataFrame({"unique_id": "A", "ds": pd.date_range("2024-01-01", periods=400), "y": y})
-        >>> forecaster = Forecaster(horizon=7, preset="fast", max_steps=4, ensemble=1).fit(frame[:200])
-        >>> detector = Detector(forecaster).calibrate(frame[:340])
+        >>> y = 20.0 + np.arange(200) % 7 + np.random.default_rng(0).normal(size=200)
+        >>> frame = pd.DataFrame({"unique_id": "A", "ds": pd.date_range("2024-01-01", periods=200), "y": y})
+        >>> forecaster = Forecaster(horizon=7, preset="fast", max_steps=4, ensemble=1).fit(frame[:80])
+        >>> detector = Detector(forecaster).calibrate(frame[:150])
         >>> list(detector.detect(frame).columns)
         ['unique_id', 'start', 'end', 'score', 'p_value', 'direction', 'expected', 'observed', 'peak']
 
@@ -144,15 +143,15 @@ class Detector:
         return self._reference
 
     @property
-    def alpha_(self) -> float:
-        """Chance of a false alarm in each stretch of a horizon, of one series."""
-        return self._alpha
+    def alpha_(self) -> float | None:
+        """Chance of a false alarm in each stretch of a horizon, of one series; None with ``fdr``."""
+        return self._alpha if self.fdr is None else None
 
     @property
     def false_alarms_(self) -> float | None:
-        """The same in false alarms a year; None if stamps are integers."""
+        """The same in false alarms a year; None with ``fdr``, or if stamps are integers."""
         plan = self._fitted.plan
-        return false_alarms_of(self._alpha, plan.freq, plan.horizon)
+        return None if self.fdr is not None else false_alarms_of(self._alpha, plan.freq, plan.horizon)
 
     def calibrate(self, df: Any = None, static: Any = None) -> Detector:
         """Learn how strange usual stretches are, on rows that the forecaster has not learned.
@@ -171,7 +170,7 @@ class Detector:
             PanelError: If the frame cannot be used, or has too few such rows.
         """
         fitted = self._fitted
-        panel = fitted.read(df, static)
+        panel = self._read(df, static)
         first = rows_since(panel, learned_until(fitted.ends, panel) - panel.indptr[:-1], self._warm_up)
         if not first:
             raise PanelError(
@@ -230,7 +229,7 @@ class Detector:
             NotFittedError, PanelError: As for ``detect``.
         """
         reference, fitted = self.reference_, self._fitted
-        panel = fitted.read(df, static)
+        panel = self._read(df, static)
         told = search(
             fitted, panel, self._first(panel, start), self._judge(reference, panel.n_series), self.fdr
         )
@@ -268,7 +267,7 @@ class Detector:
                 f"{self.fdr!r}; give it alpha or false_alarms."
             )
         fitted = self._fitted
-        judge, panel = self._judge(self.reference_, 1), fitted.read(df, static)
+        judge, panel = self._judge(self.reference_, 1), self._read(df, static)
         first = learned_until(self._ends, panel) - panel.indptr[:-1]
         return Stream(fitted, judge, panel, first, max(self._warm_up, 1))
 
@@ -309,6 +308,14 @@ class Detector:
     @property
     def _fitted(self) -> Fitted:
         return unadapted(self.forecaster.fitted_)
+
+    def _read(self, df: Any, static: Any) -> Panel:
+        """Read what to go through, with a warning for what the fit did not know."""
+        fitted = self._fitted
+        panel = fitted.read(df, static)
+        for note in fitted.table_and_notes(panel)[1]:
+            warnings.warn(note, UserWarning, stacklevel=3)
+        return panel
 
     @property
     def _warm_up(self) -> int:

@@ -32,6 +32,11 @@ class IntervalScores:
         true: Intervals that overlap an event.
         detected: Events that overlap an interval.
         mean_iou: Mean over detected events of the overlap with the interval that fits it best; NaN without.
+
+    Example:
+        >>> scores = IntervalScores(found=4, events=5, true=3, detected=3, mean_iou=0.6)
+        >>> scores.precision, scores.recall, round(scores.f1, 2), scores.false_alarms
+        (0.75, 0.6, 0.67, 1)
     """
 
     found: int

@@ -13,12 +13,15 @@ from pipelines.backtest import at_probability
 from pipelines.conformal import normal_scores
 from pipelines.fitted import Fitted
 from pipelines.panel import Panel
+from pipelines.runtime import OnnxNetwork
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 # Numbers that the quantiles of one call may take.
 _BLOCK: Final = 2**23
+# Keras compiles a pass anew for each number of series: so few of them are filled up, which costs less.
+_RUNS: Final = 16
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def forecast_rows(
     Yields:
         Position and forecasts of each series.
     """
-    together = fitted.settings.multivariate  # series see all others
+    together = fitted.settings.multivariate  # series see all others, as they were
     size = max(1, _BLOCK // (count * fitted.plan.horizon * len(fitted.probabilities)))
     order = sorted(first)
     for some in [order] if together else [order[i : i + size] for i in range(0, len(order), size)]:
@@ -119,7 +122,7 @@ def forecast_rows(
         begin, length = part.indptr[place], part.lengths[place]
         values = part.values.copy()
         for row, name in zip(begin.tolist(), some, strict=True):
-            for low, others in (shown or {}).get(name, ()):
+            for low, others in () if together else (shown or {}).get(name, ()):
                 own = slice(row + low, row + low + len(others))
                 values[own] = np.where(np.isnan(values[own]), np.nan, others)
         table, _ = fitted.table_and_notes(replace(part, values=values))
@@ -127,7 +130,10 @@ def forecast_rows(
         # The last origin has a row after it. Where there are fewer rows, earlier origins fill the pass, so
         # that all passes have one shape.
         newest = begin + np.minimum(start + count - 2, length - 2)
-        quantiles = fitted.quantiles(table, place, newest, count)
+        runs = np.arange(len(some))
+        if 1 < len(some) < _RUNS and not isinstance(fitted.network, OnnxNetwork):
+            runs = np.resize(runs, _RUNS)
+        quantiles = fitted.quantiles(table, place[runs], newest[runs], count)
         floor = fitted.floor(table, place, newest, count)
         extra = (begin + start - 1) - (newest - count + 1)
         for k, name in enumerate(some):

@@ -36,6 +36,12 @@ class Stream:
         panel: Rows that are known.
         first: ``(series,)`` first row of each to search, counted from its start.
         warm_up: Rows at the start of a series that are not judged.
+
+    Example:
+        >>> stream = detector.stream(df)  # doctest: +SKIP
+        >>> stream.update(rows)[["ds", "p_value", "is_anomaly"]]  # doctest: +SKIP
+                          ds   p_value  is_anomaly
+        0 2025-01-01 00:00:00  0.416667       False
     """
 
     def __init__(self, fitted: Fitted, judge: Judge, panel: Panel, first: Ints, warm_up: int) -> None:

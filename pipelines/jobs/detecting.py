@@ -46,6 +46,10 @@ class Detecting:
         calibration: File of an earlier detector, whose calibration holds; None to calibrate on part of the
             rows.
         start: Stamp of the first row to search; None for the first after the calibration.
+
+    Example:
+        >>> Detecting(false_alarms=12, gap=3).limits
+        {'false_alarms': 12, 'gap': 3}
     """
 
     alpha: float | None = None
@@ -73,6 +77,11 @@ class Detected:
         n_series: Number of series.
         files: Files and folders as they lie.
         seconds: Wall time of each stage.
+
+    Example:
+        >>> run_detect(Request("traffic.csv"), "anomalies").detection.anomalies  # doctest: +SKIP
+          unique_id               start                 end  score  p_value direction  ...
+        0      road 2024-11-02 01:00:00 2024-11-02 04:30:00   10.7    0.019       low  ...
     """
 
     name: str
@@ -113,6 +122,13 @@ def run_detect(
             is, or the output cannot be written to.
         BundleError: The bundle or the calibration is missing or damaged.
         BusyError: Another job writes to the output.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     run_detect(Request("traffic.csv", horizon=48), folder)
+        Traceback (most recent call last):
+        pipelines.errors.PanelError: A data file must exist. Received: 'traffic.csv', no such file. ...
     """
     from pipelines.report.anomaly_page import write_anomaly_page
 
@@ -162,13 +178,13 @@ def decided(detector: Detector) -> dict[str, str]:
     """
     plan, reference = detector.forecaster.plan_, detector.reference_
     stretches = f"stretches of {plan.horizon} rows"
-    if detector.fdr is not None:
-        share = f"{100 * detector.fdr:.3g} %"
-        limit = f"{share} false ones among the series that are reported for the same {plan.horizon} rows"
-    else:
+    if detector.alpha_ is not None:
         limit = f"one false alarm in {1 / detector.alpha_:.4g} {stretches} of a series"
         if detector.false_alarms_ is not None:
             limit += f", {detector.false_alarms_:.3g} a year"
+    else:
+        share = f"{100 * (detector.fdr or 0):.3g} %"
+        limit = f"{share} false ones among the series that are reported for the same {plan.horizon} rows"
     return {
         "limit": limit,
         "longest stretch": f"{plan.horizon} rows at freq {plan.freq}",
@@ -197,8 +213,8 @@ def detected_record(detected: Detected) -> dict[str, Any]:
             "skipped": list(detection.skipped),
             "searched": {"rows": len(rows), "start": rows.min(), "end": rows.max()},
             "horizon": detection.horizon,
-            "alpha": None if detector.fdr is not None else detector.alpha_,
-            "false_alarms_per_year": None if detector.fdr is not None else detector.false_alarms_,
+            "alpha": detector.alpha_,
+            "false_alarms_per_year": detector.false_alarms_,
             "fdr": detector.fdr,
             "expected_false_alarms": detection.expected_false_alarms,
             "anomalies": detection.anomalies.to_dict("records"),

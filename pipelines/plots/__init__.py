@@ -3,6 +3,7 @@
 This package imports plotly; import it where a figure is drawn, not at the top of a command.
 """
 
+from pipelines.plots.anomalies import anomaly_chart
 from pipelines.plots.comparisons import augmentation_chart, history_chart, streaming_chart
 from pipelines.plots.embeddings import embedding_map
 from pipelines.plots.fields import effective_field_chart, receptive_field_chart
@@ -24,6 +25,7 @@ from pipelines.plots.windows import error_by_cutoff
 
 __all__ = [
     "activations_chart",
+    "anomaly_chart",
     "augmentation_chart",
     "backtest_chart",
     "best_by_step",

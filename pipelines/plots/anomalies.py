@@ -95,10 +95,13 @@ def _add_intervals(
     times = rows[time_col]
     half = times.diff().min() / 2 if len(times) > 1 else 0
     inside = pd.Series(False, index=rows.index)
+    shade = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "fillcolor": color, "opacity": 0.18}
+    shapes = [*figure.layout.shapes]
     for start, end in zip(found["start"], found["end"], strict=True):
-        ends = stamps_of(pd.Index([start - half, end + half]))
-        figure.add_vrect(x0=ends[0], x1=ends[1], fillcolor=color, opacity=0.18, line_width=0, layer="below")
+        left, right = stamps_of(pd.Index([start - half, end + half]))
+        shapes.append({**shade, "x0": left, "x1": right, "line_width": 0, "layer": "below"})
         inside |= (times >= start) & (times <= end)
+    figure.update_layout(shapes=shapes)
     some = rows[inside & rows[target_col].notna()]
     figure.add_scatter(
         x=stamps_of(some[time_col]),

@@ -62,21 +62,21 @@ def headline(detection: Detection) -> str:
     """
     rows, found = detection.rows, detection.anomalies
     id_col, time_col, _ = detection.columns
-    text = f"{counted(len(found), 'anomaly').replace('anomalys', 'anomalies')} in {counted(len(rows), 'row')}"
+    text = f"{len(found):,} {'anomaly' if len(found) == 1 else 'anomalies'} in {counted(len(rows), 'row')}"
     if rows[id_col].nunique() > 1:
-        text += f" of {counted(rows[id_col].nunique(), 'series').replace('seriess', 'series')}"
+        text += f" of {rows[id_col].nunique():,} series"
     text += f", {rows[time_col].min()} to {rows[time_col].max()}."
     if detection.expected_false_alarms is not None:
         text += f" By chance there should be about {number(detection.expected_false_alarms, 1)}."
     return text
 
 
-def _figures(detection: Detection, found: pd.DataFrame) -> list[str]:
-    """Figures of the series with the strangest anomalies as HTML; plotly.js comes with the first."""
+def _figures(detection: Detection, found: pd.DataFrame) -> list[tuple[str, str]]:
+    """Ids and figures (HTML) of the series with the strangest anomalies; plotly.js comes with the first."""
     columns, rows = detection.columns, detection.rows
     counts = rows.groupby(columns.id_col, sort=False).size()
     order = [*dict.fromkeys([*found[columns.id_col], *counts.index])][:_FIGURES]
-    figures: list[str] = []
+    figures: list[tuple[str, str]] = []
     room = _ROWS
     for series in order:
         if figures and counts[series] > room:
@@ -85,7 +85,7 @@ def _figures(detection: Detection, found: pd.DataFrame) -> list[str]:
         own = rows[rows[columns.id_col] == series].tail(_ROWS)
         figure = anomaly_chart(own, found, series, columns=columns)
         html = figure.to_html(full_html=False, include_plotlyjs=not figures, div_id=f"series-{len(figures)}")
-        figures.append(html)
+        figures.append((str(series), html))
     return figures
 
 
