@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import argparse
 import re
+from contextlib import chdir
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from _screenshot import screenshot
 
-PAGES = [Path(__file__).parent / page for page in ("networks/gallery.md", "how-to/similar-series.md")]
+PAGES = [
+    Path(__file__).resolve().parent / page
+    for page in ("networks/gallery.md", "how-to/anomalies.md", "how-to/similar-series.md")
+]
 PARTS = re.compile(
     r"^```python\n(?P<code>.*?)^```$|^!\[[^\]]*\]\((?P<picture>\S+)\)$", re.MULTILINE | re.DOTALL
 )
@@ -47,4 +52,6 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="pictures to draw; all by default")
-    draw(parser.parse_args().names)
+    # Pages save networks beside them.
+    with TemporaryDirectory() as folder, chdir(folder):
+        draw(parser.parse_args().names)

@@ -18,7 +18,14 @@ PAGES = (
     DOCS / "first-forecast.md",
     *(
         DOCS / "tutorials" / f"{name}.md"
-        for name in ("covariates", "many-series", "tune-register-serve", "streaming", "transfer-learning")
+        for name in (
+            "covariates",
+            "many-series",
+            "tune-register-serve",
+            "streaming",
+            "transfer-learning",
+            "explaining",
+        )
     ),
 )
 FOLDER = DOCS / "notebooks"

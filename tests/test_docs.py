@@ -43,7 +43,14 @@ EAGER = {
     *(f"docs/how-to/from-{library}.md" for library in ("darts", "neuralforecast")),
     *(
         f"docs/tutorials/{page}.md"
-        for page in ("covariates", "many-series", "streaming", "transfer-learning", "tune-register-serve")
+        for page in (
+            "covariates",
+            "explaining",
+            "many-series",
+            "streaming",
+            "transfer-learning",
+            "tune-register-serve",
+        )
     ),
 }
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*)?\)")

@@ -89,10 +89,11 @@ def _add_intervals(
     figure: go.Figure, rows: pd.DataFrame, found: pd.DataFrame, direction: str, color: str, columns: Columns
 ) -> None:
     """Shade intervals from half a step before to half a step after, and mark their rows."""
-    if found.empty:
-        return
     _, time_col, target_col = columns
     times = rows[time_col]
+    found = found[(found["end"] >= times.min()) & (found["start"] <= times.max())]
+    if found.empty:
+        return
     half = times.diff().min() / 2 if len(times) > 1 else 0
     inside = pd.Series(False, index=rows.index)
     shade = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "fillcolor": color, "opacity": 0.18}
