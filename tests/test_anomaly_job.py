@@ -138,6 +138,9 @@ def test_the_figure_shades_what_was_found():
     low = next(trace for trace in figure.data if trace.name == "Too low")
     assert {f"2024-12-{day}" for day in (16, 17, 18)} <= set(low.x)
     assert figure.layout.title.text == "a"
+    before = detection.rows[detection.rows["ds"] < own["start"].max()]
+    shaded = anomaly_chart(before, detection.anomalies, "a").layout.shapes
+    assert len(shaded) == len(own) - 1  # those outside the rows are not drawn
     with pytest.raises(ValueError, match="'series' must be an id of the frame"):
         anomaly_chart(detection.rows, detection.anomalies, "c")
     with pytest.raises(ValueError, match="'rows' must have rows"):
