@@ -284,3 +284,16 @@ def test_covariates_and_series_that_see_each_other_are_searched_row_by_row():
             stream.update(frame[frame["ds"].between(day(row), day(row + 4))])
         pd.testing.assert_frame_equal(stream.anomalies(), whole.anomalies, rtol=1e-5)
         assert len(whole.rows) == 80
+
+
+def test_the_runtime_without_keras_finds_the_same(tmp_path):
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("onnxruntime")
+    fitted().save(tmp_path / "bundle", onnx=True)
+    quick = Forecaster.load(tmp_path / "bundle", runtime="onnx")
+    detector = calibrated(fitted())
+    detector.save(tmp_path / "detector.json")
+    found = Detector.load(tmp_path / "detector.json", quick).search(with_outage())
+    told = detector.search(with_outage())
+    pd.testing.assert_frame_equal(found.anomalies, told.anomalies, rtol=1e-3)
+    pd.testing.assert_frame_equal(found.rows, told.rows, rtol=1e-3, atol=1e-4)

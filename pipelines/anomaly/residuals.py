@@ -13,15 +13,12 @@ from pipelines.backtest import at_probability
 from pipelines.conformal import normal_scores
 from pipelines.fitted import Fitted
 from pipelines.panel import Panel
-from pipelines.runtime import OnnxNetwork
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 # Numbers that the quantiles of one call may take.
 _BLOCK: Final = 2**23
-# Keras compiles a pass anew for each number of series: so few of them are filled up, which costs less.
-_RUNS: Final = 16
 
 
 @dataclass(frozen=True)
@@ -130,10 +127,7 @@ def forecast_rows(
         # The last origin has a row after it. Where there are fewer rows, earlier origins fill the pass, so
         # that all passes have one shape.
         newest = begin + np.minimum(start + count - 2, length - 2)
-        runs = np.arange(len(some))
-        if 1 < len(some) < _RUNS and not isinstance(fitted.network, OnnxNetwork):
-            runs = np.resize(runs, _RUNS)
-        quantiles = fitted.quantiles(table, place[runs], newest[runs], count)
+        quantiles = fitted.quantiles(table, place, newest, count)
         floor = fitted.floor(table, place, newest, count)
         extra = (begin + start - 1) - (newest - count + 1)
         for k, name in enumerate(some):

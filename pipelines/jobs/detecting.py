@@ -178,15 +178,16 @@ def decided(detector: Detector) -> dict[str, str]:
     """
     plan, reference = detector.forecaster.plan_, detector.reference_
     stretches = f"stretches of {plan.horizon} rows"
+    limits = []
+    if detector.fdr is not None:
+        among = f"the series that are reported for the same {plan.horizon} rows"
+        limits.append(f"{100 * detector.fdr:.3g} % false ones among {among}")
     if detector.alpha_ is not None:
-        limit = f"one false alarm in {1 / detector.alpha_:.4g} {stretches} of a series"
-        if detector.false_alarms_ is not None:
-            limit += f", {detector.false_alarms_:.3g} a year"
-    else:
-        share = f"{100 * (detector.fdr or 0):.3g} %"
-        limit = f"{share} false ones among the series that are reported for the same {plan.horizon} rows"
+        limits.append(f"one false alarm in {1 / detector.alpha_:.4g} {stretches} of a series")
+    if detector.false_alarms_ is not None:
+        limits.append(f"{detector.false_alarms_:.3g} a year")
     return {
-        "limit": limit,
+        "limit": ", ".join(limits),
         "longest stretch": f"{plan.horizon} rows at freq {plan.freq}",
         "calibration": f"{len(reference.maxima)} {stretches}, and {reference.left_out} that were left out as "
         "anomalies themselves",
