@@ -1,8 +1,9 @@
 # make forecast         a .venv, the package and the main job on real data
 # make test             the same .venv with the development extras, and all tests
+# make test-long        the tests that take seconds each
 # make test-jax         the tests of tcn on JAX
 # make test-ray         the tests of workers on a Ray cluster
-# make test-benchmarks  small runs of the benchmarks that take seconds
+# make test-benchmarks  small runs of the benchmarks
 # make test-tutorials   the commands of the tutorials
 # make test-peers       the tests that need sktime or statsforecast
 # make help             all targets
@@ -17,7 +18,7 @@ PEERS := $(VENV)/peers
 FORECAST := $(BIN)/tcn forecast $(DATASET) --output $(OUTPUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install forecast test test-jax test-ray test-peers test-benchmarks test-tutorials lint docs bench clean
+.PHONY: help install forecast test test-long test-jax test-ray test-peers test-benchmarks test-tutorials lint docs bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +28,11 @@ install: $(VENV)/.installed-dev ## .venv with the package (editable) and the dev
 forecast: $(VENV)/.installed ## fit, backtest and forecast a data set: make forecast DATASET=us_unemployment
 	$(FORECAST)
 
-test: $(VENV)/.installed-dev ## all tests and doctests in two processes, with warnings as errors
+test: $(VENV)/.installed-dev ## tests and doctests in two processes, with warnings as errors
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-long: $(VENV)/.installed-dev ## what takes seconds each: in browsers, in fresh processes, programs of pages
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m long tests
 
 test-jax: $(VENV)/.installed-jax ## the tests and doctests of tcn with JAX under Keras instead of TensorFlow
 	$(BIN)/python -m pytest -n 2 --dist loadfile -W '$(MET_HALF_WRITTEN)' tests/networks tcn
@@ -43,9 +47,9 @@ test-jax: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
 test-jax: MET_HALF_WRITTEN := ignore:Error reading persistent compilation cache entry:UserWarning
 
 test-ray: $(VENV)/.installed-ray ## the tests of workers and jobs on a local Ray cluster
-	$(BIN)/python -m pytest tests/test_workers_ray.py tests/test_job_ray.py 'tests/test_benchmarks.py::test_it_prints_ratios[ray_workers]'
+	$(BIN)/python -m pytest -m '' tests/test_workers_ray.py tests/test_job_ray.py 'tests/test_benchmarks.py::test_it_prints_ratios[ray_workers]'
 
-test-benchmarks: $(VENV)/.installed-dev ## small runs of the benchmarks that take seconds each
+test-benchmarks: $(VENV)/.installed-dev ## small runs of the benchmarks
 	$(BIN)/python -m pytest -m benchmarks tests/test_benchmarks.py
 
 test-tutorials: $(VENV)/.installed-dev ## the commands of the tutorials, one after the other
@@ -53,7 +57,7 @@ test-tutorials: $(VENV)/.installed-dev ## the commands of the tutorials, one aft
 
 # They want a pandas below 3, which the other tests do not: so an environment of their own.
 test-peers: $(VENV)/.installed-peers ## the tests that need sktime or statsforecast
-	$(PEERS)/bin/python -m pytest tests/test_sktime.py tests/test_leaderboard.py \
+	$(PEERS)/bin/python -m pytest -m '' tests/test_sktime.py tests/test_leaderboard.py \
 		'tests/test_benchmarks.py::test_it_prints_ratios[sktime_checks]'
 
 lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts

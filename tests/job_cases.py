@@ -32,7 +32,7 @@ MODEL = {
     "filters": 4,
     "dilations": [1, 2],
     "ensemble": 1,
-    "max_steps": 20,
+    "max_steps": 8,
     "preset": "fast",
 }
 

@@ -14,7 +14,7 @@ SMALL = {
     "filters": 8,
     "dilations": (1, 2),
     "ensemble": 2,
-    "max_steps": 10,
+    "max_steps": 4,
 }
 UNTRAINED = {**SMALL, "max_steps": 0}
 START = "2024-01-01"

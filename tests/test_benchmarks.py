@@ -24,31 +24,6 @@ NEEDS = {
 }
 
 
-# Even in tiny sizes they take seconds, most of them to compile: make test-benchmarks runs these.
-LONGER = {
-    "anomalies",
-    "backtest_onepass",
-    "cold_start",
-    "convolution_gflops",
-    "coverage",
-    "eight_starts",
-    "explanations",
-    "job_damage",
-    "job_kills",
-    "job_speed",
-    "many_series",
-    "million_rows",
-    "panel_memory",
-    "predict_bundle",
-    "recurrent",
-    "serving",
-    "thirty_nights",
-    "training_origins",
-    "transfer",
-    "tuning_kill",
-}
-
-
 def test_there_is_one_for_each_claim():
     names = {script.stem for script in SCRIPTS}
     assert names == {
@@ -100,13 +75,8 @@ def test_it_says_what_it_measures(script, monkeypatch, capsys):
     assert runpy.run_path(str(script))["__doc__"].split()[0] in said
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        pytest.param(script, id=script.stem, marks=[pytest.mark.benchmarks] * (script.stem in LONGER))
-        for script in SCRIPTS
-    ],
-)
+@pytest.mark.benchmarks  # even in tiny sizes they take seconds, most of them to compile
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_it_prints_ratios(script, monkeypatch, capsys):
     if not all(map(find_spec, NEEDS.get(script.stem, ()))):
         pytest.skip("needs an extra, whose pandas may be another: make test-peers runs it")

@@ -53,6 +53,25 @@ EAGER = {
         )
     ),
 }
+# Pages with programs of many seconds.
+LONG = {
+    *(f"docs/how-to/{page}.md" for page in ("anomalies", "backtesting", "mlflow", "tune")),
+    *(
+        f"docs/networks/{page}.md"
+        for page in (
+            "classification",
+            "gallery",
+            "heads",
+            "inspection",
+            "specification",
+            "tcn",
+            "transfer",
+            "wavenet",
+        )
+    ),
+    "docs/tutorials/explaining.md",
+    "docs/tutorials/tune-register-serve.md",
+}
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -100,7 +119,13 @@ def eagerly():
     tf.config.run_functions_eagerly(False)
 
 
-@pytest.mark.parametrize("page", having_own_code(), ids=name_of)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.long] * (name_of(page) in LONG), id=name_of(page))
+        for page in having_own_code()
+    ],
+)
 @pytest.mark.filterwarnings("ignore:Even though the .* option is set:UserWarning")  # of eager pages
 @pytest.mark.usefixtures("quick_stores")
 def test_code_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch, eagerly):

@@ -101,6 +101,7 @@ def test_mistakes_have_their_exit_codes(place, tmp_path, arguments, code, messag
     assert not (tmp_path / "why" / "explanation.html").exists()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_chromium() is None, reason="no Chromium is installed")
 def test_the_page_is_drawn_on_a_phone_and_serves_every_reader(place):
     page = place / "why" / "explanation.html"

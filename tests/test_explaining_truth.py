@@ -12,6 +12,7 @@ SCRIPT = Path(pipelines.__file__).resolve().parent.parent / "benchmarks" / "expl
 pytestmark = pytest.mark.usefixtures("eagerly")
 
 
+@pytest.mark.long
 def test_what_is_so_is_found_and_deletion_beats_chance(monkeypatch):
     monkeypatch.syspath_prepend(SCRIPT.parent)
     found = runpy.run_path(str(SCRIPT))["study"](1, steps=120, ensemble=1)

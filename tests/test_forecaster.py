@@ -143,7 +143,7 @@ def test_fit_returns_itself_and_its_state():
     forecaster = fitted()
     assert forecaster.plan_.horizon == forecaster.horizon == HORIZON
     assert forecaster.panel_ == Panel.from_frame(training_frame())
-    assert [record["step"] for record in forecaster.history_] == list(range(1, 11))
+    assert [record["step"] for record in forecaster.history_] == list(range(1, SMALL["max_steps"] + 1))
     assert forecaster.network_.horizon == HORIZON
     assert forecaster.plan_ == Forecaster(**SMALL).plan(training_frame())
     again = Forecaster(**UNTRAINED)
@@ -182,7 +182,7 @@ def test_plan_needs_no_training_and_changes_nothing():
     before = dict(vars(forecaster))
     plan = forecaster.plan(training_frame())
     assert vars(forecaster) == before
-    assert (plan.horizon, plan.members, plan.steps, plan.series) == (HORIZON, 2, 10, 5)
+    assert (plan.horizon, plan.members, plan.steps, plan.series) == (HORIZON, 2, SMALL["max_steps"], 5)
 
 
 @pytest.mark.parametrize("method", ["predict", "backtest"])

@@ -199,6 +199,7 @@ def test_values_that_are_not_known_are_left_out():
     assert [point.text for point in drawing.paths[0].points] == ["1", "2"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_chromium() is None, reason="no Chromium")
 def test_a_browser_shows_it_without_complaint_on_a_phone(tmp_path):
     status = status_of(job="a-very-long-name-of-a-job-" * 3)

@@ -50,6 +50,7 @@ def press(browser: Chromium, key: str) -> None:
         browser.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=KEYS[key])
 
 
+@pytest.mark.long
 class TestReport:
     __test__ = EXECUTABLE is not None
 

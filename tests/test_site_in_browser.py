@@ -46,6 +46,7 @@ def browser() -> Iterator[Chromium]:
         yield browser
 
 
+@pytest.mark.long
 class TestSite:
     __test__ = EXECUTABLE is not None and BUILDS
 

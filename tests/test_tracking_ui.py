@@ -250,6 +250,7 @@ NAMES = (
 )
 
 
+@pytest.mark.long
 class TestStudy:
     __test__ = EXECUTABLE is not None
 

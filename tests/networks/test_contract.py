@@ -69,6 +69,7 @@ def reloaded(tmp_path_factory):
     return json.loads(run.stdout.splitlines()[-1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_comes_back_in_a_fresh_process(case, reloaded):
     assert reloaded[case.name] <= 1e-6

@@ -24,6 +24,7 @@ def run(program):
     return done.stdout.splitlines()[-1]
 
 
+@pytest.mark.long
 def test_the_order_of_imports_does_not_matter():
     answers = {order: run(order + ASK) for order in ORDERS}
     assert len(set(answers.values())) == 1, answers
