@@ -35,7 +35,7 @@ test-long: $(VENV)/.installed-dev ## what takes seconds each: in browsers, in fr
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long tests
 
 test-jax: $(VENV)/.installed-jax ## the tests and doctests of tcn with JAX under Keras instead of TensorFlow
-	$(BIN)/python -m pytest -n 2 --dist loadfile -W '$(MET_HALF_WRITTEN)' tests/networks tcn
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m '' -W '$(MET_HALF_WRITTEN)' tests/networks tcn
 
 # Nearly all of their time is compiling. So little is optimized, and what is compiled is kept for the other process
 # and the next run; what one process meets while the other is writing it, it compiles itself.

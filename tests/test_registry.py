@@ -64,6 +64,7 @@ def files_of(store, name="sales"):
 # Fresh processes
 
 
+@pytest.mark.long
 def test_a_fresh_process_forecasts_the_same_without_pickle(store, forecaster, tmp_path):
     program = f"""
 import mlflow

@@ -58,6 +58,7 @@ def dead_links(site: Path) -> list[str]:
     return dead
 
 
+@pytest.mark.long
 @needs_mkdocs
 def test_no_link_inside_is_dead(tmp_path_factory: pytest.TempPathFactory) -> None:
     site = build_site(tmp_path_factory)
@@ -72,6 +73,7 @@ def test_dead_links_are_found(tmp_path: Path) -> None:
     assert dead_links(tmp_path) == ["a.html: b.html", "a.html: #no", "a.html: c.png"]
 
 
+@pytest.mark.long
 @needs_mkdocs
 def test_pages_load_nothing_from_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
     for page in pages_of(build_site(tmp_path_factory)):
@@ -79,6 +81,7 @@ def test_pages_load_nothing_from_elsewhere(tmp_path_factory: pytest.TempPathFact
         assert foreign == [], page.name
 
 
+@pytest.mark.long
 @needs_mkdocs
 def test_the_reference_names_methods(tmp_path_factory: pytest.TempPathFactory) -> None:
     page = (build_site(tmp_path_factory) / "api" / "forecasting.html").read_text(encoding="utf-8")

@@ -28,6 +28,7 @@ def database(server: str) -> str:
     return f"{server}/runs"
 
 
+@pytest.mark.long
 def test_eight_processes_start_at_once_on_an_empty_database(database: str, tmp_path: Path) -> None:
     assert open_at_once(database, str(tmp_path)) == [0] * 8
     tracker = Tracker(database, "shared")

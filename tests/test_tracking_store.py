@@ -101,6 +101,7 @@ def test_any_directory_name_works(name: str, tmp_path: Path, empty_working_direc
     assert [path.read_text() for path in directory.glob("artifacts/*/artifacts/file.txt")] == ["text"]
 
 
+@pytest.mark.long
 def test_eight_processes_start_at_once_on_an_empty_directory(tmp_path: Path) -> None:
     assert open_at_once(str(tmp_path / "runs")) == [0] * 8
     tracker = Tracker(tmp_path / "runs", "shared")

@@ -121,6 +121,7 @@ def served(quick_stores: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
     assert before == {number: signal.getsignal(number) for number in before}
 
 
+@pytest.mark.long
 def test_the_ui_shows_runs_and_artifacts_and_takes_some(served: Served) -> None:
     address = served.address
     assert address.startswith("http://127.0.0.1:")
@@ -137,6 +138,7 @@ def test_the_ui_shows_runs_and_artifacts_and_takes_some(served: Served) -> None:
     assert notes.count("there") == 1
 
 
+@pytest.mark.long
 def test_an_interrupted_ui_leaves_no_process_behind(tmp_path: Path) -> None:
     endings = {signal.SIGINT: -signal.SIGINT, signal.SIGTERM: 143}
     callers: dict[signal.Signals, subprocess.Popen[str]] = {}

@@ -329,6 +329,7 @@ print(float(np.abs(np.asarray(model(kept)) - expected).max()), model.get_config(
 """
 
 
+@pytest.mark.long
 def test_a_network_with_covariates_comes_back_in_a_fresh_process(with_covariates, tmp_path):
     network, inputs = with_covariates
     twin = ForkingTCN.from_config(json.loads(json.dumps(network.get_config())))

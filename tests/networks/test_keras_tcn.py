@@ -194,6 +194,7 @@ def test_random_networks_go_through_every_choice():
     assert middle >= {(True, 1), (False, 1)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in LAYERS if name != "bidirectional"])
 def test_copied_weights_give_the_same_predictions(peer, name):
     kept, (*weights, kernel, bias) = kept_of(peer, name)
@@ -206,6 +207,7 @@ def test_copied_weights_give_the_same_predictions(peer, name):
     assert layer.receptive_field == kept["field"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LAYERS)
 def test_its_files_load(peer, name):
     kept, weights = kept_of(peer, name)
@@ -215,6 +217,7 @@ def test_its_files_load(peer, name):
     np.testing.assert_allclose(to_numpy(model(kept["x"])), kept["y"], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Not all of dilations=.0, 1, 3. are powers of two")
 @pytest.mark.parametrize("name", COMPILED)
 def test_compiled_models_learn_the_same(peer, name):
@@ -229,6 +232,7 @@ def test_compiled_models_learn_the_same(peer, name):
     assert [layer.name for layer in model.layers][1] == COMPILED[name].get("name", "tcn")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", COMPILED)
 def test_training_goes_on_where_its_file_ends(peer, name):
     kept, _ = kept_of(peer, name)
@@ -241,6 +245,7 @@ def test_training_goes_on_where_its_file_ends(peer, name):
     assert loss == pytest.approx(after["loss"], rel=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("arguments", REFUSED, ids=str)
 def test_what_it_refuses_is_refused(peer, arguments):
     assert arguments in json.loads((peer / "facts.json").read_text())["refuses"]
@@ -248,6 +253,7 @@ def test_what_it_refuses_is_refused(peer, arguments):
         TCN(**arguments)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ours", [TCN, compiled_tcn, tcn_full_summary], ids=lambda ours: ours.__name__)
 def test_arguments_have_its_names_order_and_defaults(peer, ours):
     theirs = json.loads((peer / "facts.json").read_text())["signatures"][ours.__name__]
