@@ -55,11 +55,12 @@ EAGER = {
 }
 # Pages with programs of many seconds.
 LONG = {
-    *(f"docs/how-to/{page}.md" for page in ("anomalies", "backtesting", "mlflow", "tune")),
+    *(f"docs/how-to/{page}.md" for page in ("anomalies", "backtesting", "mlflow", "serve", "tune")),
     *(
         f"docs/networks/{page}.md"
         for page in (
             "classification",
+            "ensembles",
             "gallery",
             "heads",
             "inspection",

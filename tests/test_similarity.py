@@ -170,6 +170,7 @@ def encoder():
         tf.config.run_functions_eagerly(True)
 
 
+@pytest.mark.long
 def test_training_raises_how_often_a_stretch_finds_its_family():
     unseen = families(1, 3)
     untrained = ContrastiveEncoder(units=16, steps=1).fit(families(0, 4))

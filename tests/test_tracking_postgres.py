@@ -70,7 +70,7 @@ def test_the_tables_are_waited_for(database: str, monkeypatch: pytest.MonkeyPatc
     prepare(place)
 
 
-def test_what_is_wrong_is_said_without_the_password(server: str, database: str) -> None:
+def test_what_is_wrong_is_said_without_the_password(server: str, database: str, tmp_path: Path) -> None:
     wrong = server.replace("ann@", "ann:secret@")
     with pytest.raises(ConfigError, match='"nothing" does not exist') as caught:
         Tracker(f"{wrong}/nothing")
@@ -81,7 +81,7 @@ def test_what_is_wrong_is_said_without_the_password(server: str, database: str) 
     with pytest.raises(BusyError, match="must answer within") as refused:
         Tracker(f"{closed}/runs")
     assert "secret" not in str(refused.value)
-    assert Tracker(f"{wrong}/runs?application_name=tcn", "shared").experiment_id
+    assert Tracker(f"{wrong}/runs?application_name=tcn", "secret", tmp_path).experiment_id
 
 
 @pytest.mark.usefixtures("quick_stores")

@@ -118,6 +118,7 @@ def test_probabilities_are_of_full_precision_in_half_precision():
     np.testing.assert_allclose(to_numpy(y).sum(-1), 1.0, rtol=1e-6)
 
 
+@pytest.mark.long
 def test_it_learns_shapes_of_waves():
     x, shapes = waves(384)
     model = SequenceClassifier(InceptionTime(8, 3, (3, 9), seed=0), 3, seed=0)

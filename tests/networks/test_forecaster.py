@@ -79,6 +79,7 @@ def test_masked_padding_has_no_part_in_the_loss():
     np.testing.assert_allclose(model.evaluate(longer, padded, verbose=0), wanted, rtol=1e-5)
 
 
+@pytest.mark.long
 def test_it_learns_to_forecast_waves():
     rng = np.random.default_rng(0)
     turns = np.arange(120) / 12 + rng.uniform(0, 1, (48, 1))

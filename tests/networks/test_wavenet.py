@@ -278,6 +278,7 @@ def test_arguments_are_checked(make, arguments, message):
         make(**arguments)
 
 
+@pytest.mark.long
 def test_a_task_of_lag_40_needs_a_field_of_more():
     """Networks of equal size: dilations that grow by the kernel's size see 67 steps, others 16."""
     errors = {}
