@@ -61,6 +61,7 @@ def test_what_comes_back_is_equal_to_the_bit(saved):
     assert {**loaded.get_params(), "levels": (80, 95), "dilations": (1, 2)} == kept.get_params()
 
 
+@pytest.mark.long
 def test_a_fresh_process_forecasts_the_same(saved, tmp_path):
     program = f"""
 from pipelines import Forecaster

@@ -48,6 +48,7 @@ def test_there_are_not_too_many_of_them():
         add_channels(None, Panel.from_frame(many, freq=1))
 
 
+@pytest.mark.long
 def test_a_series_that_follows_another_is_forecast_from_it():
     noise = np.random.default_rng(0).normal(size=600)
     both = frame_of({"first": noise[3:], "follows": noise[:-3]})

@@ -83,6 +83,7 @@ def test_a_killed_job_leaves_the_former_results_and_the_next_one_clears_up(folde
     assert not list((folder / "output").glob(".draft-*"))
 
 
+@pytest.mark.long
 def test_an_interrupted_run_is_killed_in_mlflow_and_the_store_stays_usable(folder):
     from mlflow import MlflowClient
 

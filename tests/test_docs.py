@@ -55,7 +55,10 @@ EAGER = {
 }
 # Pages with programs of many seconds.
 LONG = {
-    *(f"docs/how-to/{page}.md" for page in ("anomalies", "backtesting", "mlflow", "serve", "tune")),
+    *(
+        f"docs/how-to/{page}.md"
+        for page in ("anomalies", "backtesting", "intervals", "larger-than-memory", "mlflow", "serve", "tune")
+    ),
     *(
         f"docs/networks/{page}.md"
         for page in (

@@ -120,6 +120,7 @@ class TestForecast:
         assert not Path(str(job.sink.path)).exists()
         assert set(home_of(job).rglob("*")) - set(before) <= {home_of(job).absolute() / "lock"}
 
+    @pytest.mark.long
     def test_partitions_and_workers_change_no_bit_and_one_that_is_killed_is_replaced(
         self, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -366,6 +367,7 @@ class TestOtherSettings:
         assert {"TCN-lo-50", "TCN-hi-90"} <= set(published(job))
         assert run(job, "2024-04-11").published
 
+    @pytest.mark.long
     @pytest.mark.parametrize("changed", [{"horizon": 5}, {"alias": "Net"}])
     def test_a_network_for_something_else_is_left_out_and_replaced(
         self, make_job: MakeJob, changed: dict[str, Any]

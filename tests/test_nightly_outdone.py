@@ -63,6 +63,7 @@ def test_few_nights_are_no_evidence():
     assert verdict(worse, first=121, job=job_of(watch={"nights": 7})) is not None
 
 
+@pytest.mark.long
 def test_what_may_be_chance_is_no_evidence():
     slightly = worse_by_chance()
     assert len(slightly) >= 3
@@ -81,6 +82,7 @@ def aside(frame):
     return frame.assign(**kept).assign(**naive, model="SeasonalNaive")
 
 
+@pytest.mark.long
 def test_it_stays_aside_until_it_errs_less():
     assert verdict(lambda frame: aside(worse(frame))) is not None
     for seed in worse_by_chance():

@@ -163,6 +163,7 @@ def test_it_ends_in_order_and_writes_plain_lines():
         urllib.request.urlopen(address)
 
 
+@pytest.mark.long
 def test_a_registered_model_is_served(tmp_path):
     register(served_bundle(), "sales", tmp_path, "champion")
     model = "models:/sales@champion"

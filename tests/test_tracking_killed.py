@@ -41,6 +41,7 @@ for line in iter(sys.stdin.readline, ""):
 """
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("quick_stores")
 def test_the_runs_of_killed_processes_end_and_that_of_a_living_one_goes_on(tmp_path: Path) -> None:
     Tracker(tmp_path)  # made here, it takes no time in the children

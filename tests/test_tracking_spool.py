@@ -171,6 +171,7 @@ def test_what_arrived_by_half_is_sent_again_and_is_there_once(
         http.stop()
 
 
+@pytest.mark.long
 def test_a_study_goes_on_where_its_server_dies_and_is_one_tree_in_the_end(
     http: HttpServer, tmp_path: Path
 ) -> None:

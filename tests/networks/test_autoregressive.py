@@ -71,6 +71,7 @@ def test_cross_entropy_is_the_mean_log_likelihood():
     np.testing.assert_array_equal(to_numpy(model(x[..., None])), to_numpy(model(x)))
 
 
+@pytest.mark.long
 def test_it_learns_a_pattern_and_goes_on_with_it():
     pattern = np.tile([3, 1, 4, 1, 5, 2], 30)[None, :, None]
     model = AutoregressiveWaveNet(6, filters=8, dilations=(1, 2), seed=0)

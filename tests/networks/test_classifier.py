@@ -131,6 +131,7 @@ def test_it_learns_shapes_of_waves():
     assert min(accuracy, of_longer) > 0.9
 
 
+@pytest.mark.long
 def test_it_learns_which_waves_are_in_a_series():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (384, 2))

@@ -53,6 +53,7 @@ def test_a_forecast_is_that_of_its_window():
         np.testing.assert_allclose(every[:, origin], window, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.long
 def test_the_series_itself_are_targets_enough():
     x = series()
     results = []
