@@ -1,5 +1,5 @@
 # make forecast         a .venv, the package and the main job on real data
-# make test             the same .venv with the development extras, and all tests
+# make test             the same .venv with the development extras, and the tests
 # make test-long        the tests that take seconds each
 # make test-jax         the tests of tcn on JAX
 # make test-ray         the tests of workers on a Ray cluster

@@ -81,7 +81,7 @@ def test_what_is_wrong_is_said_without_the_password(server: str, database: str, 
     with pytest.raises(BusyError, match="must answer within") as refused:
         Tracker(f"{closed}/runs")
     assert "secret" not in str(refused.value)
-    assert Tracker(f"{wrong}/runs?application_name=tcn", "secret", tmp_path).experiment_id
+    assert Tracker(f"{wrong}/runs?application_name=tcn", "said", tmp_path).experiment_id
 
 
 @pytest.mark.usefixtures("quick_stores")
