@@ -69,8 +69,8 @@ lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
 docs: $(VENV)/.installed-dev ## the documentation site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-bench: $(VENV)/.installed-dev ## the benchmarks, or some: make bench ONLY="gaps coverage"; docs/measured.md has what they print
-	$(BIN)/python benchmarks/_record.py $(ONLY)
+bench: $(VENV)/.installed-dev ## the benchmarks, or some: make bench ONLY="gaps coverage" DATA=folder; docs/measured.md has what they print
+	$(BIN)/python benchmarks/_record.py $(ONLY) $(if $(DATA),--data "$(DATA)")
 
 clean: ## remove what make and the tools produced, but not .venv and not forecasts
 	rm -rf site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

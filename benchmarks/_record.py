@@ -1,6 +1,7 @@
 """Run benchmarks and keep what they print for the documentation: ``make bench``, or some by their names.
 
 .venv/bin/python benchmarks/_record.py streaming_step causal_conv1d
+.venv/bin/python benchmarks/_record.py --data sets    # also what needs data that are not shipped
 .venv/bin/python benchmarks/_record.py --page    # the page alone, from what was kept
 """
 
@@ -22,14 +23,21 @@ LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "numpy")
 _HEAD = """\
 # What the benchmarks print
 
-`make bench` runs every script of `benchmarks/` and writes this page; `make bench ONLY="gaps coverage"` runs
-some of them. [Benchmarks](benchmarks.md) says what the figures mean. What a script takes: `--help`.
+`make bench` runs every script of `benchmarks/` whose data are shipped or made up, and writes this page.
+`make bench DATA=sets` also runs those whose data are not: `sets` is a folder of them, and `--help` of a
+script says where they are from. `ONLY="gaps coverage"` runs some. [Benchmarks](benchmarks.md) says what the
+figures mean.
 """
 
 
 def scripts() -> list[Path]:
     """Every benchmark."""
     return sorted(path for path in HERE.glob("*.py") if not path.name.startswith("_"))
+
+
+def needs_data(script: Path) -> bool:
+    """Whether a benchmark reads data that are not shipped."""
+    return "from _data import" in script.read_text(encoding="utf-8")
 
 
 def machine() -> str:
@@ -51,11 +59,14 @@ def machine() -> str:
     return f"{cores} cores of {model}; Python {platform.python_version()}, {', '.join(found)}"
 
 
-def record(script: Path) -> None:
+def record(script: Path, data: Path | None) -> None:
     """Run a benchmark, show what it prints, and keep that."""
+    if needs_data(script) and data is None:
+        print(f"== {script.name} is left out: its data are not shipped; pass their folder with --data")
+        return
     print(f"== {script.name}", flush=True)
     lines = []
-    command = [sys.executable, "-u", str(script)]
+    command = [sys.executable, "-u", str(script), *(["--data", str(data)] if needs_data(script) else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as running:
         assert running.stdout is not None
         for line in running.stdout:
@@ -88,11 +99,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", choices=[*known, []], metavar="NAME", help="default: all")
+    parser.add_argument("--data", type=Path, help="folder of data that are not shipped")
     parser.add_argument("--page", action="store_true", help="write the page alone")
     asked = parser.parse_args()
     try:
         for name in () if asked.page else asked.names or known:
-            record(known[name])
+            record(known[name], asked.data)
     finally:
         PAGE.write_text(page(), encoding="utf-8")
 

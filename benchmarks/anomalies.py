@@ -9,8 +9,8 @@ The other sets: how many intervals are found in the newer half as it is, beside 
 asked for (real anomalies count as false here, as nobody has marked them); then the same with one stretch in
 thirty horizons changed in one of five ways, and how many of these are found.
 
-The data are not shipped. `--data` is a folder of Parquet files with `unique_id`, `ds`, `y`, named by the
-sets.
+The data are not shipped. `--data` is a folder of Parquet or CSV files with `unique_id`, `ds`, `y`, named by
+the sets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _data import parsed, parser
+from _data import load, parsed, parser
 from _injected import KINDS, injected
 from _timing import row, timed
 
@@ -49,10 +49,10 @@ def main(data: Path | None, names: list[str], preset: str, small: bool) -> None:
         measure("made up", made_up(), 7, preset, small)
         return
     if "nyc_taxi" in names:
-        taxi(pd.read_parquet(data / "nyc_taxi.parquet"))
+        taxi(load(data, "nyc_taxi"))
     for name in (name for name in names if name in SETS):
         horizon, rows = SETS[name]
-        frame = pd.read_parquet(data / f"{name}.parquet")[["unique_id", "ds", "y"]]
+        frame = load(data, name)
         measure(name, frame.groupby("unique_id").tail(rows), horizon, preset, small)
 
 
@@ -126,7 +126,7 @@ def made_up() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    options = parser(__doc__, "folder of Parquet files")
+    options = parser(__doc__)
     choices = ["nyc_taxi", *SETS]
     options.add_argument("--sets", nargs="+", choices=choices, default=choices, help="which of them")
     options.add_argument("--preset", default="fast", help="how much training to spend on all but nyc_taxi")

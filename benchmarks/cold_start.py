@@ -10,10 +10,10 @@ MASE is measured in errors of the seasonal naive method on the whole history, wh
 In brackets the 95 % interval of its ratio, by drawing series again. WQL is that of the quantiles 0.1, 0.5 and
 0.9 over the panel.
 
-The panels are not shipped: pass a folder of Parquet files with the columns `unique_id`, `ds` and `y`, named
-`tourism_monthly` (R package Tcomp), `m4_hourly` (M4 competition, `ds` from 1 on), `hospital` (expsmooth),
-`m1_monthly` and `m1_quarterly` (Mcomp), `aus_tourism_hier` (tsibble), `m5_store_dept` (M5, stores by
-department), `walmart_stores`. Those that are there are measured.
+The panels are not shipped: pass a folder of Parquet or CSV files with the columns `unique_id`, `ds` and `y`,
+named `tourism_monthly` (R package Tcomp), `m4_hourly` (M4 competition, `ds` from 1 on), `hospital`
+(expsmooth), `m1_monthly` and `m1_quarterly` (Mcomp), `aus_tourism_hier` (tsibble), `m5_store_dept` (M5,
+stores by department), `walmart_stores`. Those that are there are measured.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from _data import parsed, parser
+from _data import load, parsed, parser
 from _timing import row
 
 # Horizon, freq and season of each panel.
@@ -63,10 +63,8 @@ def main(data: Path | None, small: bool, preset: str) -> None:
         measure("made up", synthetic(), 4, "D", 7, tiny, seasons=(0.5,))
         return
     for name, (horizon, freq, season) in PANELS.items():
-        path = Path(str(data)) / f"{name}.parquet"
-        if path.exists():
-            frame = pd.read_parquet(path, columns=["unique_id", "ds", "y"])
-            measure(name, frame, horizon, freq, season, {"preset": preset})
+        if data is not None and any(data.glob(f"{name}.*")):
+            measure(name, load(data, name), horizon, freq, season, {"preset": preset})
 
 
 def measure(
@@ -162,7 +160,7 @@ def synthetic() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    arguments = parser(__doc__, "folder of the panels")
+    arguments = parser(__doc__)
     arguments.add_argument(
         "--preset", default="fast", help="how much training to spend: fast, default or best"
     )

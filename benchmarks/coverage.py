@@ -4,8 +4,8 @@ For each data set, a network learns from the first 60 % of the rows of every ser
 20 %, and tested on the last 20 %, with the weights as they are. Sums over the whole horizon are those of 500
 sample paths. The bars: intervals of 80 % hold in 76 to 84 %, those of 95 % in 92 to 97 %.
 
-The data are not shipped. `--data` is a folder of Parquet files with `unique_id`, `ds`, `y`, named by the
-sets. Those have at least a hundred windows without overlap: etth1 (github.com/zhouhaoyi/ETDataset),
+The data are not shipped. `--data` is a folder of Parquet or CSV files with `unique_id`, `ds`, `y`, named by
+the sets. Those have at least a hundred windows without overlap: etth1 (github.com/zhouhaoyi/ETDataset),
 pedestrian (R package tsibble), beijing_pm25 (UCI repository), epf_pjm (Zenodo, epftoolbox), m5_store_dept
 (Kaggle, M5, sales summed by store and department).
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _data import parsed, parser
+from _data import load, parsed, parser
 from _timing import row, timed
 
 # Horizon of each set, in steps.
@@ -37,8 +37,8 @@ def main(data: Path | None, names: list[str], preset: str, small: bool) -> None:
     """Print coverage and widths of each set."""
     print(f"preset={preset}; learned from {LEARNED:.0%} of the rows, calibrated on {CALIBRATED:.0%}")
     for name in names if data is not None else ["made up"]:
-        frame = made_up() if data is None else pd.read_parquet(data / f"{name}.parquet")
-        measure(name, frame[["unique_id", "ds", "y"]], SETS.get(name, 7), preset, small)
+        frame = made_up() if data is None else load(data, name)
+        measure(name, frame, SETS.get(name, 7), preset, small)
 
 
 def measure(name: str, frame: pd.DataFrame, horizon: int, preset: str, small: bool) -> None:
@@ -103,7 +103,7 @@ def made_up() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    options = parser(__doc__, "folder of Parquet files")
+    options = parser(__doc__)
     options.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), help="which of them")
     options.add_argument("--preset", default="default", help="how much training to spend")
     given = parsed(options)

@@ -4,7 +4,7 @@ The hourly day-ahead prices of PJM, 2013 to 2018, with two load forecasts that a
 auction: for the system, and for the zone of Commonwealth Edison. They belong to the benchmark of Lago et al.
 (2021), Forecasting day-ahead electricity prices, Applied Energy 293, and are not shipped: load them with its
 toolbox (`epftoolbox.data.read_data`, from Zenodo), write `unique_id`, `ds`, `y`, `system_load_forecast` and
-`comed_load_forecast` to a CSV or Parquet file, and pass it with `--data`.
+`comed_load_forecast` to `epf_pjm.parquet` (or .csv) of a folder, and pass the folder with `--data`.
 
 The last 728 days are tested: at every midnight the 24 hours to come are forecast, by a network that is
 trained once, on the days before them. The same settings, without covariates and with: prices have peaks of
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _data import parsed, parser
+from _data import load, parsed, parser
 from _timing import row, timed
 
 LOADS = ["system_load_forecast", "comed_load_forecast"]
@@ -60,10 +60,10 @@ def forecast(
     return float(error), seconds, float(held)
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(folder: Path) -> pd.DataFrame:
     """The data, sorted by time."""
-    frame = pd.read_csv(path, parse_dates=["ds"]) if path.suffix == ".csv" else pd.read_parquet(path)
-    return frame[["unique_id", "ds", "y", *LOADS]].sort_values("ds", ignore_index=True)
+    frame = load(folder, "epf_pjm", ["unique_id", "ds", "y", *LOADS])
+    return frame.sort_values("ds", ignore_index=True)
 
 
 def synthetic(hours: int) -> pd.DataFrame:
@@ -78,5 +78,5 @@ def synthetic(hours: int) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    given = parsed(parser(__doc__, "CSV or Parquet file of the prices"))
+    given = parsed(parser(__doc__))
     main(given.data, given.small)

@@ -1,9 +1,9 @@
 """What weights that were learned from other series are worth: as they are, tuned, and against a fit anew.
 
-A long frame with many series, `unique_id`, `ds` and `y`, is passed with `--data`. A network learns from half
-of the series; the others are forecast by it as it is, by it after a short fit to them (`initial="bundle"`),
-and by a network that is fitted to them alone. The last horizon of each is what is forecast; nobody has
-learned it.
+Many series with `unique_id`, `ds` and `y` lie in a file of the folder that is passed with `--data`; `--set`
+is its name without the ending, by default `m1_monthly` (R package Mcomp). A network learns from half of the
+series; the others are forecast by it as it is, by it after a short fit to them (`initial="bundle"`), and by a
+network that is fitted to them alone. The last horizon of each is what is forecast; nobody has learned it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _data import parsed, parser
+from _data import load, parsed, parser
 from _timing import row, timed
 
 
-def main(data: Path | None, horizon: int, season: int, settings: dict[str, Any]) -> None:
+def main(data: Path | None, name: str, horizon: int, season: int, settings: dict[str, Any]) -> None:
     """Print the scaled error of the three, and the time of the two fits."""
     from pipelines import Forecaster
 
-    frame = synthetic() if data is None else pd.read_parquet(data)[["unique_id", "ds", "y"]]
+    frame = synthetic() if data is None else load(data, name)
     ids = np.random.default_rng(0).permutation(frame["unique_id"].unique())
     first = frame["unique_id"].isin(ids[: len(ids) // 2])
     known = frame.groupby("unique_id").cumcount(ascending=False) >= horizon
@@ -66,11 +66,12 @@ def synthetic() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    options = parser(__doc__, "Parquet file with unique_id, ds and y")
+    options = parser(__doc__)
+    options.add_argument("--set", default="m1_monthly", help="which file")
     options.add_argument("--horizon", type=int, default=18)
     options.add_argument("--season", type=int, default=12)
     options.add_argument("--preset", default="default", help="how much training to spend")
     given = parsed(options)
     tiny = {"max_steps": 0, "ensemble": 1, "filters": 4, "dilations": (1,)}
     settings = tiny if given.small else {"preset": given.preset}
-    main(given.data, 6 if given.small else given.horizon, given.season, settings)
+    main(given.data, given.set, 6 if given.small else given.horizon, given.season, settings)

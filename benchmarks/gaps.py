@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _data import parsed, parser
+from _data import load, parsed, parser
 from _timing import row, timed
 
 DAY = 24
@@ -99,12 +99,6 @@ WAYS: dict[str, Fill] = {
 }
 
 
-def load(folder: Path, name: str) -> pd.DataFrame:
-    """A file of the folder."""
-    path = folder / f"{name}.parquet"
-    return pd.read_parquet(path) if path.exists() else pd.read_csv(path.with_suffix(".csv"))
-
-
 def read(frame: pd.DataFrame) -> Any:
     """The frame on a grid of hours."""
     from pipelines import Panel
@@ -123,7 +117,7 @@ def synthetic() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    options = parser(__doc__, "folder of the three files")
+    options = parser(__doc__)
     options.add_argument("--only", nargs="+", choices=HORIZONS, default=list(HORIZONS), help="some of them")
     options.add_argument("--preset", default="default", help="how much training to spend")
     options.add_argument("--seeds", type=int, default=1, help="fits to average over")

@@ -2,8 +2,8 @@
 
 Nights that Australians spent away from home, by quarter, 1998 to 2017: 304 series of region and purpose,
 with all sums 425 (Hyndman and Athanasopoulos, Forecasting: Principles and Practice, chapter 11). They are not
-shipped: export `tsibble::tourism` of R with columns `ds`, `y`, `state`, `region`, `purpose` to a CSV or
-Parquet file, and pass it with `--data`.
+shipped: export `tsibble::tourism` of R with columns `ds`, `y`, `state`, `region`, `purpose` to
+`aus_tourism_hier.parquet` (or .csv) of a folder, and pass the folder with `--data`.
 
 One network learns all 425 series but their last 8 quarters, and forecasts these. `hierarchicalforecast`
 reconciles the forecasts; MinTrace weighs the series by the errors of `Forecaster.fitted_values`. Errors are
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _data import parsed, parser
+from _data import load, parsed, parser
 from _timing import row, timed
 
 SPEC = [
@@ -28,6 +28,7 @@ SPEC = [
     ["total", "state", "purpose"],
     ["total", "state", "region", "purpose"],
 ]
+COLUMNS = ["ds", "y", "state", "region", "purpose"]
 HORIZON, SEASON = 8, 4
 
 
@@ -40,7 +41,7 @@ def main(data: Path | None, small: bool) -> None:
 
     from pipelines import Forecaster
 
-    bottom = synthetic() if data is None else read(data)
+    bottom = synthetic() if data is None else load(data, "aus_tourism_hier", COLUMNS)
     frame, sums, tags = aggregate(bottom.assign(total="All"), SPEC)
     last = frame["ds"].drop_duplicates().nlargest(HORIZON).min()
     known, truth = frame[frame["ds"] < last], frame[frame["ds"] >= last]
@@ -74,12 +75,6 @@ def main(data: Path | None, small: bool) -> None:
             )
 
 
-def read(path: Path) -> pd.DataFrame:
-    """The bottom series."""
-    frame = pd.read_csv(path, parse_dates=["ds"]) if path.suffix == ".csv" else pd.read_parquet(path)
-    return frame[["ds", "y", "state", "region", "purpose"]]
-
-
 def synthetic() -> pd.DataFrame:
     """Numbers of the same form, to see that the script runs."""
     rng = np.random.default_rng(0)
@@ -99,5 +94,5 @@ def synthetic() -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    given = parsed(parser(__doc__, "CSV or Parquet file of the nights"))
+    given = parsed(parser(__doc__))
     main(given.data, given.small)

@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from _data import parsed, parser
+from _data import load, parsed, parser
 from _nights import Answer, Published, read, tcn, wrong
 from _timing import row
 
@@ -313,11 +313,9 @@ def say(night: int, cutoff: Any, what: str, answer: Answer, story: str) -> None:
 
 def real(data: Path) -> list[Month]:
     """The months of real data."""
-    import pandas as pd
-
-    demand = pd.read_parquet(data / "vic_elec.parquet", columns=["unique_id", "ds", "y", "holiday"])
+    demand = load(data, "vic_elec", ["unique_id", "ds", "y", "holiday"])
     demand = demand[demand["ds"].between("2014-01-10 13:00", "2014-06-01 12:30")]
-    sales = pd.read_parquet(data / "m5_store_dept.parquet", columns=["unique_id", "ds", "y", "snap"])
+    sales = load(data, "m5_store_dept", ["unique_id", "ds", "y", "snap"])
     return [
         Month(
             "vic_elec",
@@ -351,5 +349,5 @@ def made_up() -> Month:
 
 
 if __name__ == "__main__":
-    given = parsed(parser(__doc__, "folder with vic_elec.parquet and m5_store_dept.parquet"))
+    given = parsed(parser(__doc__))
     main([made_up()] if given.small else real(given.data), inside=given.small)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _data import parsed, parser
+from _data import load, parsed, parser
 from _timing import row, timed
 
 # Columns known ahead, horizon, windows, and rows from one window to the next.
@@ -65,13 +65,7 @@ def forecast(
 
 def read(folder: Path, name: str, columns: list[str]) -> pd.DataFrame:
     """A data set, sorted by time, on its whole grid: hours that the source lacks have no value."""
-    path = next(
-        (folder / (name + end) for end in (".parquet", ".csv") if (folder / (name + end)).exists()), None
-    )
-    if path is None:
-        raise SystemExit(f"--data must hold {name}.parquet or {name}.csv. Received: {folder}, without.")
-    frame = pd.read_csv(path, parse_dates=["ds"]) if path.suffix == ".csv" else pd.read_parquet(path)
-    frame = frame.set_index("ds").sort_index()[["unique_id", "y", *columns]]
+    frame = load(folder, name, ["unique_id", "ds", "y", *columns]).set_index("ds").sort_index()
     grid = pd.date_range(
         frame.index[0], frame.index[-1], freq=frame.index.to_series().diff().min(), name="ds"
     )
@@ -93,7 +87,7 @@ def synthetic(columns: list[str], rows: int) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    options = parser(__doc__, "folder of the two files")
+    options = parser(__doc__)
     options.add_argument(
         "--preset", default="default", help="how much training to spend: fast, default, best"
     )
