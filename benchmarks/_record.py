@@ -59,11 +59,11 @@ def machine() -> str:
     return f"{cores} cores of {model}; Python {platform.python_version()}, {', '.join(found)}"
 
 
-def record(script: Path, data: Path | None) -> None:
-    """Run a benchmark, show what it prints, and keep that."""
+def record(script: Path, data: Path | None) -> bool:
+    """Run a benchmark, show what it prints, keep that, and say whether it came to its end."""
     if needs_data(script) and data is None:
         print(f"== {script.name} is left out: its data are not shipped; pass their folder with --data")
-        return
+        return True
     print(f"== {script.name}", flush=True)
     lines = []
     command = [sys.executable, "-u", str(script), *(["--data", str(data)] if needs_data(script) else [])]
@@ -73,10 +73,12 @@ def record(script: Path, data: Path | None) -> None:
             print(line, end="", flush=True)
             lines.append(line.rstrip())
     if running.returncode:
-        raise SystemExit(f"{script.name} ended with {running.returncode}; what an earlier run printed stays.")
+        print(f"{script.name} ended with {running.returncode}; what an earlier run printed stays")
+        return False
     KEPT.mkdir(exist_ok=True)
     text = "\n".join([machine(), "", *lines]).rstrip()
     (KEPT / f"{script.stem}.txt").write_text(f"{text}\n", encoding="utf-8")
+    return True
 
 
 def page() -> str:
@@ -102,11 +104,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of data that are not shipped")
     parser.add_argument("--page", action="store_true", help="write the page alone")
     asked = parser.parse_args()
+    failed = []
     try:
         for name in () if asked.page else asked.names or known:
-            record(known[name], asked.data)
+            if not record(known[name], asked.data):
+                failed.append(name)
     finally:
         PAGE.write_text(page(), encoding="utf-8")
+    if failed:
+        raise SystemExit(f"These did not come to their end: {', '.join(failed)}.")
 
 
 if __name__ == "__main__":
