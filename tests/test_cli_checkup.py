@@ -11,6 +11,7 @@ def checks():
     return {check.name: check for check in checkup.examine()}
 
 
+@pytest.mark.long  # a process that imports TensorFlow, and a store of MLflow
 def test_this_machine_can_forecast(checks):
     for name in ("Python", "machine", "temporary files", "TensorFlow", "MLflow store"):
         assert checks[name].ok, checks[name]

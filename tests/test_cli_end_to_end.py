@@ -70,6 +70,7 @@ def not_exported(monkeypatch):
     monkeypatch.setattr("pipelines.network.can_export_onnx", lambda: False)
 
 
+@pytest.mark.long  # a job as a whole, once more
 @pytest.mark.usefixtures("not_exported")
 def test_a_second_run_gives_the_same_bytes(folder):
     tcn("forecast", folder / "visitors.csv", *SIZE, "-o", folder / "second", "--no-track")
@@ -77,6 +78,7 @@ def test_a_second_run_gives_the_same_bytes(folder):
         assert (folder / "first" / name).read_bytes() == (folder / "second" / name).read_bytes(), name
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("not_exported")
 def test_what_happens_after_the_first_cutoff_does_not_move_its_forecasts(folder, visitors):
     before = pd.read_parquet(folder / "first" / "backtest.parquet")

@@ -11,6 +11,8 @@ from jobs_stand_in import make_frame
 import pipelines
 from pipelines.jobs.results_folder import LOCK, digests
 
+pytestmark = pytest.mark.long  # processes of their own, which are waited for and killed
+
 ROOT = Path(pipelines.__file__).resolve().parent.parent
 # The command with a fit that takes as long as the test likes.
 CODE = """
@@ -83,7 +85,6 @@ def test_a_killed_job_leaves_the_former_results_and_the_next_one_clears_up(folde
     assert not list((folder / "output").glob(".draft-*"))
 
 
-@pytest.mark.long
 def test_an_interrupted_run_is_killed_in_mlflow_and_the_store_stays_usable(folder):
     from mlflow import MlflowClient
 

@@ -129,6 +129,7 @@ observer.trial_ended(study.trials[1])
 """
 
 
+@pytest.mark.long  # a process of its own, which kills itself
 def test_a_killed_study_goes_on_without_a_double_or_a_running_run(directory: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(directory), str(ROOT / "tests"), "killed"]
     done = subprocess.run(
