@@ -67,9 +67,9 @@ class TestReport:
         assert browser.run("window.hacked === undefined && document.images.length === 0")
 
     @pytest.mark.skipif(find_axe() is None, reason="axe-core is not installed; make test installs it")
-    @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-    def test_it_serves_every_reader(self, browser: Chromium, report: Path, dark: bool) -> None:
-        browser.show(report, width=390, dark=dark)
+    @pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (1440, False), (1440, True)])
+    def test_it_serves_every_reader(self, browser: Chromium, report: Path, width: int, dark: bool) -> None:
+        browser.show(report, width=width, dark=dark)
         browser.run("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         assert violations(browser) == []
 

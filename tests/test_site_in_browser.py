@@ -90,11 +90,11 @@ class TestSite:
         browser.run("localStorage.clear()")
 
     @pytest.mark.skipif(find_axe() is None, reason="axe-core is not installed; make test installs it")
-    @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-    def test_pages_serve_every_reader(self, browser: Chromium, site: Path, dark: bool) -> None:
+    @pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (1440, False), (1440, True)])
+    def test_pages_serve_every_reader(self, browser: Chromium, site: Path, width: int, dark: bool) -> None:
         found = {}
-        for name in LOOKED_AT[:: 2 if dark else 1]:
-            browser.open((site / name).as_uri(), 390, dark=dark)
+        for name in LOOKED_AT:
+            browser.open((site / name).as_uri(), width, dark=dark)
             browser.wait_for("document.readyState === 'complete' && document.querySelector('article')")
             browser.wait_for(REACHED)
             found[name] = violations(browser)
