@@ -29,7 +29,7 @@ SETS = {
     "m5_store_dept": 28,
 }
 LEARNED, CALIBRATED = 0.6, 0.2
-WINDOWS, PATHS, SUMS = 150, 500, 60
+WINDOWS, PATHS = 150, 500
 LEVELS = (80, 95)
 
 
@@ -78,7 +78,7 @@ def coverage_of_sums(
 ) -> dict[float, float]:
     """Share of sums over a horizon that lie in the intervals of the sums of paths."""
     held: dict[float, list[np.ndarray]] = {level: [] for level in LEVELS}
-    for back in np.unique(np.linspace(horizon, tested, 3 if small else SUMS).astype(int)):
+    for back in np.unique(np.linspace(horizon, tested, 3 if small else WINDOWS).astype(int)):
         known = panel.before(int(back))  # type: ignore[attr-defined]
         paths = sample_paths(20 if small else PATHS, known)
         sums = paths["TCN"].to_numpy().reshape(known.n_series, -1, horizon).sum(axis=2)
