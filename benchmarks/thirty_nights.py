@@ -281,7 +281,6 @@ nights = 7
 [retrain]
 cooldown = {7 * month.day}
 n_windows = {month.windows}
-p_value = 1.0
 {retrain}
 """
 

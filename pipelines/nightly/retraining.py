@@ -148,9 +148,10 @@ def judge(scores: Scores, alias: str, champion: str | None, asked: Retrain) -> t
         return True, f"The first network to beat seasonal naive, by {ahead}."
     other = float(table.loc[champion, "mae"])
     gain = 1 - own / other if other > 0 else 0.0
-    facing = f"{percent(abs(gain))} {'below' if gain > 0 else 'above'} the champion's"
+    facing = f"{percent(abs(gain), 2)} {'below' if gain > 0 else 'above'} the champion's"
     if not (gain > 0 and gain >= asked.margin):
-        return False, f"The challenger's error is {facing}; it must be {percent(asked.margin)} below."
+        least = f"{percent(asked.margin)} below" if asked.margin else "below"
+        return False, f"The challenger's error is {facing}; it must be {least}."
     p_value, _ = compare(scores.losses[alias], scores.losses[champion], scores.overlap)
     if asked.p_value < 1 and not p_value <= asked.p_value:
         found = "with too few windows for a test" if math.isnan(p_value) else f"p = {p_value:.3f}"
