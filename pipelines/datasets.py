@@ -168,7 +168,9 @@ def load(name: str) -> pd.DataFrame:
     return pa_parquet.read_table(pa.BufferReader(content)).to_pandas()
 
 
-def read_table(path: str | Path, *, id_col: str = "unique_id", columns: Chosen | None = None) -> pd.DataFrame:
+def read_table(
+    path: str | Path, *, id_col: str = "unique_id", columns: Chosen | None = None, utc: bool = False
+) -> pd.DataFrame:
     r"""Read a table from a CSV or Parquet file; the suffix decides which.
 
     Text stays text: an id ``007`` or ``NA`` in a CSV file is neither a number nor missing; an empty one is
@@ -178,6 +180,9 @@ def read_table(path: str | Path, *, id_col: str = "unique_id", columns: Chosen |
         path: File that ends in ``.csv`` (comma-separated, UTF-8, a header line) or ``.parquet``.
         id_col: Name of the column of series ids, kept as text when a CSV file is read.
         columns: Given the names of all columns, returns those to read; None for all.
+        utc: Whether times of a CSV file with offsets from UTC come back in UTC, whatever rows it has. If not,
+            they keep an offset that all have; with several, days that begin at midnight lose theirs, and
+            other times come back in UTC.
 
     Returns:
         The table as a new frame. Index columns of a frame in a Parquet file come back as ordinary ones.
@@ -212,7 +217,18 @@ def read_table(path: str | Path, *, id_col: str = "unique_id", columns: Chosen |
         raise PanelError(
             f"{path} cannot be read as {suffix[1:]}: {reason}. Check or write the file again."
         ) from error
-    return table.to_pandas(ignore_metadata=True, date_as_object=False)
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, date_as_object=False)
+    moments = [field.name for field in table.schema if suffix == ".csv" and not utc and _is_moment(field)]
+    if moments:
+        from pipelines.offsets import as_written
+
+        for name in moments:
+            frame[name] = as_written(path, frame[name])
+    return frame
+
+
+def _is_moment(field: pa.Field) -> bool:
+    return pa.types.is_timestamp(field.type) and field.type.tz is not None
 
 
 def _read_csv(path: Path, id_col: str, columns: Chosen | None) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipelines.insample import fitted_frame
 from pipelines.learning import learn, prepared
 from pipelines.panel import Panel
 from pipelines.plan import Plan
+from pipelines.preparing import untold
 from pipelines.reading import read_panel, read_rows
 from pipelines.recalibration import calibrated_apart, recalibrated, with_calibration
 from pipelines.runtime import OnnxNetwork
@@ -474,6 +476,8 @@ class Forecaster:
         """
         fitted = self._learned()
         wanted, panel = fitted.columns(levels, quantiles), fitted.read(df, static)
+        if df is not None and (note := untold(panel)) is not None:
+            warnings.warn(note, UserWarning, stacklevel=2)
         table = fitted.table(panel, fitted.read_future(panel, future))
         series, horizon = np.arange(panel.n_series), fitted.plan.horizon
         columns = fitted.forecast(table, series, panel.indptr[1:] - 1, wanted)

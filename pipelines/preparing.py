@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from pipelines.config import Settings
+from pipelines.errors import PanelError
 from pipelines.panel import CovariateColumn, Panel
 from pipelines.plan import Plan, check_size, make_plan, scaling_of, seasons_of
 from pipelines.transforms import TargetTransform, series_table
@@ -16,6 +17,8 @@ from pipelines.windows import CovariateState, SeriesTable, add_channels, with_ch
 
 # Members with a global scale clip what they see at so many spreads.
 _LARGEST_SEEN: Final = 10
+# Values from which on a series has shown a change, or that there is none.
+_LEAST_KNOWN: Final = 2
 
 
 class Prepared(NamedTuple):
@@ -49,6 +52,11 @@ def prepare(settings: Settings, panel: Panel) -> Prepared:
         ConfigError: If the settings do not fit it.
     """
     check_size(panel)
+    if np.isnan(panel.values).all():
+        raise PanelError(
+            f"A fit needs known values. Received: none in column {panel.columns.target_col!r}; is that the "
+            "column to forecast (target_col)?"
+        )
     seasons, one_scale = seasons_of(settings, panel), scaling_of(settings, panel) != "origin"
     transform = TargetTransform.fit(settings.transform, panel, seasons[0], one_scale)
     table = series_table(panel, seasons, transform, one_scale)
@@ -97,6 +105,26 @@ def prepare_again(
     beside = _with_channels(panel, transform, channels(settings, covariates.covariates.past))
     table = replace(table, covariates=covariates.table(beside, future))
     return table, (*notes, *covariates.surprises(beside, future))
+
+
+def untold(panel: Panel) -> str | None:
+    """Say which series are known too little to tell how far they move.
+
+    Args:
+        panel: The series.
+
+    Returns:
+        A line; None if there are none.
+    """
+    known = np.add.reduceat(~np.isnan(panel.values), panel.indptr[:-1], dtype=np.int64)
+    few = np.flatnonzero(known < _LEAST_KNOWN)
+    if not len(few):
+        return None
+    names = ", ".join(repr(name) for name in panel.ids[few[:3]].tolist()) + ", ..." * (len(few) > 3)
+    return (
+        f"{len(few):,} series ({names}) have no value or a single one, which is their forecast (0 if there "
+        "is none); their intervals have no width, but anything may come"
+    )
 
 
 def _far_away(table: SeriesTable, panel: Panel) -> tuple[str, ...]:

@@ -124,6 +124,8 @@ def test_every_forecast_is_that_of_a_network_of_its_time(frame, data):
     refit, gap = data.draw(st.integers(1, 3), "refit"), data.draw(st.integers(0, horizon - 1), "gap")
     window = data.draw(st.none() | st.integers(1, 8), "window")
     panel, asked = Panel.from_frame(frame, "D"), asked_for(horizon)
+    room = -(-(int(panel.lengths.max()) - horizon) // step)
+    n_windows = min(n_windows, max(room, 1))
     windows = Windows.of(horizon, n_windows, step, refit, gap, window)
     if panel.lengths.max() <= horizon:
         with pytest.raises(ConfigError, match="needs a series of more than"):
@@ -134,6 +136,13 @@ def test_every_forecast_is_that_of_a_network_of_its_time(frame, data):
     told = told.sort_values(["unique_id", "cutoff", "ds"], ignore_index=True)
     pd.testing.assert_frame_equal(found, told, check_dtype=False, check_exact=True)
     assert found.attrs["certificate"]["holds"]
+
+
+def test_more_windows_than_fit_are_refused():
+    panel = Panel.from_frame(frame_of({"a": weekly(40), "b": weekly(20)}))
+    asked, room = asked_for(), -(-(40 - HORIZON) // 3)
+    with pytest.raises(ConfigError, match=f"n_windows={room + 1} and step=3, .* has room for {room}; ask"):
+        backtest_refitted(fit_of(asked), asked, panel, Windows.of(HORIZON, room + 1, 3, 99), Asked())
 
 
 @pytest.mark.parametrize(("refit", "trainings"), [(True, 6), (2, 3), (4, 2), (6, 1), (99, 1)])

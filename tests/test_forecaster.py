@@ -450,3 +450,12 @@ def test_nothing_is_warned_of(recwarn):
         fitted().predict(training_frame())
         fitted().fitted_values()
     assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_a_forecast_from_next_to_nothing_is_warned_of():
+    days = pd.date_range("2024-05-01", periods=2)
+    for y in ([4.0], [np.nan, np.nan]):
+        told = pd.DataFrame({"unique_id": "new", "ds": days[: len(y)], "y": y})
+        with pytest.warns(UserWarning, match=r"1 series \('new'\) have no value or a single one"):
+            found = fitted().predict(told)
+        assert (found["TCN-hi-95"] == found["TCN-lo-95"]).all()

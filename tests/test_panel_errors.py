@@ -208,6 +208,26 @@ CASES = {
         {},
         ["no frequency fits", "to_period('M')"],
     ),
+    "days of a zone in UTC": (
+        frame(pd.date_range("2023-01-01", periods=200, tz="Europe/Berlin").tz_convert("UTC")),
+        {},
+        ["floor('D')", "time zone whose days they count", "tz_convert('Europe/Berlin')"],
+    ),
+    "once a day at any second": (
+        frame(pd.date_range("2023-01-01", periods=9) + pd.to_timedelta([7, 9, 80, 99, 7, 3, 4, 61, 5], "s")),
+        {},
+        ["a regular grid", "no frequency fits", "floor('D')"],
+    ),
+    "seconds since 1970": (
+        frame(1_672_531_200 + 86_400 * np.arange(9)),
+        {},
+        ["1672531200", "look like times since 1970", "unit='s'", "pass freq"],
+    ),
+    "other order of day and month": (
+        frame([*(f"2024-01-{day:02}" for day in range(1, 10)), "10/01/2024"]),
+        {},
+        ["'10/01/2024' in row 9", "not as the rows before it"],
+    ),
     "hours as days in a time zone": (
         frame(pd.date_range("2024-01-01", periods=50, freq="h", tz="Europe/Paris")),
         {"freq": "D"},

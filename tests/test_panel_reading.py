@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import datasets
-from pipelines.errors import PanelError
+from pipelines.errors import ConfigError, PanelError
 from pipelines.panel import Columns, Panel, PanelNotes
 
 DAYS = pd.date_range("2024-01-30", periods=4, freq="D")
@@ -264,6 +264,25 @@ def test_notes_tell_what_is_odd():
         "1 series ('empty') without any value",
         "2 series ('empty', 'one') shorter than two seasons",
     ]
+
+
+def test_rows_after_the_last_value_are_noted():
+    given = pd.concat(
+        [
+            frame(range(9), unique_id="late").assign(y=lambda d: d["ds"].where(d["ds"] < 7)),
+            frame(range(9), unique_id="whole"),
+            frame(range(9), y=np.nan, unique_id="empty"),
+        ]
+    )
+    notes = Panel.from_frame(given, freq=1).notes
+    assert (notes.waiting, notes.late) == (2, ("late",))
+    assert "2 rows of them at the end of 1 series ('late'): forecasts begin after them" in str(notes)
+
+
+@pytest.mark.parametrize("n_last", [-1, 2.5, "2023-03-01", True, None])
+def test_rows_are_left_out_by_number(n_last):
+    with pytest.raises(ConfigError, match="whole number of rows"):
+        Panel.from_frame(frame(range(9))).before(n_last)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 1000])

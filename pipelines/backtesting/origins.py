@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pipelines.backtest import origin_runs
 from pipelines.backtesting.windows import Windows
+from pipelines.errors import ConfigError
 from pipelines.panel import Panel
 
 Ints = npt.NDArray[np.int64]
@@ -47,9 +48,15 @@ class Origins:
             The origins. A series has as many windows as follow one row of it at least.
 
         Raises:
-            ConfigError: If no series is longer than the horizon.
+            ConfigError: If no series is longer than the horizon, or so many windows fit none.
         """
         series, newest, count = origin_runs(panel, windows.horizon, windows.n_windows, windows.step)
+        if count < windows.n_windows:
+            raise ConfigError(
+                "n_windows must leave a row before the first window of some series. Received: "
+                f"n_windows={windows.n_windows} and step={windows.step}, where the longest series has room "
+                f"for {count}; ask for fewer."
+            )
         rows = newest[:, None] - windows.step * np.arange(count - 1, -1, -1)
         first = panel.indptr[series][:, None]
         exist = rows >= first

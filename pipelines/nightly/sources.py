@@ -110,7 +110,10 @@ def _read_csv(job: JobSettings, path: Path, place: str, since: Cutoff | None) ->
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tcn-job-")))
             path = narrowed(job, path, place, roughly(since), folder)
         return datasets.read_table(
-            path, id_col=job.model.id_col, columns=lambda found: columns_to_read(job, found, place)
+            path,
+            id_col=job.model.id_col,
+            columns=lambda found: columns_to_read(job, found, place),
+            utc=True,  # in winter and summer alike
         )
 
 

@@ -91,6 +91,11 @@ def check_known(
         what, cure = "a row without one", "fill it in (it was never missing in the fit)"
     else:
         what, cure = "no row", "add the rows"
+    if np.isnan(panel.values[panel.indptr[i + 1] - 1]):
+        cure += (
+            "; rows at its end that have no value count as history: where they are the steps to forecast, "
+            "they go to future= (--future) alone"
+        )
     raise PanelError(
         f"A forecast needs {name!r} for every step ahead. Received: {what} for series {show(panel.ids[i])} "
         f"{span}{others}; {cure}."

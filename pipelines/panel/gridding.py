@@ -19,6 +19,11 @@ from pipelines.panel.time_column import Stamps
 # single series may be longer than the sparse ones of a small panel, for a large panel has room for it.
 _FREE_PANEL_ROWS: Final = 1_000
 _FREE_SERIES_ROWS: Final = 50_000
+# Lengths in nanoseconds that irregular stamps may be meant to have.
+_UNITS: Final = {"7D": 7 * DAY, "D": DAY, "h": DAY // 24, "min": DAY // 1_440}
+# Least and largest times of the years 1980 to 2100, counted in seconds, and what other units make of them.
+_EPOCH: Final = (315_532_800, 4_102_444_800)
+_EPOCH_UNITS: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,12 @@ def _infer(rows: _Rows) -> Freq:
             f"which look like dates; convert them with pandas.to_datetime(df[{name!r}], format={pattern!r}), "
             "or pass freq=1 if they do count steps."
         )
+    if stamps.is_integer and (unit := _epoch_unit(stamps.unique)):
+        raise PanelError(
+            f"Integer stamps must count steps. Received: {name}={stamps.text(0)}, {stamps.text(1)}, ..., "
+            f"which look like times since 1970; convert them with pandas.to_datetime(df[{name!r}], "
+            f"unit={unit!r}), or pass freq, the difference of two, if they do count steps."
+        )
     freq = infer_freq(stamps.in_wall_time().unique[rows.moment], rows.same_series, stamps.is_integer)
     if freq is not None and freq.is_clock and stamps.tz is not None:
         freq = infer_freq(stamps.unique[rows.moment], rows.same_series, stamps.is_integer)
@@ -169,6 +180,15 @@ def _date_pattern(unique: Ints) -> str | None:
     return None
 
 
+def _epoch_unit(unique: Ints) -> str | None:
+    """Return the unit of integers that are all whole minutes since 1970, as data have them, or None."""
+    for unit, size in _EPOCH_UNITS.items():
+        least, most = (bound * size for bound in _EPOCH)
+        if least <= unique[0] and unique[-1] <= most and len(unique) > 1:
+            return None if (unique % (60 * size)).any() else unit
+    return None
+
+
 def _check_phases(rows: _Rows, freq: Freq, phase: Ints, is_inferred: bool) -> None:
     if phase[0] != OFF_GRID and (phase == phase[0]).all():
         return
@@ -184,17 +204,34 @@ def _check_phases(rows: _Rows, freq: Freq, phase: Ints, is_inferred: bool) -> No
     common = valid.value_counts().sort_index().idxmax() if len(valid) else OFF_GRID - 1
     stray = of_series[np.argmax(found.to_numpy() != common)]
     name, fitting = rows.columns.time_col, _fitting(rows)
-    is_monthly = freq.kind == "month" or (freq.kind == "fixed" and freq.step >= 28 * DAY)
-    rounding = "to_period('M').dt.to_timestamp()" if is_monthly else f"floor({freq.text!r})"
-    cure = (
-        f"freq={fitting.text if not fitting.is_integer else int(fitting.text)!r} fits"
-        if fitting
-        else f"no frequency fits all; drop stray rows, or round: df[{name!r}].dt.{rounding}"
-    )
+    if fitting:
+        cure = f"freq={fitting.text if not fitting.is_integer else int(fitting.text)!r} fits"
+    else:
+        rounding = _rounding(rows, freq, is_inferred)
+        cure = f"no frequency fits all; drop stray rows, or round: df[{name!r}].dt.{rounding}"
+        if rows.stamps.tz is not None:
+            cure += (
+                ", once they are in the time zone whose days they count: "
+                f"df[{name!r}].dt.tz_convert('Europe/Berlin')"
+            )
+    grid = f"the grid of freq={freq.text!r}{' (inferred)' * is_inferred}"
+    if is_inferred and freq.kind == "fixed" and freq.step % _UNITS["min"] and not fitting:
+        grid = "a regular grid"  # the distance of some two stamps says nothing
     raise PanelError(
-        f"Stamps must lie on the grid of freq={freq.text!r}{' (inferred)' * is_inferred}. Received: in "
-        f"series {show(rows.ids[rows.series[stray]])}, {name}={rows.where(stray)} is off the grid; {cure}."
+        f"Stamps must lie on {grid}. Received: in series {show(rows.ids[rows.series[stray]])}, "
+        f"{name}={rows.where(stray)} is off the grid; {cure}."
     )
+
+
+def _rounding(rows: _Rows, freq: Freq, is_inferred: bool) -> str:
+    """Return what rounds stamps down: to the frequency, or to the unit that is nearest to their distance."""
+    if is_inferred:
+        size = float(np.median(np.diff(rows.stamps.unique[rows.moment])[rows.same_series]))
+        unit = next((name for name, length in _UNITS.items() if size >= 0.75 * length), "s")
+    else:
+        size, unit = freq.step if freq.kind == "fixed" else 0, "D" if freq.kind == "business" else freq.text
+    is_monthly = freq.kind == "month" or size >= 28 * DAY
+    return "to_period('M').dt.to_timestamp()" if is_monthly else f"floor({unit!r})"
 
 
 def _fitting(rows: _Rows) -> Freq | None:

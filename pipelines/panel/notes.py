@@ -24,6 +24,8 @@ class PanelNotes:
         gaps: Rows inserted, with the value NaN, for stamps that the frame skips.
         gappy: Ids of the series with such rows.
         missing: Rows of the frame without a value.
+        waiting: Rows at the ends of series that have no value, of those that have one before.
+        late: Ids of the series with such rows.
         constant: Ids of the series whose values are all the same (all zero, for example).
         all_nan: Ids of the series without any value.
         short: Ids of the series with less than two natural seasons of values.
@@ -39,6 +41,8 @@ class PanelNotes:
     gaps: int = 0
     gappy: tuple[Hashable, ...] = ()
     missing: int = 0
+    waiting: int = 0
+    late: tuple[Hashable, ...] = ()
     constant: tuple[Hashable, ...] = ()
     all_nan: tuple[Hashable, ...] = ()
     short: tuple[Hashable, ...] = ()
@@ -69,11 +73,15 @@ class PanelNotes:
         lowest, highest = np.fmin.reduceat(values, first), np.fmax.reduceat(values, first)
         observed = np.add.reduceat(~np.isnan(values), first, dtype=np.int64)
         gaps = int(inserted.sum())
+        rows = np.where(np.isnan(values), -1, np.arange(len(values)))
+        waiting = np.where(observed > 0, indptr[1:] - 1 - np.maximum.reduceat(rows, first), 0)
         return cls(
             rows_in=len(values) - gaps,
             gaps=gaps,
             gappy=tuple(ids[inserted > 0].tolist()),
             missing=len(values) - gaps - int(observed.sum()),
+            waiting=int(waiting.sum()),
+            late=tuple(ids[waiting > 0].tolist()),
             constant=tuple(ids[(lowest == highest) & (observed > 1)].tolist()),
             all_nan=tuple(ids[observed == 0].tolist()),
             short=tuple(ids[observed < 2 * season_length_of(freq)].tolist()),
@@ -105,6 +113,11 @@ class PanelNotes:
             lines.append(f"{counted(self.gaps, 'stamp')} missing in {_listed(self.gappy)}: {filled}")
         if self.missing:
             lines.append(f"{counted(self.missing, 'row')} without a value")
+        if self.waiting:
+            lines.append(
+                f"{counted(self.waiting, 'row')} of them at the end of {_listed(self.late)}: forecasts begin "
+                "after them"
+            )
         for ids, fact in (
             (self.constant, "constant"),
             (self.all_nan, "without any value"),

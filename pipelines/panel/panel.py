@@ -317,10 +317,13 @@ class Panel:
 
         Raises:
             PanelError: If no series has more rows than that.
-            ConfigError: If ``n_last`` is negative.
+            ConfigError: If ``n_last`` is not such a number.
         """
-        if n_last < 0:
-            raise ConfigError(f"n_last must be at least 0. Received: {n_last}.")
+        if isinstance(n_last, bool) or not isinstance(n_last, (int, np.integer)) or n_last < 0:
+            raise ConfigError(
+                f"n_last must be a whole number of rows, at least 0. Received: {n_last!r}; for the rows up "
+                "to a time, call until(stamp)."
+            )
         return self._cut(np.zeros_like(self.lengths), self.lengths - n_last)
 
     def rows_until(self, stamp: Any) -> Ints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from typing import Any, Final
@@ -11,6 +12,7 @@ import pandas as pd
 
 from pipelines.errors import PanelError
 from pipelines.frequency import DAY, MAX_INTEGER, Ints
+from pipelines.offsets import minutes_of, with_offsets
 from pipelines.panel.frame_columns import at_row, factorize, first_row, show
 
 _SLASHED: Final = r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})"  # 31/12/2024 or 12/31/2024, with any of / . -
@@ -155,10 +157,25 @@ def _parse_times(column: pd.Series[Any], codes: Ints, unique: pd.Index[Any]) -> 
         zones = [getattr(v, "tzinfo", None) or o for v, o in zip(objects, offsets, strict=True)]
         if len(set(zones)) > 1 and None in zones:
             raise unreadable(zones.index(None), "has no offset from UTC where others have one")
-        times = pd.to_datetime(objects, format="ISO8601", errors="coerce", utc=len(set(zones)) > 1)
+        several = len(set(zones)) > 1
+        times = pd.to_datetime(objects, format="ISO8601", errors="coerce", utc=several)
+        if several and all(offsets) and times.notna().all():
+            times = with_offsets(times, np.array([minutes_of(str(offset)) for offset in offsets]))
     if times.isna().any():
-        raise unreadable(first_row(times.isna()), "is no time of the years 1678 to 2261")
+        wrong = first_row(times.isna())
+        raise unreadable(wrong, _why_no_time(str(objects[wrong])))
     return times
+
+
+def _why_no_time(text: str) -> str:
+    """Say what keeps a text from being read as the others of its column."""
+    orders = ({"dayfirst": True}, {"dayfirst": False})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the order of day and month, of which both are tried
+        read = [pd.to_datetime(text, errors="coerce", format="mixed", **order) for order in orders]
+    if all(pd.isna(time) for time in read):
+        return "is no time of the calendar from 1678 to 2261"
+    return "is not written as ISO 8601, or not as the rows before it"
 
 
 def _day_and_month_readings(texts: pd.Series[Any]) -> list[pd.DatetimeIndex]:
