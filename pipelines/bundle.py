@@ -130,9 +130,10 @@ def _manifest(path: Path) -> dict[str, str]:
         if version in _READABLE:
             # What a manifest of one format says has no meaning in the other, so that neither is taken for it.
             return {**manifest["sha256"]} if version == 1 else _sums(manifest["files"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        what = "a file" if path.is_file() else "without one"
         raise BundleError(
-            f"A bundle must be a directory with a {MANIFEST}. Received: {path}, without one; {cure}."
+            f"A bundle must be a directory with a {MANIFEST}. Received: {path}, {what}; {cure}."
         ) from None
     except (AttributeError, ValueError, KeyError, TypeError, OSError) as error:
         raise BundleError(

@@ -202,6 +202,35 @@ def test_a_forecast_shows_scores_verdict_and_places():
     assert "note: 180 rows read" in result.stderr
 
 
+@pytest.mark.parametrize("words", [["--output", ""], ["--output="], ["-o", ""]])
+def test_a_place_without_a_name_is_not_the_current_folder(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["forecast", "us_unemployment", *words])
+    assert result.exit_code == 64
+    assert "must name a path" in result.output
+    assert not [*tmp_path.glob("*.html"), *tmp_path.glob("bundle")]
+
+
+@pytest.mark.parametrize("source", ["us_unemployment", "sales.csv"])
+def test_a_name_that_no_disk_takes_is_a_wrong_setting(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_frame().to_csv("sales.csv", index=False)
+    result = CliRunner().invoke(app, ["forecast", source, "--no-track", "--output", "a" * 300])
+    assert result.exit_code == 78
+    assert "File name too long" in result.output
+
+
+def test_cures_speak_of_options(tmp_path):
+    file = tmp_path / "one.csv"
+    file.write_text("unique_id,ds,y\na,2024-01-01,1\n")
+    said = CliRunner().invoke(app, ["plan", str(file)]).output
+    assert "pass --freq, e.g. --freq 'D'." in said
+    file.write_text("store,ds,y\na,2024-01-01,1\n")
+    said = CliRunner().invoke(app, ["plan", str(file)]).output
+    assert "must have a column 'unique_id' (id_col)" in said
+    assert "or pass --id-col <its name>; for" in said
+
+
 def test_a_tracked_forecast_says_how_to_look_at_it():
     result = tcn("forecast", "sales.csv", "--horizon", 6, "--season-length", 6, "-o", "out")
     assert result.exit_code == 0, result.stderr

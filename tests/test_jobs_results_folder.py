@@ -226,3 +226,8 @@ def test_files_of_a_job_that_was_killed_while_it_published_are_known(tmp_path, m
         raise ZeroDivisionError  # a job that fails does not forget it
     publish(tmp_path, {"a.csv": "2"})
     assert sorted(os.listdir(tmp_path)) == [LOCK, "a.csv", MANIFEST]
+
+
+def test_a_disk_that_is_full_amid_a_job_is_named(tmp_path):
+    with pytest.raises(OSError, match=r"No space left.*output"), results_folder(tmp_path / "output"):
+        raise OSError(28, "No space left on device")

@@ -100,6 +100,26 @@ def test_a_file_of_the_results_is_not_replaced(results: Path) -> None:
         run_report(results / "output", results / "output" / "report.html")
 
 
+def test_a_page_of_somebody_else_stays(results: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    page.write_text("<p>mine")
+    with pytest.raises(ConfigError, match="a page that is none"):
+        run_report(results / "output", page)
+    assert page.read_text() == "<p>mine"
+    page.write_bytes((results / "output" / "report.html").read_bytes())
+    assert run_report(results / "output", page).path == page  # a report may be replaced
+
+
+@pytest.mark.parametrize("source", ["nowhere", "empty", "file.csv"])
+def test_what_holds_no_results_is_named_before_anything_is_loaded(source: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.csv").write_text("unique_id,ds,y\n")
+    with pytest.raises(BundleError, match=rf"made of a folder of results.*Received: .*{source}"):
+        run_report(tmp_path / source, tmp_path / "report.html")
+    with pytest.raises(BundleError, match="must be a directory"):
+        Forecaster.load(tmp_path / source)
+
+
 def test_the_command_answers_people_and_machines(results: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     done = CliRunner().invoke(app, ["report", str(results / "output"), "-o", str(page), "--json"])

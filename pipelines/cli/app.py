@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,8 @@ from pipelines.cli import (
 )
 from pipelines.cli.session import USAGE_ERROR
 
+_PLACES = ("--output", "-o", "--bundle", "--tracking-uri")
+
 
 class Commands(TyperGroup):
     """Ends with 64 (EX_USAGE of sysexits.h) where the command line cannot be understood, not with 2."""
@@ -31,6 +34,15 @@ class Commands(TyperGroup):
             return super().main(*args, **kwargs)
         except SystemExit as end:
             raise SystemExit(USAGE_ERROR if end.code == 2 else end.code) from None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command; a place without a name is refused, for it would be the current folder."""
+        for option in _PLACES:
+            if f"{option}=" in args or (option, "") in pairwise(args):
+                raise typer.BadParameter(
+                    f"{option} must name a path. Received: nothing; is a variable of the shell not set?"
+                )
+        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(

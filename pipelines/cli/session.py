@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipelines.errors import BusyError, ForecastingError
+from pipelines.errors import BusyError, ConfigError, ForecastingError
 from pipelines.redaction import redacted
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ INTERRUPTED = 130
 UNEXPECTED = 70
 USAGE_ERROR = 64
 SKIPPED = 99  # there was nothing to do, and the command was asked to say so
+_TOO_LONG = (errno.ENAMETOOLONG, errno.ELOOP)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a disk or a quota without room says
+# Arguments that are options of the same name, as cures have them: "pass freq, e.g. freq='D'".
+_ARGUMENT = re.compile(
+    r"(?:(?<=pass )|(?<=e\.g\. )|^)(id_col|time_col|target_col|freq|season_length|n_windows)\b(=?)"
+)
 _WIDTH = 100  # where standard output is no terminal, which would have a width of its own
 
 
@@ -89,7 +95,7 @@ class Session:
             kind: What stands before its text.
             code: Exit code that will follow.
         """
-        message = redacted(str(error))  # libraries quote addresses with the passwords in them
+        message = as_options(redacted(str(error)))  # libraries quote addresses with the passwords in them
         if self.debug:
             typer.echo(redacted("".join(traceback.format_exception(error))), err=True, nl=False)
         else:
@@ -105,6 +111,28 @@ class Session:
             code: Exit code that will follow.
         """
         self.answer({"error": {"type": type(error).__name__, "message": message, "exit_code": code}})
+
+
+def as_options(message: str) -> str:
+    """Write the cure of an error, what follows a semicolon after what was received, in options.
+
+    Args:
+        message: What a function says of its arguments.
+
+    Returns:
+        The same for the command line.
+
+    Example:
+        >>> as_options("Stamps must lie on the grid of freq='D'. Received: ...; pass freq, e.g. freq='h'.")
+        "Stamps must lie on the grid of freq='D'. Received: ...; pass --freq, e.g. --freq 'h'."
+    """
+    rule, received, rest = message.partition("Received:")
+    what, semicolon, cure = rest.partition("; ")
+
+    def option(found: re.Match[str]) -> str:
+        return f"--{found[1].replace('_', '-')}{' ' * bool(found[2])}"
+
+    return rule + received + what + semicolon + _ARGUMENT.sub(option, cure)
 
 
 @contextmanager
@@ -157,6 +185,10 @@ def session(as_json: bool = False, quiet: bool = False, debug: bool = False) -> 
             full.__cause__ = error
             current.complain(full, "Error", full.exit_code)
             raise typer.Exit(full.exit_code) from None
+        if isinstance(error, OSError) and error.errno in _TOO_LONG:
+            unusable = ConfigError(f"A path must be one that the disk can have. Received: {error}.")
+            current.complain(unusable, "Error", unusable.exit_code)
+            raise typer.Exit(unusable.exit_code) from None
         kind = f"Unexpected error (--debug shows where), {type(error).__name__}"
         current.complain(error, kind, UNEXPECTED)
         raise typer.Exit(UNEXPECTED) from None

@@ -15,6 +15,7 @@ from pipelines.jobs.fitting import load_forecaster
 from pipelines.jobs.outputs import refuse_data, refuse_listed
 from pipelines.jobs.predicting import load_for_prediction
 from pipelines.jobs.result_facts import result_facts
+from pipelines.jobs.results_folder import MANIFEST
 from pipelines.jobs.run_facts import is_results, read_result
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.task import Request, Task
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from pipelines.forecaster import Forecaster
 
 _BUNDLE: Final = "bundle"
+# What the head of every report holds, and how much of a page may be its head.
+_GENERATOR: Final = b'name="generator" content="tcn-forecasting"'
+_HEAD_BYTES: Final = 8_192
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def run_report(
     """
     from pipelines.report import write_report
 
-    folder, path = Path(source), _page_path(output)
+    folder, path = _folder(source), _page_path(output)
     refuse_data((data, future, static), path)
     stages = Stages(progress)
     again = is_results(folder) and not certificate and (data, future, static, n_windows) == (None,) * 4
@@ -122,7 +126,24 @@ def _page_path(output: str | Path) -> Path:
         raise ConfigError(f"A report must be an .html file. Received: {str(path)!r}.")
     if not path.absolute().parent.is_dir():
         raise ConfigError(f"A report goes to a folder that exists. Received: {str(path)!r}; make it first.")
+    if path.exists() and _GENERATOR not in path.read_bytes()[:_HEAD_BYTES]:
+        raise ConfigError(
+            f"A report must not replace a page that is none. Received: {str(path)!r}, written by somebody "
+            "else; name another one with --output."
+        )
     return refuse_listed(path)
+
+
+def _folder(source: str | Path) -> Path:
+    """Check where the results are, before anything large is loaded."""
+    folder = Path(source)
+    if folder.is_dir() and any((folder / place).is_file() for place in (MANIFEST, f"{_BUNDLE}/{MANIFEST}")):
+        return folder
+    what = "which holds neither" if folder.is_dir() else "a file" if folder.exists() else "no such folder"
+    raise BundleError(
+        "A report is made of a folder of results, which tcn forecast writes, or of a saved network. "
+        f"Received: {str(source)!r}, {what}; name the --output of a tcn forecast."
+    )
 
 
 def _as_it_was(folder: Path, stages: Stages) -> ForecastResult:

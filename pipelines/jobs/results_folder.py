@@ -8,6 +8,7 @@ is not a job's to replace.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -181,6 +182,10 @@ def results_folder(path: str | os.PathLike[str], names: Collection[str] = ()) ->
         except OSError as error:
             raise _unwritable(root, error) from error
         yield folder
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None:
+            error.filename = str(root)  # a write that finds no room does not say where
+        raise
     finally:
         with signals_wait():
             _remove(folder.draft)

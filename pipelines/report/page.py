@@ -16,7 +16,7 @@ import uuid
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 from markupsafe import Markup
@@ -37,6 +37,29 @@ from pipelines.wording import MISSING, number, percent
 
 if TYPE_CHECKING:
     from pipelines.metrics import Scores
+
+GENERATOR: Final = "tcn-forecasting: report"
+_HEAD: Final = 4096  # bytes of a page that its generator is named in
+
+
+def is_report(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a report that `write_report` has written.
+
+    Args:
+        path: Any path.
+
+    Returns:
+        Whether the head of the page says so.
+
+    Example:
+        >>> is_report("no-such-file.html")
+        False
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return f'<meta name="generator" content="{GENERATOR}">'.encode() in file.read(_HEAD)
+    except OSError:
+        return False
 
 
 def write_report(result: ForecastResult, path: str | os.PathLike[str]) -> Path:
@@ -120,6 +143,7 @@ def render_report(result: ForecastResult, max_numbers: int = MAX_NUMBERS) -> str
     )
     return environment.get_template("report.html.j2").render(
         result=result,
+        generator=GENERATOR,
         verdict=verdict(result.scores, result.alias, result.levels, result.reason),
         asked=story.asked(result),
         figures=figures,
