@@ -59,7 +59,7 @@ def machine() -> str:
     return f"{cores} cores of {model}; Python {platform.python_version()}, {', '.join(found)}"
 
 
-def record(script: Path, data: Path | None) -> bool:
+def record(script: Path, data: Path | None = None) -> bool:
     """Run a benchmark, show what it prints, keep that, and say whether it came to its end."""
     if needs_data(script) and data is None:
         print(f"== {script.name} is left out: its data are not shipped; pass their folder with --data")

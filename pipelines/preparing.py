@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from pipelines.config import Settings
-from pipelines.errors import PanelError
 from pipelines.panel import CovariateColumn, Panel
 from pipelines.plan import Plan, check_size, make_plan, scaling_of, seasons_of
 from pipelines.transforms import TargetTransform, series_table
@@ -52,11 +51,6 @@ def prepare(settings: Settings, panel: Panel) -> Prepared:
         ConfigError: If the settings do not fit it.
     """
     check_size(panel)
-    if np.isnan(panel.values).all():
-        raise PanelError(
-            f"A fit needs known values. Received: none in column {panel.columns.target_col!r}; is that the "
-            "column to forecast (target_col)?"
-        )
     seasons, one_scale = seasons_of(settings, panel), scaling_of(settings, panel) != "origin"
     transform = TargetTransform.fit(settings.transform, panel, seasons[0], one_scale)
     table = series_table(panel, seasons, transform, one_scale)

@@ -220,6 +220,14 @@ def test_a_name_that_no_disk_takes_is_a_wrong_setting(source, tmp_path, monkeypa
     assert "File name too long" in result.output
 
 
+def test_data_without_a_value_are_refused(tmp_path):
+    file = tmp_path / "empty.csv"
+    file.write_text("unique_id,ds,y,sold\na,2024-01-01,,1\na,2024-01-02,,2\n")
+    result = CliRunner().invoke(app, ["plan", str(file)])
+    assert result.exit_code == 65
+    assert "none in column 'y'" in result.output
+
+
 def test_cures_speak_of_options(tmp_path):
     file = tmp_path / "one.csv"
     file.write_text("unique_id,ds,y\na,2024-01-01,1\n")

@@ -18,7 +18,6 @@ def one_by_one(f, frame, **wanted):
     return pd.concat(parts, ignore_index=True)
 
 
-@pytest.mark.filterwarnings("ignore:1 series .* have no value or a single one")
 def test_they_are_those_of_a_loop_over_origins():
     f = fitted()
     frame = training_frame().groupby("unique_id").tail(18)

@@ -157,11 +157,6 @@ def test_notes_say_how_special_series_are_forecast():
     assert any("no training" in note for note in plan_of(frame_at("D"), max_steps=0).notes)
 
 
-def test_nothing_is_learned_from_no_value():
-    with pytest.raises(PanelError, match="known values"):
-        Forecaster(horizon=3).plan(frame_of({"a": np.full(30, np.nan), "b": np.full(9, np.nan)}))
-
-
 def test_a_plan_is_json_and_back_and_readable():
     plan = plan_of(frame_at("h", 500))
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pipelines import datasets
 from pipelines.covariates import Covariates
 from pipelines.errors import ConfigError, PanelError
@@ -142,6 +144,11 @@ class Task:
         columns = (request.id_col, request.time_col, request.target_col)
         check_asked_for(request)
         panel = Panel.from_frame(frame, freq, *columns, covariates=request.covariates, static=static)
+        if np.isnan(panel.values).all():
+            raise PanelError(
+                f"The data must have a value. Received: none in column {request.target_col!r}; is it the one "
+                "to forecast? Name another one with --target-col."
+            )
         return cls.of(request, panel, info, future)
 
     @classmethod
