@@ -203,7 +203,10 @@ def read_table(
     suffix = path.suffix.lower()
     readers = {".csv": _read_csv, ".parquet": _read_parquet}
     if suffix not in readers:
-        raise PanelError(f"A data file must end in {' or '.join(readers)}. Received: {str(path)!r}.")
+        raise PanelError(
+            f"A data file must end in {' or '.join(readers)}. Received: {str(path)!r}; unpack it, or save it "
+            "as one of these."
+        )
     if not path.is_file():
         what = "a folder" if path.is_dir() else "no such file"
         raise PanelError(f"A data file must exist and be readable. Received: {str(path)!r}, {what}.")
@@ -213,6 +216,10 @@ def read_table(
         table = readers[suffix](path, id_col, columns)
         _check_table(table, path, suffix)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if "invalid UTF8" in str(error):
+            raise PanelError(
+                f"A CSV file must be encoded in UTF-8. Received: other bytes in {path}; save it as UTF-8."
+            ) from error
         reason = "".join(c if c.isprintable() else "?" for c in str(error).partition("\n")[0].rstrip("."))
         raise PanelError(
             f"{path} cannot be read as {suffix[1:]}: {reason}. Check or write the file again."

@@ -476,7 +476,7 @@ class Forecaster:
         """
         fitted = self._learned()
         wanted, panel = fitted.columns(levels, quantiles), fitted.read(df, static)
-        if df is not None and (note := untold(panel)) is not None:
+        if (note := untold(panel)) is not None:
             warnings.warn(note, UserWarning, stacklevel=2)
         table = fitted.table(panel, fitted.read_future(panel, future))
         series, horizon = np.arange(panel.n_series), fitted.plan.horizon

@@ -8,6 +8,8 @@ from typing import Final
 
 MISSING: Final = "\N{EN DASH}"
 """Stands for a number that there is not."""
+_MOST_DECIMALS: Final = 6
+_LARGE: Final = 1e15  # from here on floats have no units
 
 
 def decimals_for(values: Iterable[float]) -> int:
@@ -26,7 +28,7 @@ def decimals_for(values: Iterable[float]) -> int:
     sizes = sorted(abs(value) for value in values if math.isfinite(value) and value != 0)
     if not sizes:
         return 0
-    return min(6, max(0, 2 - math.floor(math.log10(sizes[len(sizes) // 2]))))
+    return min(_MOST_DECIMALS, max(0, 2 - math.floor(math.log10(sizes[len(sizes) // 2]))))
 
 
 def number(value: float, decimals: int | None = None, suffix: str = "") -> str:
@@ -41,14 +43,19 @@ def number(value: float, decimals: int | None = None, suffix: str = "") -> str:
         Text.
 
     Example:
-        >>> number(1234567.8), number(0.012345), number(2.0, 1)
-        ('1,234,568', '0.0123', '2.0')
+        >>> number(1234567.8), number(0.012345), number(2.0, 1), number(1e300, 0)
+        ('1,234,568', '0.0123', '2.0', '1.00e+300')
     """
     if not math.isfinite(value):
         return (
             MISSING if math.isnan(value) else ("\N{INFINITY}" if value > 0 else "\N{MINUS SIGN}\N{INFINITY}")
         )
-    text = f"{value:,.{decimals_for([value]) if decimals is None else decimals}f}"
+    decimals = decimals_for([value]) if decimals is None else decimals
+    # Digits that are all zeros, or more of them than anybody reads.
+    is_extreme = abs(value) >= _LARGE or (
+        decimals >= _MOST_DECIMALS and 0 < abs(value) < 0.5 * 10.0**-decimals
+    )
+    text = f"{value:.2e}" if is_extreme else f"{value:,.{decimals}f}"
     return text.replace("-", "\N{MINUS SIGN}") + suffix
 
 

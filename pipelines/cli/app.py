@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +22,7 @@ from pipelines.cli import (
 )
 from pipelines.cli.session import USAGE_ERROR
 
-_PLACES = ("--output", "-o", "--bundle", "--tracking-uri")
+_MAY_BE_EMPTY = ("--levels", "--against")  # where nothing means none
 
 
 class Commands(TyperGroup):
@@ -36,11 +36,12 @@ class Commands(TyperGroup):
             raise SystemExit(USAGE_ERROR if end.code == 2 else end.code) from None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find a command; a place without a name is refused, for it would be the current folder."""
-        for option in _PLACES:
-            if f"{option}=" in args or (option, "") in pairwise(args):
+        """Find a command; an option without a text is refused: for a path it would be the current folder."""
+        joined = ((word[:-1], "") for word in args if word.startswith("--") and word.endswith("="))
+        for option, text in () if ctx.resilient_parsing else chain(pairwise(args), joined):
+            if not text and option.startswith("-") and option not in _MAY_BE_EMPTY:
                 raise typer.BadParameter(
-                    f"{option} must name a path. Received: nothing; is a variable of the shell not set?"
+                    f"{option} must have a value. Received: nothing; is a variable of the shell not set?"
                 )
         return super().resolve_command(ctx, args)
 

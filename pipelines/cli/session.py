@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ INTERRUPTED = 130
 UNEXPECTED = 70
 USAGE_ERROR = 64
 SKIPPED = 99  # there was nothing to do, and the command was asked to say so
+_SIGNALLED = 128  # what the number of a signal is added to
 _TOO_LONG = (errno.ENAMETOOLONG, errno.ELOOP)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a disk or a quota without room says
 # Arguments that are options of the same name, as cures have them: "pass freq, e.g. freq='D'".
@@ -171,6 +173,10 @@ def session(as_json: bool = False, quiet: bool = False, debug: bool = False) -> 
     except KeyboardInterrupt as stop:
         typer.echo(f"Interrupted. {stop}".rstrip(), err=True)
         raise typer.Exit(INTERRUPTED) from None
+    except SystemExit as stop:
+        if isinstance(stop.code, int) and stop.code > _SIGNALLED:
+            typer.echo(f"Stopped by {signal.Signals(stop.code - _SIGNALLED).name}.", err=True)
+        raise
     except typer.BadParameter as error:
         current.answer_error(error, error.format_message(), USAGE_ERROR)
         raise

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from pipelines.forecaster import Forecaster
 
 _BUNDLE: Final = "bundle"
-# What the head of every report holds, and how much of a page may be its head.
-_GENERATOR: Final = b'name="generator" content="tcn-forecasting"'
-_HEAD_BYTES: Final = 8_192
 
 
 @dataclass(frozen=True)
@@ -121,12 +118,14 @@ def run_report(
 
 
 def _page_path(output: str | Path) -> Path:
+    from pipelines.report.page import is_report
+
     path = Path(output)
     if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
         raise ConfigError(f"A report must be an .html file. Received: {str(path)!r}.")
     if not path.absolute().parent.is_dir():
         raise ConfigError(f"A report goes to a folder that exists. Received: {str(path)!r}; make it first.")
-    if path.exists() and _GENERATOR not in path.read_bytes()[:_HEAD_BYTES]:
+    if path.exists() and not is_report(path):
         raise ConfigError(
             f"A report must not replace a page that is none. Received: {str(path)!r}, written by somebody "
             "else; name another one with --output."

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pipelines.metrics import Scores
 
 GENERATOR: Final = "tcn-forecasting: report"
-_HEAD: Final = 4096  # bytes of a page that its generator is named in
+_HEAD: Final = 8_192  # bytes of a page that its generator is named in
 
 
 def is_report(path: str | os.PathLike[str]) -> bool:
