@@ -216,7 +216,7 @@ def read_table(
         table = readers[suffix](path, id_col, columns)
         _check_table(table, path, suffix)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        if "invalid UTF8" in str(error):
+        if suffix == ".csv" and (isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error)):
             raise PanelError(
                 f"A CSV file must be encoded in UTF-8. Received: other bytes in {path}; save it as UTF-8."
             ) from error
