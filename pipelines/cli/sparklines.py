@@ -58,7 +58,8 @@ def show_forecasts(console: Console, result: ForecastResult) -> None:
     some = (
         [ids[place] for place in np.unique(np.linspace(0, len(ids) - 1, _SHOWN).astype(int))] if ids else []
     )
-    table = Table("Series", "Before", "Forecast", title=f"The next {result.horizon}")
+    few = f", for {len(some)} of {len(ids):,} series" * (len(some) < len(ids))
+    table = Table("Series", "Before", "Forecast", title=f"The next {result.horizon}{few}")
     for heading in ("Lowest", "Highest"):
         table.add_column(heading, justify="right")
     pasts = result.history[result.history[id_col].isin(some)].groupby(id_col)[target_col]
