@@ -144,6 +144,7 @@ def measure(home: Path, size: int, rows: int, nights: int) -> None:
     from pipelines.nightly.champions import line_of_succession
     from pipelines.nightly.checks import check_snapshot
     from pipelines.nightly.forecasting import forecast_columns, forecast_night
+    from pipelines.nightly.history import read_history
     from pipelines.nightly.loading import load_job
     from pipelines.nightly.recalling import recall
     from pipelines.nightly.sinks import open_sink
@@ -166,7 +167,12 @@ def measure(home: Path, size: int, rows: int, nights: int) -> None:
     snapshot = stage("read", lambda: read_snapshot(job, cutoff))
     facts = line[0].record["facts"]
     now = pd.Timestamp(cutoff, tz="UTC").to_pydatetime()
-    stage("check", lambda: check_snapshot(snapshot, job, cutoff, last=None, facts=facts, now=now))
+
+    def check() -> None:
+        panel = read_history(snapshot, job.model, job.model.freq)
+        check_snapshot(snapshot, panel, job, cutoff, before=None, facts=facts, now=now)
+
+    stage("check", check)
 
     def look_back() -> Any:
         return recall(folder.past(cutoff, nights, forecast_columns(job)), snapshot, job, line[0])
@@ -247,7 +253,7 @@ def train(home: Path, model: dict[str, Any], rows: int) -> None:
     job, cutoff = load_job(home / "job.toml"), days(rows)[-1]
     snapshot = read_snapshot(job, cutoff)
     forecaster = Forecaster(**model).fit(snapshot.history)
-    record = version_record(forecaster, cutoff, "", True, scores={}, facts=facts_of(snapshot, job))
+    record = version_record(forecaster, job.name, cutoff, "", True, scores={}, facts=facts_of(snapshot, job))
     folder = JobFolder(home_of(job))
     folder.promote(folder.write_version(forecaster.save, record).number, "to be measured", "")
 

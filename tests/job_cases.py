@@ -100,6 +100,7 @@ def promote(folder: JobFolder, bundle: Path, job: JobSettings) -> int:
     known = sales().query("ds <= '2024-03-01'")
     record = version_record(
         Forecaster.load(bundle, runtime_of(bundle)),
+        job.name,
         pd.Timestamp("2024-03-01"),
         "",
         promoted=True,

@@ -10,14 +10,19 @@ from nightly_cases import DAYS, history_of, job_of, night_of, snapshot_of
 
 from pipelines.errors import BusyError, ConfigError
 from pipelines.nightly.checks import check_snapshot
+from pipelines.nightly.continuity import Before
 from pipelines.nightly.facts import facts_of
+from pipelines.nightly.history import read_history
 
 CUTOFF = DAYS[119]
 MORNING = datetime(2024, 4, 29, 6, tzinfo=UTC)
 
 
-def check(snapshot=None, job=None, last=None, facts=None, cutoff=CUTOFF, now=MORNING):
-    return check_snapshot(snapshot or snapshot_of(), job or job_of(), cutoff, last=last, facts=facts, now=now)
+def check(snapshot=None, job=None, last=None, ids=(), facts=None, cutoff=CUTOFF, now=MORNING):
+    snapshot, job = snapshot or snapshot_of(), job or job_of()
+    panel = read_history(snapshot, job.model, job.model.freq)
+    before = None if last is None else Before(last, ids)
+    return check_snapshot(snapshot, panel, job, cutoff, before=before, facts=facts, now=now)
 
 
 def test_good_data_pass_every_check():
@@ -119,11 +124,12 @@ def test_values_of_another_size_are_named_with_their_series(change):
     facts = facts_of(snapshot_of(history), job_of())
     wrong = (history["unique_id"] == "s7") & (history["ds"] == CUTOFF)
     changed = history.assign(y=history["y"].where(~wrong, change(history["y"])))
-    (found,) = check(snapshot_of(changed), facts=facts)
+    *signs, found = check(snapshot_of(changed), facts=facts)
     assert (found.check, found.severity, found.value) == ("shift", "warn", 1)
+    assert ["1 that are, in 's7'; see" in sign.message for sign in signs] == [True] * (change(1) < 0)
     assert "ones in 's7'; see" in found.message
     everywhere = history.assign(y=history["y"].where(history["ds"] != CUTOFF, change(history["y"])))
-    (found,) = check(snapshot_of(everywhere), job_of(checks={"max_psi": 99}), facts=facts)
+    *_, found = check(snapshot_of(everywhere), job_of(checks={"max_psi": 99}), facts=facts)
     assert "'s0', 's1', 's10', 's11', 's12' and 55 more" in found.message
 
 

@@ -117,10 +117,12 @@ def show_status(console: Console, record: Mapping[str, Any]) -> None:
         record: What ``status`` returns.
     """
     champion = record["champion"]
-    who = "SeasonalNaive" if champion is None else f"version {champion}"
-    _say(console, f"{record['job']}: {who} forecasts. State: {near(Path(record['folder']))}")
+    who = "SeasonalNaive forecasts" if champion is None else f"version {champion} is the champion"
+    _say(console, f"{record['job']}: {who}. State: {near(Path(record['folder']))}")
     published = record["published"]
-    _say(console, f"Published: {published['cutoff'] if published else 'nothing that is whole'}")
+    made_by = published.get("models", {}) if published else {}
+    by = ", ".join(f"{name} ({count:,} series)" for name, count in made_by.items())
+    _say(console, f"Published: {published['cutoff']}, by {by}" if published else "Published: nothing whole")
     if record["failure"]:
         _say(console, f"The last run failed: {record['failure']['message']}", "bold red")
     for text in record["damaged"]:

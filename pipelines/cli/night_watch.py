@@ -55,7 +55,12 @@ class Work:
         from pipelines.nightly.cutoffs import last_whole_step, parse_cutoff
         from pipelines.nightly.logs import run_key
 
-        known = last_whole_step(_frequency(self.job), self.now) if cutoff is None else parse_cutoff(cutoff)
+        if cutoff is None:
+            from pipelines.nightly.operating import zone
+
+            known = last_whole_step(_frequency(self.job), self.now, zone(self.job))
+        else:
+            known = parse_cutoff(cutoff)
         self.facts |= {"cutoff": str(known), "run_id": run_key(self.job, known)}
         if self.log is not None:
             self.log.run_id = self.facts["run_id"]

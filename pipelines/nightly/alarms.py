@@ -61,12 +61,13 @@ def _coverage(scored: Scored, job: JobSettings, nights: int) -> Iterator[Finding
         gap = max(promised - inside, least - promised)
         if gap > job.watch.coverage_gap:
             direction = "wide" if inside > promised else "narrow"
+            cure = "" if job.watch.recalibrate else "turn on watch.recalibrate, or "
             yield Finding(
                 "coverage",
                 "warn",
                 f"Over {nights} nights, intervals of {level:g} % must hold {level:g} % of the values, give "
                 f"or take {percent(job.watch.coverage_gap)}. Received: {percent(inside)}: they are too "
-                f"{direction}; turn on watch.recalibrate, or train again with tcn job retrain.",
+                f"{direction}; {cure}train again with tcn job retrain.",
                 gap,
                 job.watch.coverage_gap,
             )

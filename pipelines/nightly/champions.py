@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.bundle import MANIFEST, checksum
 from pipelines.errors import BundleError, ForecastingError
 from pipelines.jobs.files import plain
-from pipelines.nightly.labels import label
+from pipelines.nightly.labels import label, unlabeled
 from pipelines.nightly.records import Finding, Promotion, Version
 from pipelines.nightly.state import JobFolder
 
@@ -23,19 +23,35 @@ NAIVE: Final = "SeasonalNaive"
 """Who forecasts where no network can."""
 
 
-def line_of_succession(job: JobSettings, folder: JobFolder, findings: list[Finding]) -> list[Version]:
+def line_of_succession(
+    job: JobSettings, folder: JobFolder, findings: list[Finding], cutoff: Cutoff | None = None
+) -> list[Version]:
     """List the versions that may forecast: the champion, then its predecessors, the latest first.
 
     Args:
         job: Settings; a version that was trained to forecast something else is left out.
         folder: The job's folder.
         findings: Takes what is wrong with records and versions.
+        cutoff: Last time stamp to know: versions that have learned later ones are left out, for their
+            forecasts would be worth less than they seem. None to leave out none.
 
     Returns:
         The versions; none if seasonal naive is the champion, or nothing was ever promoted.
     """
     line = _promoted(folder, findings)
     own = essentials_of(job.model)
+    if cutoff is not None:
+        if line and _has_learned_after(line[0], cutoff):
+            findings.append(
+                Finding(
+                    "champion",
+                    "warn",
+                    f"Who forecasts must not have learned what came after the cutoff {cutoff}. Received: "
+                    f"version {line[0].number}, trained up to {unlabeled(line[0].record['cutoff'])}; it is "
+                    "left out.",
+                )
+            )
+        line = [version for version in line if not _has_learned_after(version, cutoff)]
     if line and (changed := _changes(line[0], own)):
         findings.append(
             Finding(
@@ -63,12 +79,13 @@ def essentials_of(settings: Settings) -> dict[str, Any]:
 
 
 def version_record(
-    forecaster: Forecaster, cutoff: Cutoff, reason: str, promoted: bool, **beside: Any
+    forecaster: Forecaster, job: str, cutoff: Cutoff, reason: str, promoted: bool, **beside: Any
 ) -> dict[str, Any]:
     """What a job remembers of a version.
 
     Args:
         forecaster: The network, shown the data that it forecasts from.
+        job: Name of the job.
         cutoff: Last time stamp that its training knew.
         reason: Why it was, or was not, promoted.
         promoted: Whether it was.
@@ -78,6 +95,7 @@ def version_record(
         JSON-able.
     """
     return {
+        "job": job,
         "cutoff": label(cutoff),
         "freq": forecaster.plan_.freq,
         "essentials": essentials_of(forecaster.settings_),
@@ -118,6 +136,21 @@ def withdrawn(promotions: Sequence[Promotion]) -> set[int]:
     return aside
 
 
+def latest_decision(folder: JobFolder) -> int:
+    """Return the number of the latest decision that is known of, be its record there or not.
+
+    Args:
+        folder: The job's folder.
+    """
+    last = next(iter(folder.nights(count=1)), None)
+    known = [each.number for each in folder.promotions()[-1:]]
+    return max([0, *known, *([] if last is None else [int(last.record.get("decision", 0))])])
+
+
+def _has_learned_after(version: Version, cutoff: Cutoff) -> bool:
+    return bool(version.record["cutoff"] > label(cutoff))
+
+
 def _changes(version: Version, own: Mapping[str, Any]) -> str:
     """What a version was trained with, where that differs from what is asked for."""
     theirs = version.record["essentials"]
@@ -144,6 +177,8 @@ def _promoted(folder: JobFolder, findings: list[Finding]) -> list[Version]:
         return latest[::-1]
     aside = withdrawn(promotions)
     line: list[Version] = []
+    if (again := _without_decision(folder, versions.values(), promotions, findings)) is not None:
+        line = [version for version in versions.values() if version.number == again]
     for promotion in reversed(promotions):
         if promotion.version is None and not line:
             break  # a decision for seasonal naive stands
@@ -151,6 +186,39 @@ def _promoted(folder: JobFolder, findings: list[Finding]) -> list[Version]:
         if version is not None and version.number not in aside and version not in line:
             line.append(version)
     return line
+
+
+def _without_decision(
+    folder: JobFolder, versions: Collection[Version], promotions: Sequence[Promotion], findings: list[Finding]
+) -> int | None:
+    """The version that has forecast last, if the decision for it is gone; findings take what is gone."""
+    last = next(iter(folder.nights(count=1)), None)
+    found = promotions[-1].number if promotions else 0
+    if last is not None and last.record.get("decision", 0) > found:
+        findings.append(
+            Finding(
+                "state",
+                "warn",
+                f"Decision {last.record['decision']}, by which the night of {last.cutoff} was forecast, must "
+                f"be among the records. Received: none after {found}; put it back from a backup. Until then "
+                "who has forecast that night goes on.",
+            )
+        )
+        champion: int | None = last.record["champion"]
+        return champion
+    decided = {number for each in promotions for number in (each.version, *each.withdrawn) if number}
+    for version in versions:
+        if version.record.get("promoted") and version.number > max(decided, default=0):
+            findings.append(
+                Finding(
+                    "state",
+                    "warn",
+                    f"Version {version.number}, which has won its test, must have a decision that makes it "
+                    "the champion. Received: none; put the record back from a backup, or train again with "
+                    "tcn job retrain. Until then who was champion before stays.",
+                )
+            )
+    return None
 
 
 def loaded(line: list[Version], findings: list[Finding]) -> Iterator[tuple[Version, Forecaster]]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipelines.errors import BusyError
+from pipelines.nightly.continuity import check_continuity
 from pipelines.nightly.facts import shift_of
-from pipelines.nightly.history import read_history, unobserved_since, up_to
+from pipelines.nightly.history import unobserved_since, up_to
 from pipelines.nightly.records import Finding
 from pipelines.nightly.scoring import group_column
 from pipelines.panel import show
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from pipelines.nightly.records import Cutoff, Night, Snapshot
+    from pipelines.nightly.continuity import Before
+    from pipelines.nightly.records import Cutoff, Snapshot
     from pipelines.nightly.settings import JobSettings
     from pipelines.panel import Panel
 
@@ -29,10 +31,11 @@ _NAMED: Final = 5  # series that a message names
 
 def check_snapshot(
     snapshot: Snapshot,
+    panel: Panel,
     job: JobSettings,
     cutoff: Cutoff,
     *,
-    last: Night | None,
+    before: Before | None,
     facts: dict[str, Any] | None,
     now: datetime,
 ) -> list[Finding]:
@@ -40,9 +43,10 @@ def check_snapshot(
 
     Args:
         snapshot: The data.
+        panel: Its series, as ``read_history`` reads them.
         job: Settings.
         cutoff: Last time stamp to know.
-        last: The night before; None if there is none.
+        before: The night before; None if there is none.
         facts: Those of the champion's training data, see ``facts_of``; None without a champion.
         now: When the night begins; without a time zone, UTC.
 
@@ -51,18 +55,15 @@ def check_snapshot(
 
     Raises:
         BusyError: If the data are stale and may still come before the deadline.
-        PanelError: If the rows cannot be read as series.
         ConfigError: If there is no column to group by.
     """
     if job.watch.group is not None:
         group_column(snapshot.history, snapshot.static, job.watch.group)
-    freq = job.model.freq or (facts or {}).get("freq")
-    panel = read_history(snapshot, job.model, freq)
     lags = unobserved_since(up_to(panel, cutoff))
-    stale = [*_freshness(job, cutoff, lags), *_stale_series(job, panel, lags, last)]
+    stale = [*_freshness(job, cutoff, lags), *_stale_series(job, panel, lags, before)]
     found = [
         *stale,
-        *_against_last(job, snapshot, last),
+        *(check_continuity(panel, len(snapshot.history), job, before) if before is not None else ()),
         *_duplicates(job, snapshot),
         *_gaps(job, panel),
         *_shift(job, panel, facts),
@@ -90,13 +91,13 @@ def _freshness(job: JobSettings, cutoff: Cutoff, lags: npt.NDArray[np.int64]) ->
 
 
 def _stale_series(
-    job: JobSettings, panel: Panel, lags: npt.NDArray[np.int64], last: Night | None
+    job: JobSettings, panel: Panel, lags: npt.NDArray[np.int64], before: Before | None
 ) -> Iterator[Finding]:
     """Series that end early where others do not, but for those that had ended long before already."""
     asked = job.checks
     if asked.stale_series == "off":
         return
-    gone = set(last.record.get("vanished", ())) if last is not None else set()
+    gone = set(before.night.record.get("vanished", ())) if before is not None else set()
     alive = np.array([str(name) not in gone for name in panel.ids.tolist()])
     late = alive & (lags > max(asked.max_lag, int(lags.min())))
     share = float(late.sum() / max(alive.sum(), 1))
@@ -110,28 +111,6 @@ def _stale_series(
             share,
             asked.stale_share,
         )
-
-
-def _against_last(job: JobSettings, snapshot: Snapshot, last: Night | None) -> Iterator[Finding]:
-    if last is None:
-        return
-    asked = job.checks
-    series = int(snapshot.history[job.model.id_col].nunique())
-    for name, severity, count, before in (
-        ("rows", asked.rows, len(snapshot.history), last.rows),
-        ("series", asked.series, series, last.series),
-    ):
-        least = before * (1 - asked.max_loss)
-        if severity != "off" and count < least:
-            yield Finding(
-                name,
-                severity,
-                f"There must be no fewer than {least:,.0f} {name}, {percent(asked.max_loss)} less than the "
-                f"night of {last.cutoff} had. Received: {count:,}; see where the others are, or raise "
-                "checks.max_loss for a night.",
-                count,
-                least,
-            )
 
 
 def _duplicates(job: JobSettings, snapshot: Snapshot) -> Iterator[Finding]:
@@ -167,6 +146,19 @@ def _shift(job: JobSettings, panel: Panel, facts: dict[str, Any] | None) -> Iter
     asked = job.checks
     if asked.shift == "off" or facts is None:
         return
+    least = (facts.get("range") or [-np.inf])[0]
+    below = panel.values < 0
+    if least >= 0 and below.any():
+        count = np.bincount(panel.series_of_rows[below], minlength=panel.n_series)
+        yield Finding(
+            "shift",
+            asked.shift,
+            f"Values must be of the sign that they were of in training: none was below 0. Received: "
+            f"{int(below.sum()):,} that are, in {_named(panel, count > 0, count)}; see whether they are "
+            "returns, or codes that stand for missing values.",
+            float(np.nanmin(panel.values)),
+            0,
+        )
     found = shift_of(panel, facts, job)
     if found is None:
         return

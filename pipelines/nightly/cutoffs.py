@@ -46,12 +46,13 @@ def parse_cutoff(text: str) -> Cutoff:
         ) from None
 
 
-def last_whole_step(freq: Freq, now: datetime) -> Cutoff:
+def last_whole_step(freq: Freq, now: datetime, tz: str | None = None) -> Cutoff:
     """Return the last time stamp whose step was over at a moment: yesterday for days.
 
     Args:
         freq: Frequency of the data.
-        now: The moment; its time in UTC counts.
+        now: The moment.
+        tz: Time zone of the data; None for UTC.
 
     Returns:
         The time stamp. Weeks and what is stamped at its end, such as ME, are over on the day after it.
@@ -76,7 +77,7 @@ def last_whole_step(freq: Freq, now: datetime) -> Cutoff:
             "Time stamps that are numbers do not go with the clock. Received: no cutoff; name one with "
             "--cutoff."
         )
-    moment = pd.Timestamp(now.astimezone(UTC).replace(tzinfo=None))
+    moment = pd.Timestamp(now.astimezone(UTC)).tz_convert(tz or "UTC").tz_localize(None)
     if freq.is_clock:
         return moment.floor(freq.text) - freq.offset
     today = moment.normalize()

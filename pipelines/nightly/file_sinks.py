@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.disk import to_disk
 from pipelines.errors import ConfigError
 from pipelines.jobs.files import FORMATS
 from pipelines.nightly.contents import content_of, sealed_manifest, vouched
+from pipelines.nightly.matching import CUTOFF, MODEL
 from pipelines.nightly.remote import at_address, local_path, open_filesystem
 from pipelines.nightly.secrets import hide
 from pipelines.nightly.transient import attempt, short
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pipelines.nightly.settings import JobSettings
 
 _DIGITS: Final = 16  # of a digest that is part of a file's name
+_HEADER: Final = 65_536  # characters that a header has at most
 
 
 class FileSink:
@@ -60,9 +63,22 @@ class FileSink:
 
     def _current(self) -> dict[str, Any] | None:
         try:
-            return vouched(self._manifest.read_bytes(), lambda name: self.path.read_bytes())
+            record = self._manifest.read_bytes()
+        except FileNotFoundError:
+            self._refuse_other_files()
+            return None
+        try:
+            return vouched(record, lambda name: self.path.read_bytes())
         except FileNotFoundError:
             return None
+
+    def _refuse_other_files(self) -> None:
+        """Refuse a file that no job has written, as far as its columns tell: it would be lost."""
+        if self.path.is_file() and not {CUTOFF, MODEL} <= {*_columns_of(self.path, self._format)}:
+            raise ConfigError(
+                "sink.path must not name a file of another kind, which would be lost. Received: "
+                f"{self.path}, which holds no forecasts of a job; move it away, or name another sink.path."
+            )
 
     def _write(self, content: bytes, record: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -159,6 +175,20 @@ def format_of(name: str) -> str:
     if kind not in FORMATS:
         raise ConfigError(f"sink.path must end in .csv or .parquet. Received: {name!r}.")
     return kind
+
+
+def _columns_of(path: Path, kind: str) -> list[str]:
+    """Names of the columns of a file; none of what is no table."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if kind == "csv":
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            return next(csv.reader([lines.readline(_HEADER)]), [])
+    try:
+        return [*pq.read_schema(path).names]
+    except pa.ArrowException:
+        return []
 
 
 def _escaped(name: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.baselines import forecast_baselines
 from pipelines.errors import PanelError
 from pipelines.nightly.champions import NAIVE, loaded, name_of
-from pipelines.nightly.gates import failing_series
+from pipelines.nightly.gates import failing_series, never_negative
 from pipelines.nightly.history import read_history, unobserved_since, up_to
 from pipelines.nightly.matching import MODEL, RAW, season_of
 from pipelines.nightly.partitions import forecast_partitions
@@ -201,9 +201,10 @@ class _Desk:
         )
 
     def _naive_values(self) -> pd.DataFrame:
-        """Forecasts of seasonal naive, in the columns of the forecast."""
+        """Forecasts of seasonal naive, in the columns of the forecast, within the range of its values."""
         own = [name.replace(self.job.model.alias, NAIVE, 1) for name in self.columns]
-        return self.naive[own].set_axis(self.columns, axis=1)
+        values = self.naive[own].set_axis(self.columns, axis=1)
+        return values.clip(lower=0.0) if never_negative(self.snapshot.history, self.job) else values
 
 
 def forecast_columns(job: JobSettings) -> tuple[str, ...]:

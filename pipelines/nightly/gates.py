@@ -45,11 +45,11 @@ def failing_series(forecast: pd.DataFrame, history: pd.DataFrame, job: JobSettin
     """
     codes, found = pd.factorize(forecast[job.model.id_col])
     values = forecast[_in_order(job)].to_numpy(np.float64, na_value=np.nan)
-    low, high, spread, least = _history(found, history, job)
+    low, high, spread = _history(found, history, job)
     reach = job.gates.max_multiple * spread
     with np.errstate(invalid="ignore"):  # what is not finite has failed already
         far = (values < (low - reach)[codes]) | (values > (high + reach)[codes])
-        negative = (values < 0) & (job.model.target != "real" and not least < 0)
+        negative = (values < 0) & never_negative(history, job)
         tests: list[tuple[npt.NDArray[np.bool_], Callable[[int], str]]] = [
             (~np.isfinite(values), lambda row: "which is not finite"),
             (
@@ -74,6 +74,17 @@ def failing_series(forecast: pd.DataFrame, history: pd.DataFrame, job: JobSettin
     return {ids[code]: reasons[code] for code in sorted(reasons)}
 
 
+def never_negative(history: pd.DataFrame, job: JobSettings) -> bool:
+    """Tell whether forecasts must not be negative: where no value is, unless ``model.target`` is "real".
+
+    Args:
+        history: With the target column.
+        job: Settings.
+    """
+    values = pd.to_numeric(history[job.model.target_col], errors="coerce")
+    return job.model.target != "real" and not values.min() < 0
+
+
 def _in_order(job: JobSettings) -> list[str]:
     """Columns of a forecast, from the lowest bound to the highest."""
     alias, levels = job.model.alias, sorted(job.model.levels)
@@ -81,8 +92,8 @@ def _in_order(job: JobSettings) -> list[str]:
     return [*lower, alias, *(f"{alias}-hi-{level:g}" for level in levels)]
 
 
-def _history(found: Any, history: pd.DataFrame, job: JobSettings) -> tuple[Floats, Floats, Floats, float]:
-    """Least and largest value and range of each series, ``(series, 1)``, NaN without any; least of all."""
+def _history(found: Any, history: pd.DataFrame, job: JobSettings) -> tuple[Floats, Floats, Floats]:
+    """Least and largest value and range of each series, ``(series, 1)``, NaN without any."""
     values = pd.to_numeric(history[job.model.target_col], errors="coerce")
     ids = history[job.model.id_col]
     groups = values.groupby(ids.astype(object) if ids.dtype == "category" else ids, sort=False)
@@ -94,4 +105,4 @@ def _history(found: Any, history: pd.DataFrame, job: JobSettings) -> tuple[Float
     positive = spread[spread > 0]
     usual = float(np.median(positive)) if positive.size else 1.0
     spread = np.where(spread == 0, usual, spread)
-    return low[:, None], high[:, None], spread[:, None], float(values.min())
+    return low[:, None], high[:, None], spread[:, None]

@@ -65,11 +65,54 @@ def up_to(panel: Panel, cutoff: Cutoff) -> Panel:
         >>> up_to(Panel.from_frame(frame, "MS"), pd.Timestamp("2024-04-15")).values
         array([ 1.,  2., nan, nan])
     """
+    first, _ = panel.freq.locate(panel.starts)
+    return panel.extended(_positions(panel, cutoff)[0] - first + 1)
+
+
+def on_grid(panel: Panel, cutoff: Cutoff) -> Cutoff:
+    """Return the last time stamp of the grid of a panel up to a cutoff, in its local time.
+
+    Args:
+        panel: The series; where their grids differ, each is asked.
+        cutoff: Last time stamp to know, maybe between two of the grid, maybe in another time zone.
+
+    Returns:
+        The time stamp, without a time zone.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"unique_id": "A", "ds": ["2024-01-01", "2024-02-01"], "y": [1.0, 2.0]})
+        >>> on_grid(Panel.from_frame(frame, "MS"), pd.Timestamp("2024-04-15"))
+        Timestamp('2024-04-01 00:00:00')
+    """
+    position, phase = _positions(panel, cutoff)
+    return _cutoff(panel, panel.freq.at(position, phase).max())
+
+
+def last_known(panel: Panel) -> Cutoff:
+    """Return the last time stamp of a panel, in its local time, without a time zone.
+
+    Args:
+        panel: The series.
+    """
+    return _cutoff(panel, panel.last_stamps.view(np.int64).max())
+
+
+def _positions(panel: Panel, cutoff: Cutoff) -> tuple[Ints, Ints]:
+    """Place of the last stamp up to a cutoff on the grid of each series, and the phases of these grids."""
     stamp = _stamp(panel, cutoff)
     first, phase = panel.freq.locate(panel.starts)
     position = np.broadcast_to(panel.freq.locate(stamp)[0], first.shape)
-    position = position - (panel.freq.at(position, phase) > stamp.astype(np.int64))
-    return panel.extended(position - first + 1)
+    return position - (panel.freq.at(position, phase) > stamp.astype(np.int64)), phase
+
+
+def _cutoff(panel: Panel, stamp: np.int64) -> Cutoff:
+    import pandas as pd
+
+    if panel.freq.is_integer:
+        return int(stamp)
+    (moment,) = panel.frame_time(np.array([stamp]).view("M8[ns]"))
+    return pd.Timestamp(moment).tz_localize(None)
 
 
 def steps_between(freq: str, earlier: Cutoff, later: Cutoff) -> int:

@@ -10,10 +10,12 @@ from pipelines.errors import ConfigError
 from pipelines.frequency import Freq
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.nightly.alarms import alarms_of
-from pipelines.nightly.champions import check_bundle, line_of_succession
-from pipelines.nightly.labels import label
+from pipelines.nightly.champions import check_bundle, line_of_succession, with_freq
+from pipelines.nightly.history import on_grid, read_history
+from pipelines.nightly.labels import label, unlabeled
 from pipelines.nightly.limits import time_limit
 from pipelines.nightly.matching import read_nights
+from pipelines.nightly.publishing import check_owner
 from pipelines.nightly.records import Cutoff, Finding
 from pipelines.nightly.running import Outcome, run_night
 from pipelines.nightly.scored import Scored
@@ -119,6 +121,17 @@ def frequency(job: JobSettings) -> Freq:
     return Freq.parse(trained[-1].record["freq"])
 
 
+def zone(job: JobSettings) -> str | None:
+    """Return the time zone of a job's data, as its last night has found it; None if that is not known.
+
+    Args:
+        job: Settings.
+    """
+    last = next(iter(JobFolder(home_of(job)).nights(count=1)), None)
+    tz: str | None = None if last is None else last.record.get("traits", {}).get("tz")
+    return tz
+
+
 def score_stored(
     job: JobSettings, cutoff: Cutoff, progress: Progress | None = None
 ) -> tuple[Scored, list[Finding]]:
@@ -166,6 +179,7 @@ def rollback(
     """
     folder = JobFolder(home_of(job))
     with folder.held():
+        check_owner(job, folder)
         findings: list[Finding] = []
         line = line_of_succession(job, folder, findings)
         if len(line) < 2:
@@ -210,7 +224,16 @@ def retrain_now(job: JobSettings, cutoff: Cutoff, progress: Progress | None = No
 
     folder = JobFolder(home_of(job))
     with folder.held():
-        stages = Stages(progress)
+        check_owner(job, folder)
+        stages, line = Stages(progress), line_of_succession(job, folder, [])
         with stages("read the data"):
             snapshot = read_snapshot(job, cutoff)
-        return asdict(retrain(snapshot, job, cutoff, folder, line_of_succession(job, folder, []), stages))
+            model = with_freq(job, line).model
+            cutoff = on_grid(read_history(snapshot, model, model.freq), cutoff)
+        if line and line[0].record["cutoff"] > label(cutoff):
+            raise ConfigError(
+                f"A challenger must know at least what the champion has learned. Received: cutoff {cutoff}, "
+                f"where version {line[0].number} was trained up to {unlabeled(line[0].record['cutoff'])}; "
+                "give a later --cutoff."
+            )
+        return asdict(retrain(snapshot, job, cutoff, folder, line, stages))

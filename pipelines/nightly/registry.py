@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pipelines.errors import StateError
 from pipelines.nightly.champions import line_of_succession, version_record
+from pipelines.nightly.history import last_known
 from pipelines.nightly.labels import label
-from pipelines.nightly.records import Cutoff, Finding, Version
+from pipelines.nightly.records import Finding, Version
 from pipelines.nightly.sealed import read_sealed, write_sealed
 from pipelines.nightly.state import JobFolder
 from pipelines.redaction import redacted
 
 if TYPE_CHECKING:
+    from pipelines.nightly.records import Cutoff
     from pipelines.nightly.settings import JobSettings
 
 _SEEN: Final = "registry.json"
@@ -98,34 +100,27 @@ def _follow(job: JobSettings, folder: JobFolder, cutoff: Cutoff, findings: list[
     version = known.get(chosen.digest)
     if version is None:
         with fetched(f"{name}/{chosen.version}", store_of(job, folder)) as (bundle, _):
-            version = _adopt(folder, bundle, chosen.version)
+            version = _adopt(job, folder, bundle, chosen.version)
     reason = f"Version {chosen.version} of {name!r} was made champion in the registry."
     folder.promote(version.number, reason, label(cutoff))
     write_sealed(folder.path / _SEEN, {"sha256": chosen.digest})
     findings.append(Finding("registry", "warn", f"{reason} It is the job's version {version.number}."))
 
 
-def _adopt(folder: JobFolder, bundle: Path, number: str) -> Version:
+def _adopt(job: JobSettings, folder: JobFolder, bundle: Path, number: str) -> Version:
     """Keep a bundle that another process has made, once it has shown that it forecasts."""
     from pipelines.forecaster import Forecaster
     from pipelines.saving import runtime_of
 
     forecaster = Forecaster.load(bundle, runtime_of(bundle))
-    cutoff = _as_cutoff(forecaster.panel_.last_stamps.max())
+    cutoff = last_known(forecaster.panel_)
     reason = f"Taken over from version {number} of the registry."
-    record = version_record(forecaster, cutoff, reason, promoted=True, scores={}, facts=None)
+    record = version_record(forecaster, job.name, cutoff, reason, promoted=True, scores={}, facts=None)
     return folder.write_version(lambda place: _copy(bundle, place), record)
 
 
 def _copy(bundle: Path, place: Path) -> None:
     shutil.copytree(bundle, place)
-
-
-def _as_cutoff(stamp: Any) -> Cutoff:
-    import numpy as np
-    import pandas as pd
-
-    return int(stamp) if isinstance(stamp, np.integer) else pd.Timestamp(stamp)
 
 
 def _seen(folder: JobFolder) -> str | None:

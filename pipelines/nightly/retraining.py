@@ -114,7 +114,13 @@ def retrain(
     with stages("keep the version"), warnings_as_notes(stages):
         final.update(panel)
         record = version_record(
-            final, cutoff, reason + missing, promoted, scores=figures(scores), facts=facts_of(snapshot, job)
+            final,
+            job.name,
+            cutoff,
+            reason + missing,
+            promoted,
+            scores=figures(scores),
+            facts=facts_of(snapshot, job),
         )
         version = folder.write_version(final.save, plain(record), judged)
         if promoted:

@@ -15,18 +15,25 @@ from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.versions import versions
 from pipelines.nightly.alarms import alarms_of
-from pipelines.nightly.champions import essentials_of, line_of_succession, with_freq, withdrawn
+from pipelines.nightly.champions import (
+    essentials_of,
+    latest_decision,
+    line_of_succession,
+    with_freq,
+    withdrawn,
+)
 from pipelines.nightly.checks import check_snapshot
+from pipelines.nightly.continuity import Before, traits_of
 from pipelines.nightly.forecasting import NightForecast, forecast_columns, forecast_night
-from pipelines.nightly.history import steps_between
+from pipelines.nightly.history import on_grid, read_history, steps_between
 from pipelines.nightly.labels import label, unlabeled
 from pipelines.nightly.partitions import open_partitions
+from pipelines.nightly.publishing import Publisher, check_owner
 from pipelines.nightly.recalling import Recalled, recall
 from pipelines.nightly.records import Cutoff, Finding, Night, Snapshot
 from pipelines.nightly.registry import announce, follow
 from pipelines.nightly.sealed import read_sealed, remove_drafts, write_sealed
 from pipelines.nightly.secrets import hide
-from pipelines.nightly.sinks import open_sink
 from pipelines.nightly.snapshot import read_snapshot
 from pipelines.nightly.state import JobFolder, home_of
 from pipelines.nightly.status import FAILURE, write_page
@@ -40,6 +47,7 @@ if TYPE_CHECKING:
     from pipelines.nightly.retraining import Retrained
     from pipelines.nightly.scored import Scored
     from pipelines.nightly.settings import JobSettings
+    from pipelines.panel import Panel
     from pipelines.workers import Workers
 
 _DONE: Final = "done.json"
@@ -130,21 +138,25 @@ class _Run:
     dry_run: bool
     skip_done: bool
     findings: list[Finding] = field(default_factory=list)
+    known: dict[str, Any] = field(default_factory=dict)
 
     def go(self) -> Outcome:
-        known = self._known()
-        if known is not None:
+        check_owner(self.job, self.folder)
+        if (known := self._known()) is not None:
             return self._again(*known)
+        asked = self.cutoff
         with self.stages("read the data"):
-            snapshot = read_snapshot(self.job, self.cutoff)
+            snapshot, panel = self._read()
+        if self.cutoff is not asked and (known := self._known()) is not None:
+            return self._again(*known)
         if not self.dry_run:
             follow(self.job, self.folder, self.cutoff, self.findings)
-        line = line_of_succession(self.job, self.folder, self.findings)
-        self._check(snapshot, line)
+        line = line_of_succession(self.job, self.folder, self.findings, self.cutoff)
+        self._check(snapshot, panel, line)
         retrained = None
         if self._is_first and not self.dry_run:
             retrained = self._retrain(snapshot, line)
-            line = line_of_succession(self.job, self.folder, [])
+            line = line_of_succession(self.job, self.folder, [], self.cutoff)
         self._load_tensorflow(line)
         job, n_series = with_freq(self.job, line), int(snapshot.history[self.job.model.id_col].nunique())
         with open_partitions(job, n_series) as workers:
@@ -160,9 +172,21 @@ class _Run:
             return outcome
         with self.stages("publish"), signals_wait():
             self.folder.write_night(outcome.night, made.frame)
-            outcome.published = self._publish(outcome.night, made.frame[list(made.published)])
+            outcome.published = self._publisher.publish(outcome.night, made.frame[list(made.published)])
         self._afterwards(outcome, snapshot, line, recalled.scored)
         return outcome
+
+    def _read(self) -> tuple[Snapshot, Panel]:
+        """Read the data; the cutoff is then one of their time stamps."""
+        snapshot = read_snapshot(self.job, self.cutoff)
+        model = with_freq(self.job, line_of_succession(self.job, self.folder, [])).model
+        panel = read_history(snapshot, model, model.freq)
+        if (settled := on_grid(panel, self.cutoff)) != self.cutoff:
+            self.stages.progress.note(
+                f"The cutoff {self.cutoff} is that of {settled}, in the time of the data"
+            )
+            self.cutoff = settled
+        return snapshot, panel
 
     @property
     def _is_first(self) -> bool:
@@ -190,15 +214,18 @@ class _Run:
     # What a night has left
 
     def _known(self) -> tuple[Night, pd.DataFrame] | None:
-        """The night of this key, unless a rollback has withdrawn who forecast it."""
+        """The night of this key, unless it is the latest and a rollback has withdrawn who forecast it."""
+        if not isinstance(self.cutoff, int) and self.cutoff.tzinfo is not None:
+            return None  # its local time is known when the data are
         try:
             found = self.folder.night(self.cutoff, self.job.fingerprint)
         except StateError as error:
             self.findings.append(Finding("state", "warn", f"{error} It is forecast again."))
             return None
-        if found is not None and found[0].record["champion"] in withdrawn(self.folder.promotions()):
-            return None
-        return found
+        if found is None or found[0].record["champion"] not in withdrawn(self.folder.promotions()):
+            return found
+        latest = self.folder.nights(count=1)[-1]
+        return found if label(latest.cutoff) > label(self.cutoff) else None
 
     def _again(self, night: Night, frame: pd.DataFrame) -> Outcome:
         """Publish what the night has left; do the rest of it if a killed process has not come that far."""
@@ -207,11 +234,11 @@ class _Run:
         outcome.run_id = (done or {}).get("run_id")
         if self.dry_run:
             return outcome
-        if self.skip_done and done is not None and self._is_seen(night):
-            outcome.skipped, outcome.published = True, self._later() is None
+        if self.skip_done and done is not None and self._publisher.is_seen(night):
+            outcome.skipped, outcome.published = True, self._publisher.later(night.cutoff) is None
             return outcome
         with self.stages("publish"), signals_wait():
-            outcome.published = self._publish(night, frame[list(night.record["published"])])
+            outcome.published = self._publisher.publish(night, frame[list(night.record["published"])])
         if done is None:
             self.findings += [Finding(**finding) for finding in night.record["findings"]]
             self._gently(lambda: self._rest(outcome))
@@ -220,8 +247,12 @@ class _Run:
     def _rest(self, outcome: Outcome) -> None:
         with self.stages("read the data"):
             snapshot = read_snapshot(self.job, self.cutoff)
-        line = line_of_succession(self.job, self.folder, self.findings)
+        line = line_of_succession(self.job, self.folder, self.findings, self.cutoff)
         self._afterwards(outcome, snapshot, line, self._recall(snapshot, line).scored)
+
+    @property
+    def _publisher(self) -> Publisher:
+        return Publisher(self.job, self.folder, self.stages.progress)
 
     def _night(self, snapshot: Snapshot, made: NightForecast, widths: dict[float, float]) -> Night:
         return Night(
@@ -237,7 +268,9 @@ class _Run:
                 "widths": {f"{level:g}": width for level, width in widths.items()},
                 "findings": [vars(finding) for finding in self.findings],
                 "new": list(made.new),
-                "vanished": list(made.vanished),
+                "vanished": [*made.vanished, *self.known["lost"]],
+                "traits": self.known["traits"],
+                "decision": self.known["decision"],
                 "versions": versions(),
             },
         )
@@ -256,18 +289,18 @@ class _Run:
 
     # Checks
 
-    def _check(self, snapshot: Snapshot, line: Sequence[Version]) -> None:
+    def _check(self, snapshot: Snapshot, panel: Panel, line: Sequence[Version]) -> None:
         with self.stages("check the data"):
-            before = self.folder.nights(self.cutoff, count=1)
+            before = self._before()
             facts = line[0].record["facts"] if line else None
             found = check_snapshot(
-                snapshot,
-                self.job,
-                self.cutoff,
-                last=next(iter(before), None),
-                facts=facts,
-                now=self.now,
+                snapshot, panel, self.job, self.cutoff, before=before, facts=facts, now=self.now
             )
+            self.known = {
+                "traits": traits_of(panel),
+                "decision": latest_decision(self.folder),
+                "lost": before.missing(panel) if before is not None else [],
+            }
         self.findings += found
         if failing := [finding.message for finding in found if finding.severity == "fail"]:
             raise PanelError(
@@ -275,44 +308,21 @@ class _Run:
                 "may be ignored is set to 'warn' under [checks]."
             )
 
+    def _before(self) -> Before | None:
+        """The night before this one; without its series where they cannot be read."""
+        last = next(iter(self.folder.nights(self.cutoff, count=1)), None)
+        if last is None:
+            return None
+        try:
+            return Before(last, self.folder.ids(last, self.job.model.id_col))
+        except StateError:  # which those who look back will tell
+            return Before(last)
+
     def _load_tensorflow(self, line: Sequence[Version]) -> None:
         """Import TensorFlow in a stage of its own, if the champion needs it."""
         with suppress(BundleError):
             if line and runtime_of(line[0].bundle) == "keras":
                 load_tensorflow(self.stages)
-
-    # Publishing
-
-    def _publish(self, night: Night, frame: pd.DataFrame) -> bool:
-        """Show a night to readers; return whether they see it."""
-        if (later := self._later()) is not None:
-            self.stages.progress.note(f"{later} is published, which is later: this night is kept")
-            return False
-        open_sink(self.job).publish(frame, self._manifest(night))
-        return True
-
-    def _is_seen(self, night: Night) -> bool:
-        """Whether readers see a night, or a later one in its place."""
-        current = open_sink(self.job).current() or {}
-        return self._manifest(night).items() <= current.items() or self._later() is not None
-
-    def _later(self) -> str | None:
-        """The later night that is published in a place for one night; None if there is none."""
-        sink = open_sink(self.job)
-        current = sink.current() if sink.holds_one_night else None
-        night = "" if current is None else str(current.get("night", ""))
-        return night if night > label(self.cutoff) else None
-
-    def _manifest(self, night: Night) -> dict[str, Any]:
-        place = label(night.cutoff)
-        return {
-            "job": self.job.name,
-            "night": place,
-            "cutoff": str(night.cutoff),
-            "fingerprint": night.fingerprint,
-            "key": f"{self.job.name}/{place}/{night.fingerprint}",
-            "models": dict(night.models),
-        }
 
     # What comes after
 

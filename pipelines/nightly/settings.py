@@ -112,9 +112,16 @@ class Checks(_Table):
         "fail"
     )
     series: Annotated[
-        Severity, Field(description="No fewer series than the last night had, less max_loss.")
+        Severity, Field(description="The series of the last night are there, but for max_loss of them.")
     ] = "fail"
     max_loss: Share = 0.05
+    stamps: Annotated[
+        Severity, Field(description="Time stamps are in the zone and on the grid of the last night's.")
+    ] = "fail"
+    revisions: Annotated[
+        Severity, Field(description="Values are of the size that they were of in the last night.")
+    ] = "fail"
+    max_revision: Annotated[float, Field(ge=1, description="Factor between both sizes.")] = 2.0
     duplicates: Annotated[Severity, Field(description="No series has two rows of one time stamp.")] = "fail"
     gaps: Annotated[Severity, Field(description="At most max_gaps of the values are missing.")] = "warn"
     max_gaps: Share = 0.1

@@ -72,7 +72,8 @@ def settle(frame: pd.DataFrame, static: pd.DataFrame | None, job: JobSettings, c
         The snapshot, by id and time, time stamps as times or integers.
 
     Raises:
-        PanelError: If ids, time stamps or the column of ``known_at`` cannot be read, or no row is left.
+        PanelError: If ids, time stamps or the column of ``known_at`` cannot be read, no row is left, or the
+            cutoff has a time zone where the time stamps have none.
     """
     import pandas as pd
 
@@ -81,6 +82,7 @@ def settle(frame: pd.DataFrame, static: pd.DataFrame | None, job: JobSettings, c
         raise PanelError("A source must have at least one row. Received: none; see whether it was filled.")
     ids, codes = read_ids(frame[model.id_col])
     stamps = _stamps(frame[model.time_col], job)
+    _same_clock(stamps, cutoff, model.time_col)
     since = _known_since(frame[known_at], cutoff) if known_at is not None else None
     begin, places = beginning(job, cutoff), stamps.unique[stamps.codes]
     recent = True if begin is None else places > position_of(stamps, begin, model.time_col)
@@ -116,6 +118,16 @@ def settle(frame: pd.DataFrame, static: pd.DataFrame | None, job: JobSettings, c
 def _stamps(column: pd.Series[Any], job: JobSettings) -> Stamps:
     freq = None if job.model.freq is None else Freq.parse(job.model.freq)
     return read_stamps(column, period_ends=freq is not None and freq.mark.endswith("end"))
+
+
+def _same_clock(stamps: Stamps, cutoff: Cutoff, name: str) -> None:
+    """Refuse an offset from UTC where the stamps have none: nobody knows which moments they are."""
+    zoned = not isinstance(cutoff, int) and cutoff.tzinfo is not None
+    if zoned and not stamps.is_integer and stamps.tz is None:
+        raise PanelError(
+            f"A cutoff must be in the time of the column {name!r}, which has no time zone. Received: "
+            f"{cutoff}; give the same time without its offset, as that column would have it."
+        )
 
 
 def _known_since(column: pd.Series[Any], cutoff: Cutoff) -> Ints:

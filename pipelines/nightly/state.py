@@ -147,6 +147,23 @@ class JobFolder:
         """
         return self._read_night(self.place(night.cutoff, night.fingerprint))[1]
 
+    def ids(self, night: Night, column: str) -> set[str]:
+        """Return the series that a night has forecast, as text.
+
+        Args:
+            night: A night of ``nights``.
+            column: Name of the column of ids.
+
+        Raises:
+            StateError: If its forecasts are damaged.
+        """
+        import pyarrow.parquet as pq
+
+        _, file = _checked(self.place(night.cutoff, night.fingerprint))
+        if column not in pq.read_schema(file).names:  # named otherwise since
+            return set()
+        return {str(name) for name in pq.read_table(file, columns=[column])[column].unique().to_pylist()}
+
     def past(
         self,
         until: Cutoff,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipelines.errors import ForecastingError, StateError
 from pipelines.nightly.champions import line_of_succession
 from pipelines.nightly.labels import label
+from pipelines.nightly.publishing import check_owner
 from pipelines.nightly.records import Finding, Night
 from pipelines.nightly.sealed import read_sealed
 from pipelines.nightly.sinks import open_sink
@@ -31,14 +32,18 @@ def status(job: JobSettings) -> dict[str, Any]:
 
     Returns:
         JSON-able: ``job``, ``folder``, ``champion``, ``versions``, ``promotions``, ``nights`` (the latest
-        first), ``published`` (what readers see, None if it is damaged or nothing is), ``failure`` of the last
-        run, None if it went well, and ``damaged``.
+        first), ``published`` (what readers see of the job, None if it is damaged or nothing is), ``failure``
+        of the last run, None if it went well, and ``damaged``.
     """
     folder = JobFolder(home_of(job))
     findings: list[Finding] = []
     line = line_of_succession(job, folder, findings)
     damaged: list[str] = []
     nights = folder.nights(None, job.watch.nights, lambda error: damaged.append(str(error)))
+    try:
+        check_owner(job, folder)
+    except ForecastingError as error:
+        damaged.append(str(error))
     return {
         "job": job.name,
         "folder": str(folder.path),
@@ -82,9 +87,10 @@ def _night(night: Night) -> dict[str, Any]:
 
 def _published(job: JobSettings) -> dict[str, Any] | None:
     try:
-        return open_sink(job).current()
+        current = open_sink(job).current()
     except ForecastingError:
         return None
+    return current if current is not None and current.get("job") == job.name else None
 
 
 def _failure(folder: JobFolder) -> dict[str, Any] | None:

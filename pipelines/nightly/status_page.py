@@ -71,7 +71,7 @@ def _tiles(status: Mapping[str, Any], scored: Scored) -> list[dict[str, str]]:
         {
             "name": "Champion",
             "value": f"v{champion}" if champion else "none",
-            "note": "a network" if champion else "seasonal naive forecasts",
+            "note": _makers(status) or ("a network" if champion else "seasonal naive forecasts"),
         }
     ]
     if scored.overall.empty:
@@ -90,6 +90,11 @@ def _tiles(status: Mapping[str, Any], scored: Scored) -> list[dict[str, str]]:
         tiles.append({"name": f"Intervals of {level} %", "value": inside, "note": f"promised: {level} %"})
     nights = {"name": "Nights scored", "value": f"{scored.nights:,}", "note": f"{int(own['rows']):,} values"}
     return [*tiles, nights]
+
+
+def _makers(status: Mapping[str, Any]) -> str:
+    """Who has made what readers see."""
+    return ", ".join((status["published"] or {}).get("models", {}))
 
 
 def _drawings(scored: Scored) -> list[Drawing]:
