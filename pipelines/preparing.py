@@ -116,8 +116,8 @@ def untold(panel: Panel) -> str | None:
         return None
     names = ", ".join(repr(name) for name in panel.ids[few[:3]].tolist()) + ", ..." * (len(few) > 3)
     return (
-        f"{len(few):,} series ({names}) have no value or a single one, which is their forecast (0 if there "
-        "is none); their intervals have no width, but anything may come"
+        f"no value, or a single one, is known of {len(few):,} series ({names}), and is their forecast (0 if "
+        "there is none); their intervals have no width, but anything may come"
     )
 
 

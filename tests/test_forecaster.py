@@ -456,6 +456,6 @@ def test_a_forecast_from_next_to_nothing_is_warned_of():
     days = pd.date_range("2024-05-01", periods=2)
     for y in ([4.0], [np.nan, np.nan]):
         told = pd.DataFrame({"unique_id": "new", "ds": days[: len(y)], "y": y})
-        with pytest.warns(UserWarning, match=r"1 series \('new'\) have no value or a single one"):
+        with pytest.warns(UserWarning, match=r"no value, or a single one, is known of 1 series \('new'\)"):
             found = fitted().predict(told)
         assert (found["TCN-hi-95"] == found["TCN-lo-95"]).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from job_cases import FIRST, NOW, bundles, digest, make_job, promote, published, sales
 
 from pipelines.errors import ConfigError, PanelError
+from pipelines.jobs.stages import Silent
 from pipelines.nightly import JobSettings
 from pipelines.nightly.operating import retrain_now, rollback, score_stored, zone
 from pipelines.nightly.running import Outcome, run_night
@@ -197,6 +199,26 @@ class TestWhatTheDataWere:
         assert set(made["model"]) == {"SeasonalNaive"}
         assert (made[["TCN", "TCN-lo-80"]].to_numpy() >= 0).all()
         assert (made["TCN-hi-80"] > 0).any()
+
+
+def test_what_libraries_warn_of_is_a_note(make_job: MakeJob, tmp_path: Path) -> None:
+    notes: list[str] = []
+
+    class Listening(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    write(
+        tmp_path,
+        lambda frame: pd.concat(
+            [frame, frame[frame["ds"] == FIRST].iloc[:1].assign(unique_id="mall")], ignore_index=True
+        ),
+    )
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        assert run(make_job(), progress=Listening()).published
+    assert not raised
+    assert any("'mall'" in note for note in notes)
 
 
 class TestCutoffs:

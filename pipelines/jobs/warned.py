@@ -11,8 +11,8 @@ import numpy as np
 from pipelines.jobs.stages import Stages
 from pipelines.panel import Panel
 
-# How warnings of covariates, of bundles and of statistical models begin.
-_NOTED = ("column '", "the bundle has no ", "Auto")
+# How warnings of covariates, of bundles, of statistical models and of series without values begin.
+_NOTED = ("column '", "the bundle has no ", "Auto", "no value, or a single one, ")
 # How one begins that the answer of the job says in its own words.
 _ANSWERED = "the fit has learned from"
 

@@ -14,6 +14,7 @@ from pipelines.jobs.fitting import load_tensorflow
 from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.versions import versions
+from pipelines.jobs.warned import warnings_as_notes
 from pipelines.nightly.alarms import alarms_of
 from pipelines.nightly.champions import (
     essentials_of,
@@ -161,7 +162,7 @@ class _Run:
         job, n_series = with_freq(self.job, line), int(snapshot.history[self.job.model.id_col].nunique())
         with open_partitions(job, n_series) as workers:
             recalled = self._recall(snapshot, line, workers)
-            with self.stages("forecast"):
+            with self.stages("forecast"), warnings_as_notes(self.stages):
                 widths, aside = recalled.widths, recalled.aside
                 made = forecast_night(snapshot, line, job, self.cutoff, widths, aside, workers)
         self.findings += made.findings
