@@ -16,8 +16,9 @@ from job_cases import FIRST, NOW, bundles, digest, make_job, promote, published,
 from pipelines.errors import ConfigError, PanelError
 from pipelines.jobs.stages import Silent
 from pipelines.nightly import JobSettings
+from pipelines.nightly.afterwards import Outcome
 from pipelines.nightly.operating import retrain_now, rollback, score_stored, zone
-from pipelines.nightly.running import Outcome, run_night
+from pipelines.nightly.running import run_night
 from pipelines.nightly.state import JobFolder, home_of
 from pipelines.nightly.status import status
 

@@ -17,9 +17,10 @@ from worker_calls import forecast_part_killed_once
 from pipelines.errors import BusyError, ConfigError, PanelError
 from pipelines.forecaster import Forecaster
 from pipelines.nightly import JobSettings
+from pipelines.nightly.afterwards import Outcome
 from pipelines.nightly.operating import backfill, cutoffs, retrain_now, rollback, score_stored
 from pipelines.nightly.retraining import judge
-from pipelines.nightly.running import Outcome, run_night
+from pipelines.nightly.running import run_night
 from pipelines.nightly.settings import Retrain
 from pipelines.nightly.state import JobFolder, home_of
 from pipelines.nightly.status import status

@@ -13,8 +13,9 @@ from job_cases import FIRST, NOW, bundles, make_job, promote, sales
 
 from pipelines.errors import PanelError
 from pipelines.nightly import JobSettings
+from pipelines.nightly.afterwards import Outcome
 from pipelines.nightly.operating import rollback
-from pipelines.nightly.running import Outcome, run_night
+from pipelines.nightly.running import run_night
 from pipelines.nightly.state import JobFolder, home_of
 from pipelines.nightly.status import status
 from pipelines.serving import Reference, Registry, register

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipelines.nightly import JobSettings
+    from pipelines.nightly.afterwards import Outcome
     from pipelines.nightly.records import Finding
-    from pipelines.nightly.running import Outcome
     from pipelines.nightly.scored import Scored
 
 _NIGHTS = 7  # shown to people

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pipelines.cli.session import Session
     from pipelines.jobs import Progress
     from pipelines.nightly import JobSettings
+    from pipelines.nightly.afterwards import Outcome
     from pipelines.nightly.logs import JsonLines
     from pipelines.nightly.records import Cutoff
-    from pipelines.nightly.running import Outcome
 
 
 @dataclass

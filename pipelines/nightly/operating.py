@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import ConfigError
 from pipelines.frequency import Freq
 from pipelines.jobs.stages import Progress, Stages
+from pipelines.nightly.afterwards import Outcome
 from pipelines.nightly.alarms import alarms_of
 from pipelines.nightly.champions import check_bundle, line_of_succession, with_freq
 from pipelines.nightly.history import on_grid, read_history
@@ -17,7 +18,7 @@ from pipelines.nightly.limits import time_limit
 from pipelines.nightly.matching import read_nights
 from pipelines.nightly.publishing import check_owner
 from pipelines.nightly.records import Cutoff, Finding
-from pipelines.nightly.running import Outcome, run_night
+from pipelines.nightly.running import run_night
 from pipelines.nightly.scored import Scored
 from pipelines.nightly.scoring import score_nights
 from pipelines.nightly.snapshot import read_snapshot

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import BundleError, BusyError, ForecastingError, PanelError, StateError
 from pipelines.jobs.fitting import load_tensorflow
@@ -15,7 +14,7 @@ from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
 from pipelines.jobs.versions import versions
 from pipelines.jobs.warned import warnings_as_notes
-from pipelines.nightly.alarms import alarms_of
+from pipelines.nightly.afterwards import Afterwards, Outcome
 from pipelines.nightly.champions import (
     essentials_of,
     latest_decision,
@@ -26,18 +25,18 @@ from pipelines.nightly.champions import (
 from pipelines.nightly.checks import check_snapshot
 from pipelines.nightly.continuity import Before, traits_of
 from pipelines.nightly.forecasting import NightForecast, forecast_columns, forecast_night
-from pipelines.nightly.history import on_grid, read_history, steps_between
-from pipelines.nightly.labels import label, unlabeled
+from pipelines.nightly.history import on_grid, read_history
+from pipelines.nightly.labels import label
 from pipelines.nightly.partitions import open_partitions
 from pipelines.nightly.publishing import Publisher, check_owner
 from pipelines.nightly.recalling import Recalled, recall
 from pipelines.nightly.records import Cutoff, Finding, Night, Snapshot
-from pipelines.nightly.registry import announce, follow
-from pipelines.nightly.sealed import read_sealed, remove_drafts, write_sealed
+from pipelines.nightly.registry import follow
+from pipelines.nightly.sealed import write_sealed
 from pipelines.nightly.secrets import hide
 from pipelines.nightly.snapshot import read_snapshot
 from pipelines.nightly.state import JobFolder, home_of
-from pipelines.nightly.status import FAILURE, write_page
+from pipelines.nightly.status import FAILURE
 from pipelines.nightly.tracked import track_night
 from pipelines.saving import runtime_of
 
@@ -45,38 +44,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipelines.nightly.records import Version
-    from pipelines.nightly.retraining import Retrained
-    from pipelines.nightly.scored import Scored
     from pipelines.nightly.settings import JobSettings
     from pipelines.panel import Panel
     from pipelines.workers import Workers
-
-_DONE: Final = "done.json"
-
-
-@dataclass
-class Outcome:
-    """What came of a night.
-
-    Args:
-        night: What it has left behind.
-        published: Whether readers see it.
-        again: Whether it had been forecast before.
-        skipped: Whether it was left as it is: there was nothing to do.
-        findings: What was odd: checks, fallbacks, alarms.
-        retrained: What came of a training; None if none was due.
-        run_id: The MLflow run; None if none is kept.
-        seconds: Wall time of each stage.
-    """
-
-    night: Night
-    published: bool = False
-    again: bool = False
-    skipped: bool = False
-    findings: list[Finding] = field(default_factory=list)
-    retrained: Retrained | None = None
-    run_id: str | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def run_night(
@@ -156,7 +126,7 @@ class _Run:
         self._check(snapshot, panel, line)
         retrained = None
         if self._is_first and not self.dry_run:
-            retrained = self._retrain(snapshot, line)
+            retrained = self._after.retrain(snapshot, line)
             line = line_of_succession(self.job, self.folder, [], self.cutoff)
         self._load_tensorflow(line)
         job, n_series = with_freq(self.job, line), int(snapshot.history[self.job.model.id_col].nunique())
@@ -174,7 +144,7 @@ class _Run:
         with self.stages("publish"), signals_wait():
             self.folder.write_night(outcome.night, made.frame)
             outcome.published = self._publisher.publish(outcome.night, made.frame[list(made.published)])
-        self._afterwards(outcome, snapshot, line, recalled.scored)
+        self._after.go(outcome, snapshot, line, recalled.scored)
         return outcome
 
     def _read(self) -> tuple[Snapshot, Panel]:
@@ -230,7 +200,7 @@ class _Run:
 
     def _again(self, night: Night, frame: pd.DataFrame) -> Outcome:
         """Publish what the night has left; do the rest of it if a killed process has not come that far."""
-        done = self._gently(lambda: self._done())
+        done = self._after.done()
         outcome = Outcome(night, again=done is not None, findings=self.findings)
         outcome.run_id = (done or {}).get("run_id")
         if self.dry_run:
@@ -242,14 +212,18 @@ class _Run:
             outcome.published = self._publisher.publish(night, frame[list(night.record["published"])])
         if done is None:
             self.findings += [Finding(**finding) for finding in night.record["findings"]]
-            self._gently(lambda: self._rest(outcome))
+            self._after.gently(lambda: self._rest(outcome))
         return outcome
 
     def _rest(self, outcome: Outcome) -> None:
         with self.stages("read the data"):
             snapshot = read_snapshot(self.job, self.cutoff)
         line = line_of_succession(self.job, self.folder, self.findings, self.cutoff)
-        self._afterwards(outcome, snapshot, line, self._recall(snapshot, line).scored)
+        self._after.go(outcome, snapshot, line, self._recall(snapshot, line).scored)
+
+    @property
+    def _after(self) -> Afterwards:
+        return Afterwards(self.job, self.cutoff, self.now, self.folder, self.stages, self.findings)
 
     @property
     def _publisher(self) -> Publisher:
@@ -324,89 +298,3 @@ class _Run:
         with suppress(BundleError):
             if line and runtime_of(line[0].bundle) == "keras":
                 load_tensorflow(self.stages)
-
-    # What comes after
-
-    def _afterwards(
-        self,
-        outcome: Outcome,
-        snapshot: Snapshot,
-        line: list[Version],
-        scored: Scored,
-    ) -> None:
-        """Retrain if that is due, and tell: the forecast is out already."""
-        alarms = alarms_of(scored, self.job)
-        self.findings += alarms
-        if outcome.retrained is None and self._is_due(outcome.night, alarms):
-            outcome.retrained = self._retrain_gently(snapshot, line)
-        with self.stages("track"):
-            announce(self.job, self.folder, self.findings)
-            outcome.run_id = self._gently(lambda: self._track(outcome, scored))
-        (self.folder.path / FAILURE).unlink(missing_ok=True)
-        with self.stages("status page"):
-            write_page(self.folder, self.job, scored, alarms)
-        if outcome.run_id is not None or not self.job.tracking.enabled:
-            remove_drafts(self._done_path.parent)
-            write_sealed(self._done_path, {"run_id": outcome.run_id})
-
-    @property
-    def _done_path(self) -> Path:
-        return self.folder.place(self.cutoff, self.job.fingerprint) / _DONE
-
-    def _done(self) -> dict[str, Any] | None:
-        """What there is to know of a night that has come to its end; None if it has not."""
-        return read_sealed(self._done_path) if self._done_path.exists() else None
-
-    def _is_due(self, night: Night, alarms: Sequence[Finding]) -> bool:
-        asked, trained, decided = self.job.retrain, self.folder.versions(), self.folder.promotions()
-        if any(finding.check == "freshness" for finding in self.findings):
-            return False
-        broken = bool(decided) and decided[-1].version != night.record["champion"]
-        if not trained:  # or nothing of it can be read
-            return asked.on_alarm and broken
-        last = trained[-1].record
-        passed = steps_between(last["freq"], unlabeled(last["cutoff"]), self.cutoff)
-        if asked.every is not None and passed >= asked.every:
-            return True
-        return asked.on_alarm and bool(alarms or broken) and passed >= asked.cooldown
-
-    def _retrain(self, snapshot: Snapshot, line: list[Version]) -> Retrained:
-        from pipelines.nightly.retraining import retrain
-
-        return retrain(snapshot, self.job, self.cutoff, self.folder, line, self.stages)
-
-    def _retrain_gently(self, snapshot: Snapshot, line: list[Version]) -> Retrained | None:
-        """Retrain after the forecast is out: a training that fails does not take it back."""
-        try:
-            return self._retrain(snapshot, line)
-        except ForecastingError as error:
-            self.findings.append(Finding("retrain", "warn", f"The challenger could not be trained: {error}"))
-            return None
-
-    def _track(self, outcome: Outcome, scored: Scored) -> str | None:
-        night = outcome.night
-        facts = {
-            "job": self.job.name,
-            "cutoff": label(night.cutoff),
-            "fingerprint": night.fingerprint,
-            "horizon": self.job.model.horizon,
-            "champion": night.record["champion"],
-            "models": dict(night.models),
-        }
-        figures: dict[str, float] = {"night/series": night.series, "night/rows": night.rows}
-        figures["night/fallback_series"] = sum(
-            count for name, count in night.models.items() if name == "SeasonalNaive"
-        )
-        figures |= {f"watch/{name}": value for name, value in scored.figures().items()}
-        return track_night(
-            self.job, self.folder.path, night.cutoff, facts=facts, figures=figures,
-            findings=outcome.findings, now=self.now,
-        )  # fmt: skip
-
-    def _gently(self, call: Callable[[], Any]) -> Any:
-        """What fails after the forecast is out is told, and the next run makes up for it."""
-        try:
-            return call()
-        except (ForecastingError, OSError) as error:
-            self.findings.append(Finding("tracking", "warn", str(error)))
-            return None
