@@ -11,12 +11,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from job_cases import FIRST, NOW, bundles, digest, make_job, promote, published, sales
+from job_cases import FIRST, MODEL, NOW, bundles, digest, make_job, promote, published, sales
 
 from pipelines.errors import ConfigError, PanelError
+from pipelines.frequency import Freq
 from pipelines.jobs.stages import Silent
 from pipelines.nightly import JobSettings
 from pipelines.nightly.afterwards import Outcome
+from pipelines.nightly.cutoffs import last_whole_step
 from pipelines.nightly.operating import retrain_now, rollback, score_stored, zone
 from pipelines.nightly.running import run_night
 from pipelines.nightly.state import JobFolder, home_of
@@ -248,6 +250,27 @@ class TestCutoffs:
         assert run(job).night.cutoff == FIRST
         assert run(job, cutoff).again
         assert zone(job) == "America/New_York"
+
+    def test_an_hour_that_clocks_show_twice_has_two_nights(self, make_job: MakeJob, tmp_path: Path) -> None:
+        hours = pd.date_range("2024-10-01", periods=700, freq="h", tz="UTC").tz_convert("Europe/Vienna")
+        frame = pd.DataFrame({"unique_id": "shop", "ds": hours, "y": hours.hour + 5.0})
+        frame.to_parquet(tmp_path / "sales.parquet")
+        job = make_job(champions=0, model={**MODEL, "freq": "h", "season_length": 24})
+        JobFolder(home_of(job)).promote(None, "nothing is loaded", "")
+        made = []
+        for cutoff in ("2024-10-27T00:00Z", "2024-10-27T02:00+01:00", "2024-10-27T03:00"):
+            outcome = run(job, cutoff)
+            assert not outcome.again
+            assert run(job, cutoff).again
+            made.append(published(job)["cutoff"].iloc[0].tz_convert("UTC"))
+            assert made[-1] == outcome.night.cutoff
+        assert [stamp.hour for stamp in made] == [0, 1, 2]
+
+    @pytest.mark.parametrize("freq", ["h", "D"])
+    def test_the_default_is_the_last_one_of_the_zone_of_the_data(self, freq: str) -> None:
+        now = pd.Timestamp("2024-11-03T06:30Z").to_pydatetime()  # 01:30 in New York, for the second time
+        cutoff = last_whole_step(Freq.parse(freq), now, "America/New_York")
+        assert cutoff == {"h": pd.Timestamp("2024-11-03T05:00Z"), "D": pd.Timestamp("2024-11-02")}[freq]
 
 
 class TestDecisions:

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from pipelines.nightly.history import is_on_grid, known_at
 from pipelines.nightly.matching import Floats
 from pipelines.nightly.records import Finding, Night
 from pipelines.panel import show
 from pipelines.wording import percent
 
 if TYPE_CHECKING:
+    from pipelines.nightly.records import Cutoff
     from pipelines.nightly.settings import JobSettings
     from pipelines.panel import Panel
 
 _NAMED: Final = 5  # series that a message names
+_MOVED: Final = 0.1  # share of the rows of a window that may have come since the last night
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,8 @@ def _stamps(panel: Panel, job: JobSettings, last: Night) -> Iterator[Finding]:
     zones = [f"in {tz}" if tz else "without a time zone" for tz in (traits["tz"], panel.tz)]
     if zones[0] != zones[1]:
         problem = f"{zones[1]}, where they were {zones[0]}"
-    elif (moved := _moved(panel, last)) is not None:
-        problem = f"{moved}, with {last.cutoff} off their grid"
+    elif panel.freq.is_integer != isinstance(last.cutoff, int) or not is_on_grid(panel, last.cutoff):
+        problem = f"such as {panel.frame_time(panel.starts[:1])[0]}, with {last.cutoff} off their grid"
     else:
         return
     yield Finding(
@@ -97,19 +100,6 @@ def _stamps(panel: Panel, job: JobSettings, last: Night) -> Iterator[Finding]:
         f"write {job.model.time_col!r} as before, or set checks.stamps to 'warn' for the night of the "
         "change: what was forecast until then can no longer be compared.",
     )
-
-
-def _moved(panel: Panel, last: Night) -> str | None:
-    """The first stamp, if the last cutoff lies between the stamps of all series."""
-    if panel.freq.is_integer != isinstance(last.cutoff, int):
-        return f"such as {panel.frame_time(panel.starts[:1])[0]}"
-    cutoff = last.cutoff
-    if not isinstance(cutoff, int) and panel.tz is not None and panel.freq.is_clock:
-        cutoff = cutoff.tz_localize(panel.tz, ambiguous=True, nonexistent="shift_forward").tz_convert(None)
-    stamp = np.asarray(cutoff if isinstance(cutoff, int) else cutoff.to_datetime64().astype("M8[ns]"))
-    if panel.freq.locate(stamp)[1] in panel.freq.locate(panel.starts)[1]:
-        return None
-    return f"such as {panel.frame_time(panel.starts[:1])[0]}"
 
 
 def _counts(panel: Panel, rows: int, job: JobSettings, before: Before) -> Iterator[Finding]:
@@ -165,11 +155,14 @@ def _revisions(panel: Panel, job: JobSettings, before: Before) -> Iterator[Findi
     asked, traits = job.checks, before.night.record.get("traits")
     if asked.revisions == "off" or traits is None:
         return
-    values = panel.values
+    last = before.night.cutoff
+    if panel.freq.is_integer != isinstance(last, int) or _is_long_ago(panel, job, last):
+        return
+    known = known_at(panel, last)
     if before.ids:
-        known = np.array([str(name) in before.ids for name in panel.ids.tolist()])
-        values = values[known[panel.series_of_rows]]
-    size, was = _size(values), float(traits["size"])
+        had = np.array([str(name) in before.ids for name in panel.ids.tolist()])
+        known &= had[panel.series_of_rows]
+    size, was = _size(panel.values[known]), float(traits["size"])
     ratio = max(size, was) / min(size, was) if min(size, was) > 0 else float(np.inf if size != was else 1)
     if ratio > asked.max_revision:
         yield Finding(
@@ -182,6 +175,12 @@ def _revisions(panel: Panel, job: JobSettings, before: Before) -> Iterator[Findi
             ratio if np.isfinite(ratio) else None,
             asked.max_revision,
         )
+
+
+def _is_long_ago(panel: Panel, job: JobSettings, last: Cutoff) -> bool:
+    """Whether the rows that are read have gone on so far that they are others than in the last night."""
+    past = job.source.past
+    return past is not None and (~known_at(panel, last)).sum() > _MOVED * past * panel.n_series
 
 
 def _size(values: Floats) -> float:

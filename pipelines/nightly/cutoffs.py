@@ -52,7 +52,7 @@ def last_whole_step(freq: Freq, now: datetime, tz: str | None = None) -> Cutoff:
     Args:
         freq: Frequency of the data.
         now: The moment.
-        tz: Time zone of the data; None for UTC.
+        tz: Time zone of the data; None for UTC. Of hours and less the time stamp is in UTC, then.
 
     Returns:
         The time stamp. Weeks and what is stamped at its end, such as ME, are over on the day after it.
@@ -79,7 +79,8 @@ def last_whole_step(freq: Freq, now: datetime, tz: str | None = None) -> Cutoff:
         )
     moment = pd.Timestamp(now.astimezone(UTC)).tz_convert(tz or "UTC").tz_localize(None)
     if freq.is_clock:
-        return moment.floor(freq.text) - freq.offset
+        whole = pd.Timestamp(now.astimezone(UTC).replace(tzinfo=None)).floor(freq.text) - freq.offset
+        return whole if tz is None else whole.tz_localize("UTC")
     today = moment.normalize()
     before, last = pd.date_range(end=today, periods=2, freq=freq.offset)
     at_end = freq.mark.endswith("end") or freq.cycle == 7

@@ -70,14 +70,15 @@ def up_to(panel: Panel, cutoff: Cutoff) -> Panel:
 
 
 def on_grid(panel: Panel, cutoff: Cutoff) -> Cutoff:
-    """Return the last time stamp of the grid of a panel up to a cutoff, in its local time.
+    """Return the last time stamp of the grid of a panel up to a cutoff: that by which a night is known.
 
     Args:
         panel: The series; where their grids differ, each is asked.
         cutoff: Last time stamp to know, maybe between two of the grid, maybe in another time zone.
 
     Returns:
-        The time stamp, without a time zone.
+        The time stamp, in the local time of the data without a time zone. Hours and less of data with a time
+        zone are in UTC, for local time has some of them twice.
 
     Example:
         >>> import pandas as pd
@@ -90,12 +91,48 @@ def on_grid(panel: Panel, cutoff: Cutoff) -> Cutoff:
 
 
 def last_known(panel: Panel) -> Cutoff:
-    """Return the last time stamp of a panel, in its local time, without a time zone.
+    """Return the last time stamp of a panel, as ``on_grid`` does.
 
     Args:
         panel: The series.
     """
     return _cutoff(panel, panel.last_stamps.view(np.int64).max())
+
+
+def are_one(panel: Panel, cutoff: Cutoff, other: Cutoff) -> bool:
+    """Tell whether two cutoffs are the same moment, in the time of a panel where they have no time zone.
+
+    Args:
+        panel: The series.
+        cutoff: A cutoff.
+        other: Another one.
+    """
+    return bool(_stamp(panel, cutoff) == _stamp(panel, other))
+
+
+def known_at(panel: Panel, cutoff: Cutoff) -> npt.NDArray[np.bool_]:
+    """Tell which rows of a panel are not after a cutoff.
+
+    Args:
+        panel: The series.
+        cutoff: A cutoff.
+
+    Returns:
+        ``(rows,)``.
+    """
+    first, _ = panel.freq.locate(panel.starts)
+    row = np.arange(panel.n_rows) - np.repeat(panel.indptr[:-1], panel.lengths)
+    return row <= np.repeat(_positions(panel, cutoff)[0] - first, panel.lengths)
+
+
+def is_on_grid(panel: Panel, cutoff: Cutoff) -> bool:
+    """Tell whether a cutoff is a stamp on the grid of any series.
+
+    Args:
+        panel: The series.
+        cutoff: A cutoff, of the kind of the stamps.
+    """
+    return bool(np.isin(panel.freq.locate(_stamp(panel, cutoff))[1], panel.freq.locate(panel.starts)[1]))
 
 
 def _positions(panel: Panel, cutoff: Cutoff) -> tuple[Ints, Ints]:
@@ -111,8 +148,8 @@ def _cutoff(panel: Panel, stamp: np.int64) -> Cutoff:
 
     if panel.freq.is_integer:
         return int(stamp)
-    (moment,) = panel.frame_time(np.array([stamp]).view("M8[ns]"))
-    return pd.Timestamp(moment).tz_localize(None)
+    moment = pd.Timestamp(int(stamp))
+    return moment.tz_localize("UTC") if panel.tz is not None and panel.freq.is_clock else moment
 
 
 def steps_between(freq: str, earlier: Cutoff, later: Cutoff) -> int:
@@ -162,7 +199,9 @@ def _stamp(panel: Panel, cutoff: Cutoff) -> npt.NDArray[np.generic]:
     """The cutoff as the panel holds its stamps: UTC for clocks of a time zone, else local time."""
     if isinstance(cutoff, int) or panel.tz is None:
         return _naive(cutoff)
-    zoned = cutoff.tz_localize(panel.tz) if cutoff.tzinfo is None else cutoff.tz_convert(panel.tz)
+    if cutoff.tzinfo is None:
+        cutoff = cutoff.tz_localize(panel.tz, ambiguous=True, nonexistent="shift_forward")
+    zoned = cutoff.tz_convert(panel.tz)
     return _naive(zoned.tz_convert("UTC") if panel.freq.is_clock else zoned)
 
 

@@ -113,7 +113,8 @@ def check_owner(job: JobSettings, folder: JobFolder) -> None:
             f"A folder keeps the state of one job. Received: {str(folder.path)!r} for job {job.name!r}, "
             f"which holds that of {others[0]!r}; name another one with folder = ..., or the job as before."
         )
-    owner = (open_sink(job).current() or {}).get("job")
+    sink = open_sink(job)
+    owner = (sink.current() or {}).get("job") if sink.holds_one_night else None
     if owner not in (None, job.name):
         raise ConfigError(
             f"A place holds the forecasts of one job. Received: sink.path {job.sink.path!r} for job "

@@ -25,7 +25,7 @@ from pipelines.nightly.champions import (
 from pipelines.nightly.checks import check_snapshot
 from pipelines.nightly.continuity import Before, traits_of
 from pipelines.nightly.forecasting import NightForecast, forecast_columns, forecast_night
-from pipelines.nightly.history import on_grid, read_history
+from pipelines.nightly.history import are_one, on_grid, read_history
 from pipelines.nightly.labels import label
 from pipelines.nightly.partitions import open_partitions
 from pipelines.nightly.publishing import Publisher, check_owner
@@ -113,12 +113,12 @@ class _Run:
 
     def go(self) -> Outcome:
         check_owner(self.job, self.folder)
-        if (known := self._known()) is not None:
+        if not _has_zone(self.cutoff) and (known := self._known()) is not None:
             return self._again(*known)
         asked = self.cutoff
         with self.stages("read the data"):
             snapshot, panel = self._read()
-        if self.cutoff is not asked and (known := self._known()) is not None:
+        if (_has_zone(asked) or label(self.cutoff) != label(asked)) and (known := self._known()) is not None:
             return self._again(*known)
         if not self.dry_run:
             follow(self.job, self.folder, self.cutoff, self.findings)
@@ -152,11 +152,11 @@ class _Run:
         snapshot = read_snapshot(self.job, self.cutoff)
         model = with_freq(self.job, line_of_succession(self.job, self.folder, [])).model
         panel = read_history(snapshot, model, model.freq)
-        if (settled := on_grid(panel, self.cutoff)) != self.cutoff:
+        asked, self.cutoff = self.cutoff, on_grid(panel, self.cutoff)
+        if not are_one(panel, asked, self.cutoff):
             self.stages.progress.note(
-                f"The cutoff {self.cutoff} is that of {settled}, in the time of the data"
+                f"The cutoff {asked} counts as {self.cutoff}, the last time stamp up to it"
             )
-            self.cutoff = settled
         return snapshot, panel
 
     @property
@@ -186,8 +186,6 @@ class _Run:
 
     def _known(self) -> tuple[Night, pd.DataFrame] | None:
         """The night of this key, unless it is the latest and a rollback has withdrawn who forecast it."""
-        if not isinstance(self.cutoff, int) and self.cutoff.tzinfo is not None:
-            return None  # its local time is known when the data are
         try:
             found = self.folder.night(self.cutoff, self.job.fingerprint)
         except StateError as error:
@@ -298,3 +296,8 @@ class _Run:
         with suppress(BundleError):
             if line and runtime_of(line[0].bundle) == "keras":
                 load_tensorflow(self.stages)
+
+
+def _has_zone(cutoff: Cutoff) -> bool:
+    """Whether only the data tell which of their time stamps a cutoff is."""
+    return not isinstance(cutoff, int) and cutoff.tzinfo is not None
