@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import pipelines
 from pipelines.cli import app
 from pipelines.errors import BusyError, ConfigError, PanelError
-from pipelines.nightly import JobSettings
+from pipelines.nightly import JobSettings, operating
 from pipelines.nightly.limits import LateError
 from pipelines.nightly.loading import load_job
 from pipelines.nightly.logs import run_key
@@ -99,6 +99,17 @@ def test_all_mistakes_are_one_error_for_people_and_for_machines():
     assert error["message"] in done.stderr
     assert "did you mean 'every'?" in error["message"]
     assert "--set model.horizon: 'model.horizon' must be greater" in error["message"]
+
+
+def test_validate_looks_at_this_machine_and_other_commands_do_not():
+    made("--data", "sales.csv", "--horizon", 7)
+    done = tcn("validate", "--set", "model.freq=Q!")
+    assert done.exit_code == 78
+    assert "'model.freq' must be a pandas frequency" in done.stderr
+    assert "job.toml, line 8: 'source.path' must name a file or folder that the job can read." in done.stderr
+    assert tcn("status").exit_code == 0
+    Path("sales.csv").write_text("unique_id,ds,y\n")
+    assert tcn("validate").exit_code == 0
 
 
 @pytest.mark.parametrize("arguments", [["--set", "retrain"], ["--set", "=7"], ["--now", "later"]])
@@ -286,8 +297,6 @@ def test_a_time_limit_ends_a_run_with_75(nights, monkeypatch):
 
 
 def test_each_night_of_a_backfill_has_the_time_limit_to_itself(monkeypatch):
-    from pipelines.nightly import operating
-
     def run_night(job, cutoff, *, now, progress=None):
         time.sleep(0.2 if cutoff.day < 4 else 5)
         return types.SimpleNamespace(
@@ -304,6 +313,29 @@ def test_each_night_of_a_backfill_has_the_time_limit_to_itself(monkeypatch):
     late = tcn("backfill", *limit, "--from", "2012-12-03", "--to", "2012-12-05")
     assert late.exit_code == 75
     assert "raise limits.minutes" in late.stderr
+
+
+def test_the_stages_of_a_backfill_are_told_apart_by_night(monkeypatch):
+    def run_night(job, cutoff, *, now, progress=None):
+        with progress.stage("publish"):
+            if cutoff.day == 2:
+                raise PanelError("no rows")
+        return types.SimpleNamespace()
+
+    monkeypatch.setattr(operating, "run_night", run_night)
+    made()
+    span = ["--set", "model.freq=D", "--from", "2012-12-01", "--to", "2012-12-03"]
+    lines = tcn("backfill", *span).stderr.splitlines()
+    first, second = "note: cutoff 2012-12-01 00:00:00", "note: cutoff 2012-12-02 00:00:00"
+    assert [lines[0], lines[2]] == [first, second]
+    assert lines[1].startswith("publish: ")
+    records = [
+        json.loads(line) for line in tcn("backfill", *span, "--log-format", "json").stderr.splitlines()
+    ]
+    job = load_job(Path("job.toml"), {"model.freq": "D"})
+    days = [pd.Timestamp(f"2012-12-0{day}") for day in (1, 1, 2, 2, 2)]
+    known = [(record["cutoff"], record["run_id"]) for record in records]
+    assert known == [(str(day), run_key(job, day)) for day in days]
 
 
 def test_checking_a_job_loads_nothing_heavy():

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 import tomllib
 from pathlib import Path
 
@@ -149,9 +150,9 @@ def test_no_column_takes_the_place_of_another_one_of_the_forecasts(column, table
 
 @pytest.mark.parametrize("path", ["", "forecasts", "forecasts.xls", "s3://bucket/forecasts"])
 def test_forecasts_go_to_a_file_of_a_known_kind(path):
-    with pytest.raises(ConfigError, match=r"sink.path must end in \.csv or \.parquet"):
+    with pytest.raises(ConfigError, match=r"'sink.path' must end in \.csv or \.parquet"):
         load_job(write(SMALL), {"sink.path": path})
-    with pytest.raises(ConfigError, match=r"source.path must name"):
+    with pytest.raises(ConfigError, match=r"'source.path' must name"):
         load_job(write(SMALL), {"source.path": ""})
 
 
@@ -209,6 +210,89 @@ zzz = 1
     assert numbers == sorted(numbers)
 
 
+def test_settings_that_do_not_go_together_are_named_with_all_others():
+    text = """name = "sales"
+[source]
+path = "out.csv"
+static = "~nobody-of-this-name/static.csv"
+past = 7
+[sink]
+path = "./out.csv"
+[tracking]
+uri = "a\\u0000b"
+[model]
+horizon = 0
+"""
+    lines = refused(text)
+    assert [re.sub(r"job.toml, line (\d+): '([\w.]+)'.*", r"\1 \2", line) for line in lines] == [
+        "4 source.static", "5 source.past", "7 sink.path", "9 tracking.uri", "11 model.horizon",
+    ]  # fmt: skip
+    assert "Received: 7 without model.freq; set it." in lines[1]
+    last = refused(text, {"model.freq": "Q!", "source.path": "", "sink.path": "forecasts.xls"})[-3:]
+    assert last[0].startswith("--set model.freq: 'model.freq' must be a pandas frequency such as 'h', ")
+    assert last[1].startswith("--set sink.path: 'sink.path' must end in .csv or .parquet. Received: ")
+    assert last[2].startswith("--set source.path: 'source.path' must name a file, a folder or a data set.")
+
+
+def test_a_path_may_begin_with_a_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "ann"))
+    monkeypatch.setenv("TCN_JOB_SINK__PATH", "~/out.csv")
+    text = SMALL.replace('"sales.csv"', '"~/sales.csv"\nstatic = "./~static.csv"')
+    job = load_job(write(text + '[tracking]\nuri = "~/runs"\n'), {"folder": "~/state"})
+    home = tmp_path / "ann"
+    assert job.folder == home / "state"
+    assert (job.source.path, job.sink.path) == (f"{home}/sales.csv", f"{home}/out.csv")
+    assert (job.source.static, job.tracking.uri) == (f"{tmp_path}/~static.csv", f"{home}/runs")
+    in_full = text.replace('"~/sales.csv"', f'"{home}/sales.csv"')
+    assert load_job(write(in_full)).fingerprint == load_job(write(text)).fingerprint
+
+
+def looked_at(text, overrides=None):
+    """The settings that a look at this machine finds unusable, and the rest of their lines."""
+    load_job(write(text), overrides)
+    try:
+        load_job(write(text), overrides, look=True)
+    except ConfigError as error:
+        lines = str(error).splitlines()[1:]
+        return dict(re.fullmatch(r"(?:job.toml(?:, line \d+)?|--set \S+): '(\S+)' (.*)", each).groups()
+                    for each in lines)  # fmt: skip
+    return {}
+
+
+def test_a_look_finds_every_place_that_cannot_be_used(tmp_path):
+    Path("full.csv").mkdir()
+    write("x", "file.csv")
+    text = SMALL.replace('"sales.csv"', '"gone.csv"\nstatic = "full.csv"')
+    found = looked_at(text, {"sink.path": "file.csv/out.csv", "folder": "file.csv"})
+    assert list(found) == ["source.path", "source.static", "folder", "sink.path"]
+    assert f"Received: '{tmp_path}/gone.csv', no such file or folder; correct it" in found["source.path"]
+    assert "must name a file that the job can read." in found["source.static"]
+    assert f"where '{tmp_path}/file.csv' is no folder; name another" in found["sink.path"]
+    assert "is no folder" in found["folder"]
+    assert "without Parquet files" in looked_at(SMALL, {"source.path": "full.csv"})["source.path"]
+    write("x", "full.csv/rows.parquet")
+    assert looked_at(SMALL, {"source.path": "full.csv"}) == {}
+    place = looked_at(SMALL, {"source.path": "file.csv", "sink.path": "full.csv"})["sink.path"]
+    assert place.endswith(
+        f"which is a folder; name a file in it, such as '{tmp_path}/full.csv/forecasts.csv'."
+    )
+
+
+def test_a_look_finds_what_lacks_permission(monkeypatch):
+    write("x", "sales.csv")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert {*looked_at(SMALL)} == {"source.path", "folder", "sink.path"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    ['path = "bike_sharing"', 'path = "s3://bucket/a.csv"', "url = 'sqlite:///gone.db'\ntable = 't'"],
+)
+def test_a_look_stays_on_this_machine(source):
+    text = SMALL.replace('path = "sales.csv"', source)
+    assert looked_at(text) == looked_at(text, {"sink.path": "s3://bucket/b.csv"}) == {}
+
+
 def test_a_place_that_is_neither_path_nor_table_is_shown_without_its_values():
     text = SMALL.replace('path = "sales.csv"', 'url = "sqlite:///hush.db"')
     (line,) = refused(text)
@@ -258,10 +342,13 @@ SECRET = "postgresql://ann:canary-pw@host/db"
         ("sink", "url", SECRET),
         ("sink", "url", "postgresql://ann:canary/pw#?@host/db"),
         ("source", "path", "ftp://ann:canary-pw@host/f.csv"),
+        ("source", "static", "ftp://ann:canary-pw@host/f.csv"),
+        ("sink", "path", "ftp://ann:canary-pw@host/f.csv"),
         ("tracking", "uri", "https://ann:canary-pw@host"),
         ("source", "url", "postgresql://host/db?sslpassword=canary-pw"),
         ("notify", "webhook", "https://chat.example/hooks/canary-pw-0123456789abcdef"),
         ("notify", "webhook", "https://chat.example/hook?t=canary-pw"),
+        ("notify", "webhook", "http://ann:canary-pw@host/x"),
     ],
 )
 @pytest.mark.parametrize("flag", [False, True])
@@ -281,6 +368,8 @@ def test_passwords_come_from_the_environment_only(table, name, address, flag, mo
     monkeypatch.setenv(variable, address)
     job = load_job(write(text))
     assert "canary" not in hide(address, job)
+    if ":canary-pw@" in address:
+        assert hide("no login with canary-pw", job) == "no login with ***"
 
 
 def toml_of(values):
@@ -333,10 +422,27 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_line(content, text):
         load_job(Path("job.toml"))
 
 
-@pytest.mark.parametrize("name", ["missing.toml", "."])
-def test_a_file_that_is_not_there_is_refused(name):
-    with pytest.raises(ConfigError, match=r"tcn job init|must be readable"):
-        load_job(Path(name))
+def test_what_is_no_file_of_a_sensible_size_is_refused():
+    os.mkfifo("pipe.toml")
+    write("# settings\n" * 100_000, "large.toml")
+    refusals = {
+        "missing.toml": "tcn job init",
+        ".": r"must be a regular file\. Received: '\.', which is a folder; name",
+        "pipe.toml": r"must be a regular file\. Received: 'pipe\.toml', which is a pipe or device; name",
+        "large.toml": r"at most 262,144 bytes\. Received: 'large\.toml' with 1,100,000; ",
+    }
+    for name, text in refusals.items():
+        with pytest.raises(ConfigError, match=text):
+            load_job(Path(name))
+
+
+@pytest.mark.parametrize("line", ["# a comment\n", "key{} = 1\n", "[table{}]\n", "x{} = [\n1, # ]\n]\n"])
+def test_the_largest_files_are_read_within_seconds(line):
+    text = "".join(line.format(number) for number in range(262_000 // (len(line) + 5)))
+    start = time.monotonic()
+    origins = read_file(write(text)).origins
+    assert time.monotonic() - start < 10
+    assert len(origins) == (0 if line[0] == "#" else text.count("\n") // line.count("\n"))
 
 
 NAMES = st.text("abc", min_size=1, max_size=2)

@@ -85,8 +85,14 @@ def validate(
     quiet: o.Quiet = False,
     debug: o.Debug = False,
 ) -> None:
-    """Check a job file, the environment and --set; every mistake is named at once, with its line."""
-    with session(as_json, quiet, debug) as current, working(current, job, settings, "text", None) as work:
+    """Check a job file, the environment and --set; every mistake is named at once, with its line.
+
+    Files and folders of this machine that the settings name are looked at; addresses and databases are not.
+    """
+    with (
+        session(as_json, quiet, debug) as current,
+        working(current, job, settings, "text", None, look=True) as work,
+    ):
         from pipelines.cli.job_answers import settings_record
 
         record = settings_record(work.job)
@@ -158,7 +164,9 @@ def backfill(
             span = parse_cutoff(first), parse_cutoff(last)
             from pipelines.nightly.operating import backfill as run_nights
 
-            outcomes = run_nights(work.job, *span, now=work.now, progress=work.progress)
+            outcomes = run_nights(
+                work.job, *span, now=work.now, progress=work.progress, begins=work.next_night
+            )
         from pipelines.cli.job_answers import night_record, show_night
 
         nights = [night_record(outcome, work.job) for outcome in outcomes]

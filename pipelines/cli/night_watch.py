@@ -53,7 +53,6 @@ class Work:
             The cutoff; from here on messages have its run id.
         """
         from pipelines.nightly.cutoffs import last_whole_step, parse_cutoff
-        from pipelines.nightly.logs import run_key
 
         if cutoff is None:
             from pipelines.nightly.operating import zone
@@ -61,10 +60,24 @@ class Work:
             known = last_whole_step(_frequency(self.job), self.now, zone(self.job))
         else:
             known = parse_cutoff(cutoff)
-        self.facts |= {"cutoff": str(known), "run_id": run_key(self.job, known)}
+        self._know(known)
+        return known
+
+    def next_night(self, cutoff: Cutoff) -> None:
+        """Tell the stages that follow from those of another night: messages have its cutoff and run id.
+
+        Args:
+            cutoff: That of the night.
+        """
+        self._know(cutoff)
+        self.progress.note(f"cutoff {cutoff}")
+
+    def _know(self, cutoff: Cutoff) -> None:
+        from pipelines.nightly.logs import run_key
+
+        self.facts |= {"cutoff": str(cutoff), "run_id": run_key(self.job, cutoff)}
         if self.log is not None:
             self.log.run_id = self.facts["run_id"]
-        return known
 
     def tell(self, outcome: Outcome) -> None:
         """Log what was odd, and send word of it.
@@ -110,6 +123,7 @@ def working(
     log_format: str,
     now: str | None,
     limited: bool = True,
+    look: bool = False,
 ) -> Iterator[Work]:
     """Run a command of a job: with its settings, within its time limit, its secrets out of all messages.
 
@@ -120,6 +134,7 @@ def working(
         log_format: "json" for lines of JSON, "text" for those of people.
         now: Time to take for the present one; None for the clock's.
         limited: Whether the time limit is that of the whole command; otherwise each night keeps it.
+        look: Whether files and folders that the settings name must be usable now, too.
 
     Yields:
         What to work with.
@@ -132,13 +147,14 @@ def working(
     from pipelines.nightly.loading import load_job
     from pipelines.nightly.secrets import hide
 
-    log = _json_lines() if log_format == "json" else None
+    facts: dict[str, Any] = {"cutoff": None, "run_id": None}
+    log = _json_lines(facts) if log_format == "json" else None
     work: Work | None = None
     try:
         with ExitStack() as stack:
-            job = load_job(file, _overrides(settings))
+            job = load_job(file, _overrides(settings), look)
             progress = stack.enter_context(current.progress()) if log is None else log
-            work = Work(job, _moment(now), progress, log, {"cutoff": None, "run_id": None})
+            work = Work(job, _moment(now), progress, log, facts)
             if log is not None:
                 log.job = job
             if limited:
@@ -218,11 +234,14 @@ def _frequency(job: JobSettings) -> Any:
         raise ConfigError(f"{error} Or name the cutoff with --cutoff.") from None
 
 
-def _json_lines() -> JsonLines:
+def _json_lines(facts: dict[str, Any]) -> JsonLines:
     from pipelines.cli.native_log import held_back
-    from pipelines.nightly.logs import JsonLines
+    from pipelines.nightly.logs import JsonLines, Level
 
     class Lines(JsonLines):
+        def say(self, message: str, level: Level = "info", **more: Any) -> None:
+            super().say(message, level, cutoff=facts["cutoff"], **more)
+
         @contextmanager
         def loading(self, library: str) -> Iterator[None]:
             with self.stage(f"load {library}"), held_back():

@@ -62,6 +62,7 @@ class FileSink:
             raise _unusable(str(self.path), error, self.job) from error
 
     def _current(self) -> dict[str, Any] | None:
+        self._refuse_folders()
         try:
             record = self._manifest.read_bytes()
         except FileNotFoundError:
@@ -72,6 +73,13 @@ class FileSink:
         except FileNotFoundError:
             return None
 
+    def _refuse_folders(self) -> None:
+        if self.path.is_dir():
+            raise ConfigError(
+                f"sink.path must name a file. Received: {self.path}, which is a folder; name a file in it, "
+                f"such as {self.path / 'forecasts.csv'}."
+            )
+
     def _refuse_other_files(self) -> None:
         """Refuse a file that no job has written, as far as its columns tell: it would be lost."""
         if self.path.is_file() and not {CUTOFF, MODEL} <= {*_columns_of(self.path, self._format)}:
@@ -81,6 +89,7 @@ class FileSink:
             )
 
     def _write(self, content: bytes, record: bytes) -> None:
+        self._refuse_folders()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         for path, data in ((self.path, content), (self._manifest, record)):
             for left in path.parent.glob(f".{_escaped(path.name)}.*.tmp"):

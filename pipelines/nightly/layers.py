@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +20,23 @@ Place: TypeAlias = tuple[str, ...]
 """Names from the outermost table to a setting."""
 
 DELIMITER: Final = "__"
+
+_LARGEST: Final = 262_144  # bytes; the settings of a job are a hundredth of it
+# A piece of TOML: brackets and texts, which may hold line ends, tell whether one ends a statement.
+_TOKEN: Final = re.compile(
+    r"""
+    (?P<end>\n)
+    | (?P<open>[\[{])
+    | (?P<close>[\]}])
+    | \#[^\n]*
+    | \"{3}(?:\\.|[^\\])*?\"{3,5}
+    | '{3}.*?'{3,5}
+    | "(?:\\.|[^"\\\n])*"
+    | '[^'\n]*'
+    | [^\n\[\]{}\#"']+
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 
 
 class Environment(PydanticBaseSettingsSource):
@@ -114,8 +133,10 @@ def read_file(path: Path) -> Layers:
         ConfigError: If it cannot be read.
     """
     try:
+        _refuse_other_kinds(path)
         text = path.read_text(encoding="utf-8-sig")
         values = tomllib.loads(text)
+        lines = {place: f"{path}, line {line}" for place, line in _lines(text)}
     except FileNotFoundError:
         raise ConfigError(
             f"A job needs a file that describes it. Received: {str(path)!r}, which does not exist; name "
@@ -128,7 +149,6 @@ def read_file(path: Path) -> Layers:
         raise ConfigError(f"{path}, line {line}: a job file must be UTF-8; save it as such.") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: a job file must be TOML. Received: {error}; correct it there.") from None
-    lines = {place: f"{path}, line {line}" for place, line in _lines(text)}
     return Layers(str(path), values, lines)
 
 
@@ -172,19 +192,49 @@ def put(values: dict[str, Any], place: Place, value: Any) -> None:
     values[place[-1]] = value
 
 
+def _refuse_other_kinds(path: Path) -> None:
+    """Refuse what could not be read to its end, or not soon."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe or device"
+        raise ConfigError(
+            f"A job file must be a regular file. Received: {str(path)!r}, which is {kind}; name a file that "
+            "holds the settings."
+        )
+    if found.st_size > _LARGEST:
+        raise ConfigError(
+            f"A job file must have at most {_LARGEST:,} bytes. Received: {str(path)!r} with "
+            f"{found.st_size:,}; see whether it is a job file, and leave out what is no setting."
+        )
+
+
 def _lines(text: str) -> Iterator[tuple[Place, int]]:
-    """Yield each place and the first line of the statement that names it: where TOML is whole, one ends."""
-    lines, begin, known = text.split("\n"), 1, set[Place]()
-    for end in range(1, len(lines) + 1):
-        try:
-            table = tomllib.loads("\n".join(lines[:end]))
-        except tomllib.TOMLDecodeError:
-            continue
-        for place in _places(table):
+    """Yield each place and the first line of the statement that names it."""
+    known, header = set[Place](), Place()
+    for line, statement in _statements(text):
+        table = tomllib.loads(statement)
+        is_header = statement.lstrip().startswith("[")
+        places = [*_places(table)]
+        if is_header:
+            header = places[-1] if places else header
+        else:
+            places = [(*header, *place) for place in places]
+        for place in places:
             if place not in known:
                 known.add(place)
-                yield place, begin
-        begin = end + 1
+                yield place, line
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the number of its first line and the text of each statement of a file that is TOML."""
+    depth, begin, line, number = 0, 0, 1, 1
+    for token in _TOKEN.finditer(text):
+        depth += (token.lastgroup == "open") - (token.lastgroup == "close")
+        number += token[0].count("\n")
+        if token.lastgroup == "end" and depth == 0:
+            yield line, text[begin : token.end()]
+            begin, line = token.end(), number
+    yield line, text[begin:]
 
 
 def _places(table: Mapping[str, Any], above: Place = ()) -> Iterator[Place]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from urllib.error import HTTPError
+from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from pipelines.nightly.secrets import hidden
@@ -103,7 +105,9 @@ def _post(url: str, body: bytes, limits: Limits) -> list[str]:
         reraise=True,
     )
     try:
-        request = Request(url, body, {"Content-Type": "application/json"}, method="POST")
+        address, login = _login(url)
+        headers = {"Content-Type": "application/json", **login}
+        request = Request(address, body, headers, method="POST")
         for attempt in tries:
             with attempt, build_opener(_NoRedirects).open(request, timeout=_WEB_SECONDS):
                 pass
@@ -113,6 +117,17 @@ def _post(url: str, body: bytes, limits: Limits) -> list[str]:
     except (OSError, ValueError, HTTPException) as error:  # what is no address, and what is no answer
         return [f"notify.webhook could not be reached: {getattr(error, 'reason', error)}."]
     return []
+
+
+def _login(url: str) -> tuple[str, dict[str, str]]:
+    """An address without its user and password, and the header that they become."""
+    parts = urlsplit(url)
+    user, sign, host = parts.netloc.rpartition("@")
+    if not sign:
+        return url, {}
+    name, _, password = user.partition(":")
+    token = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+    return parts._replace(netloc=host).geturl(), {"Authorization": f"Basic {token}"}
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,13 @@ if TYPE_CHECKING:
 
 
 def backfill(
-    job: JobSettings, first: Cutoff, last: Cutoff, *, now: datetime, progress: Progress | None = None
+    job: JobSettings,
+    first: Cutoff,
+    last: Cutoff,
+    *,
+    now: datetime,
+    progress: Progress | None = None,
+    begins: Callable[[Cutoff], object] | None = None,
 ) -> list[Outcome]:
     """Run every night from one cutoff to another, in their order; those that were run give what they gave.
 
@@ -41,6 +48,7 @@ def backfill(
         last: Last cutoff.
         now: When the work begins.
         progress: Where to show the stages.
+        begins: Is told each cutoff before the stages of its night.
 
     Returns:
         An outcome for each.
@@ -52,6 +60,8 @@ def backfill(
     """
     outcomes = []
     for cutoff in cutoffs(job, first, last):
+        if begins is not None:
+            begins(cutoff)
         with time_limit(job.limits.minutes):
             outcomes.append(run_night(job, cutoff, now=now, progress=progress))
     return outcomes

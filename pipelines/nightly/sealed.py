@@ -63,8 +63,12 @@ def read_sealed(path: Path) -> dict[str, Any]:
         problem = "whose content does not go with its checksum"
     except FileNotFoundError:
         problem = "which is missing"
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        problem = f"which cannot be read ({error!r:.100})"
+    except OSError as error:
+        problem = f"which cannot be read ({error.strerror})"
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        problem = "which is cut short or no JSON"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        problem = "which is no record with a checksum"
     raise StateError(
         f"A record of a job must be as it was written. Received: {path}, {problem}; put it back from a "
         "backup, or remove it."

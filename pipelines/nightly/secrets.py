@@ -89,18 +89,29 @@ def hidden(value: Any, job: JobSettings | None = None) -> Any:
 def _secrets_of(job: JobSettings | None) -> set[str]:
     if job is None:
         return set()
-    found = set()
-    for url in (job.source.url, job.sink.url):
-        address = url.get_secret_value() if url else ""
-        password = _user(address).partition(":")[2]
-        pairs = parse_qsl(address.partition("?")[2])
-        options = (value for name, value in pairs if re.search(_NAMES, name, re.IGNORECASE))
-        found |= {password, unquote(password), *options}
+    urls = [
+        url.get_secret_value()
+        for url in (job.source.url, job.sink.url, job.notify.webhook)
+        if url is not None
+    ]
+    places = (job.source.path, job.source.static, job.sink.path, job.tracking.uri, job.partitions.address)
+    found = {secret for address in (*urls, *filter(None, places)) for secret in _secrets_in(address)}
     if job.notify.webhook is not None:
         address = job.notify.webhook.get_secret_value()
         parts = urlsplit(address)
         found |= {address, parts.path if len(parts.path) >= _LONG else "", parts.query}
     return {secret for secret in found if len(secret) >= _SHORT}
+
+
+def _secrets_in(address: str) -> set[str]:
+    """Passwords and tokens of an address; a path has none."""
+    _, sign, rest = address.partition("://")
+    if not sign:
+        return set()
+    password = _user(address).partition(":")[2]
+    pairs = parse_qsl(rest.partition("?")[2])
+    options = (value for name, value in pairs if re.search(_NAMES, name, re.IGNORECASE))
+    return {password, unquote(password), *options}
 
 
 def _user(address: str) -> str:

@@ -137,7 +137,7 @@ def write_job(path: Path, data: str, horizon: int | None, name: str | None) -> s
     name = name or re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:64] or "job"
     text = job_text(
         name,
-        data if known or "://" in data else os.path.relpath(data, path.absolute().parent),
+        data if known or "://" in data else _beside(path, data),
         horizon or (known.horizon if known else 1),
         known.freq if known else None,
         known.season_length if known else 7,
@@ -154,6 +154,12 @@ def write_job(path: Path, data: str, horizon: int | None, name: str | None) -> s
     except OSError as error:
         raise ConfigError(f"A job file must be writable. Received: {path}, {error.strerror}.") from error
     return name
+
+
+def _beside(path: Path, data: str) -> str:
+    """A path as the file sees it; a name that begins with "~" must not be taken for a home folder there."""
+    seen = os.path.relpath(os.path.expanduser(data), path.absolute().parent)
+    return os.path.join(os.curdir, seen) if seen.startswith("~") else seen
 
 
 def _is_text(data: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -85,7 +86,9 @@ def track_night(
 
 @contextmanager
 def _whole_store() -> Iterator[None]:
-    """Give the errors of a damaged store, MLflow's and SQLAlchemy's, a name."""
+    """Give the errors of a damaged store, MLflow's and SQLAlchemy's, a name, and keep MLflow's pages of them."""
+    told = logging.getLogger("mlflow.store.db.utils")
+    before, told.disabled = told.disabled, True
     try:
         yield
     except (ForecastingError, OSError):
@@ -96,6 +99,8 @@ def _whole_store() -> Iterator[None]:
             f"{redacted(str(error)).splitlines()[0]:.300}; put it back from a backup, or move it away: "
             "the next night makes one."
         ) from error
+    finally:
+        told.disabled = before
 
 
 def _step(cutoff: Cutoff) -> int:
