@@ -86,7 +86,7 @@ def track_night(
 
 @contextmanager
 def _whole_store() -> Iterator[None]:
-    """Give the errors of a damaged store, MLflow's and SQLAlchemy's, a name, and keep MLflow's pages of them."""
+    """Give the errors of a damaged store a name, in the place of the pages that MLflow logs of them."""
     told = logging.getLogger("mlflow.store.db.utils")
     before, told.disabled = told.disabled, True
     try:
