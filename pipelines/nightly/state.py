@@ -162,7 +162,11 @@ class JobFolder:
         _, file = _checked(self.place(night.cutoff, night.fingerprint))
         if column not in pq.read_schema(file).names:  # named otherwise since
             return set()
-        return {str(name) for name in pq.read_table(file, columns=[column])[column].unique().to_pylist()}
+        found: set[str] = set()
+        with pq.ParquetFile(file, read_dictionary=[column]) as parts:
+            for batch in parts.iter_batches(_PART, columns=[column]):
+                found.update(map(str, batch.column(0).unique().to_pylist()))
+        return found
 
     def past(
         self,
