@@ -146,8 +146,10 @@ class TestForecast:
         frame.to_parquet(tmp_path / "sales.parquet")
         job = make_job(champions=0, model={"horizon": 3, "freq": 1, "season_length": 7, "max_steps": 0,
                                            "filters": 4, "dilations": [1], "ensemble": 1})  # fmt: skip
-        run_night(job, 100, now=NOW)
+        for cutoff in (98, 99, 100):
+            run_night(job, cutoff, now=NOW)
         assert published(job)["ds"].unique().tolist() == [101, 102, 103]
+        assert [night["cutoff"][-3:] for night in status(job)["nights"]] == ["100", "099", "098"]
 
 
 class TestSeries:

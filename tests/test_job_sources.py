@@ -192,7 +192,16 @@ def test_a_file_of_another_schema_is_named(tmp_path: Path) -> None:
     with pytest.raises(PanelError, match=r"'y'.*file 2.parquet"):
         read_snapshot(job_of(tmp_path), NIGHT)
     rows_of("b").astype({"y": str}).to_parquet(tmp_path / "2.parquet")
-    with pytest.raises(PanelError, match="cannot be read as parquet"):
+    with pytest.raises(PanelError, match=r"one type each.*file 2.parquet: .*y has incompatible types"):
+        read_snapshot(job_of(tmp_path), NIGHT)
+
+
+def test_a_file_that_is_half_written_is_named(tmp_path: Path) -> None:
+    rows_of("a").to_parquet(tmp_path / "1.parquet")
+    rows_of("b").to_parquet(tmp_path / "2.parquet")
+    whole = (tmp_path / "2.parquet").read_bytes()
+    (tmp_path / "2.parquet").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(PanelError, match=r"file 2.parquet, which is no Parquet file, or part"):
         read_snapshot(job_of(tmp_path), NIGHT)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from pipelines.nightly.records import Cutoff
 
@@ -22,7 +24,7 @@ def label(cutoff: Cutoff) -> str:
         >>> label(pd.Timestamp("2024-01-31 06:00")), label(17)
         ('20240131T060000', '000000000017')
     """
-    return f"{cutoff:012}" if isinstance(cutoff, int) else cutoff.strftime("%Y%m%dT%H%M%S")
+    return f"{cutoff:012}" if isinstance(cutoff, int | np.integer) else cutoff.strftime("%Y%m%dT%H%M%S")
 
 
 def unlabeled(text: str) -> Cutoff:

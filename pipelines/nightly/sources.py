@@ -157,7 +157,6 @@ def _dataset(job: JobSettings, path: Path, place: str) -> pads.Dataset:
     """The files as one data set, whose columns each of them has."""
     import pyarrow as pa
     import pyarrow.dataset as pads
-    import pyarrow.parquet as pq
 
     if path.is_file():
         return pads.dataset(path, format="parquet")
@@ -168,6 +167,7 @@ def _dataset(job: JobSettings, path: Path, place: str) -> pads.Dataset:
     )
     if not files:
         raise PanelError(f"A folder of rows must hold Parquet files. Received: {place} without any.")
+    whole = [_schema(file, f"{place}, file {Path(file).relative_to(path)}") for file in files]
     arguments: dict[str, Any] = {"format": "parquet", "partition_base_dir": str(path)}
     found = pads.dataset(files, partitioning=pads.HivePartitioning.discover(), **arguments)
     folders = Path(files[0]).relative_to(path).parts[:-1]
@@ -175,9 +175,29 @@ def _dataset(job: JobSettings, path: Path, place: str) -> pads.Dataset:
     # Ids that are names of folders stay text, as in a CSV file: 007 is no number.
     texts = {job.model.id_col: pa.string()}
     keys = pa.schema([(name, texts.get(name, found.schema.field(name).type)) for name in names])
-    whole = [pq.read_schema(file) for file in files]
-    for file, schema in zip(files, whole, strict=True):
-        columns_to_read(job, [*schema.names, *names], f"{place}, file {Path(file).relative_to(path)}")
-    schema = pa.unify_schemas([*whole, keys], promote_options="permissive")
+    schema = keys
+    for file, other in zip(files, whole, strict=True):
+        of_file = f"{place}, file {Path(file).relative_to(path)}"
+        columns_to_read(job, [*other.names, *names], of_file)
+        try:
+            schema = pa.unify_schemas([schema, other], promote_options="permissive")
+        except pa.ArrowException as error:
+            raise PanelError(
+                f"All files of a folder must hold columns of one type each. Received: {of_file}: "
+                f"{str(error).rstrip('.')}, those of the files before it and its own; write it as they are."
+            ) from error
     hive = pads.partitioning(keys, flavor="hive")
     return pads.dataset(files, schema=schema.remove_metadata(), partitioning=hive, **arguments)
+
+
+def _schema(file: str, place: str) -> pa.Schema:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_schema(file)
+    except pa.ArrowException as error:
+        raise PanelError(
+            f"All files of a folder must be whole. Received: {place}, which is no Parquet file, or part of "
+            "one; see whether it is being written, and write it again."
+        ) from error
