@@ -131,6 +131,17 @@ def test_it_is_loaded_by_alias_and_by_version(store, forecaster):
         assert type(loaded.network_) is type(forecaster.network_)
 
 
+def test_a_rollback_undoes_what_somebody_has_moved_elsewhere(store, own, bundle):
+    registry = Registry(store)
+    for _ in range(3):
+        register(bundle, own, store)
+    for version in ("2", "1"):
+        registry.promote(Reference(own, version=version))
+    registry.client.set_registered_model_alias(own, "champion", "3")
+    assert registry.rollback(own).version == "1"
+    assert registry.rollback(own).version == "3"
+
+
 def test_a_rollback_is_one_move_and_back(store, own, bundle):
     registry = Registry(store)
     register(bundle, own, store)

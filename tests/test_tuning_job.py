@@ -93,7 +93,7 @@ def test_the_same_command_goes_on(tmp_path, monkeypatch):
     assert "Interrupted. The study is kept: the same command goes on with it." in result.stderr
     assert not (tmp_path / "tuned" / "trials.csv").exists()
     result = tune("--output", "tuned", "--json")
-    assert "note: the study goes on after 3 trials" in result.stderr
+    assert "note: the study goes on after 2 trials" in result.stderr
     assert "note: trial 3 of 4: " in result.stderr
     assert "note: trial 2 of 4: " not in result.stderr
     resumed = json.loads(result.stdout)
@@ -111,6 +111,18 @@ def contents(folder):
     return {
         path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and STATE not in path.parts
     }
+
+
+def test_the_same_search_of_two_people_is_two_studies_in_their_store():
+    for output in ("hers", "his", "hers"):
+        run_tune(REQUEST, output, SHORT, store="runs")
+    tracker = Tracker("runs")
+    for kind, count in (("study", 2), ("trial", 8)):
+        found = [run.info.status for run in tracker.find_runs("tcn.kind", kind)]
+        assert (len(found), {"KILLED", "RUNNING"} & {*found}) == (count, set())
+    for run in tracker.find_runs("tcn.kind", "study"):
+        points = tracker._client.get_metric_history(run.info.run_id, "trials")
+        assert {point.value for point in points} == {3}
 
 
 def test_a_search_that_has_ended_is_not_trained_again(tmp_path, monkeypatch):
@@ -281,7 +293,7 @@ def test_a_tracker_is_told_of_the_study(monkeypatch):
     class Noting:
         run_id = "run"
 
-        def __init__(self, tracker, draw, versions):
+        def __init__(self, tracker, draw, versions, place):
             self.tracker, self.calls, self.draw = tracker, [], draw
             made.append(self)
 

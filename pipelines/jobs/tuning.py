@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from pipelines.jobs.files import plain, scores_record, write_frame, write_json
 from pipelines.jobs.fitting import check_tensorflow, fit, load_tensorflow, plan
@@ -22,6 +24,7 @@ from pipelines.jobs.versions import versions
 from pipelines.jobs.warned import warnings_as_notes
 from pipelines.tuning import SearchSpace, Tuned, tune
 from pipelines.tuning.oracles import load_oracles
+from pipelines.wording import counted
 
 if TYPE_CHECKING:
     from pipelines.serving import Registered
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 TRIALS, STUDY, PAGE, BUNDLE = "trials.csv", "study.json", "study.html", "bundle"
 STATE = ".studies"
 """Folder beside the results in which studies are kept, to go on with."""
+_PLACE = "place"
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ def run_tune(
         plan(forecaster, task.panel, stages)
         check_tensorflow()
         with (
-            recorded_study(store, stages, Path(output), strict) as recorder,
+            recorded_study(store, stages, Path(output), strict, _place(folder.path / STATE)) as recorder,
             warnings_as_notes(stages),
             ExitStack() as stage,
         ):
@@ -233,8 +237,8 @@ class TrialNotes:
         """Tell of trials that ended before."""
         done = [trial.score for trial in study.trials if trial.score is not None]
         self._best = min(done, default=self._best)
-        if study.trials:
-            self._progress.note(f"the study goes on after {len(study.trials)} trials")
+        if ended := sum(trial.status != "RUNNING" for trial in study.trials):
+            self._progress.note(f"the study goes on after {counted(ended, 'trial')}")
 
     def trial_began(self, trial: TrialRecord) -> None:
         """Prepare the search; of the trial say nothing: most of them soon end."""
@@ -264,7 +268,7 @@ class TrialNotes:
 
 @contextmanager
 def recorded_study(
-    store: str | Path | None, stages: Stages, output: Path, strict: bool = False
+    store: str | Path | None, stages: Stages, output: Path, strict: bool = False, place: str = ""
 ) -> Iterator[tuple[StudyTracker, ...]]:
     """Keep MLflow runs of a study for the time of a job.
 
@@ -273,6 +277,7 @@ def recorded_study(
         stages: Where to show and measure the opening of the store.
         output: Folder of the results; in it runs wait for a server that is down.
         strict: Whether a server that is down is an error.
+        place: What tells the study from the same one with another output.
 
     Yields:
         The observers that write them, with the id of the study's run; none without a store.
@@ -284,9 +289,20 @@ def recorded_study(
         from pipelines.plots.studies import study_figures
         from pipelines.tracking import StudyTracker
 
-        observer = StudyTracker(open_tracker(store, output, strict), study_figures, versions())
+        observer = StudyTracker(open_tracker(store, output, strict), study_figures, versions(), place)
     with observer:
         yield (observer,)
+
+
+def _place(studies: Path) -> str:
+    """What tells the studies of this folder from those of others, which may have the same store of runs."""
+    file = studies / _PLACE
+    if not file.exists():
+        studies.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f".{_PLACE}.tmp")
+        draft.write_text(uuid4().hex, encoding="ascii")
+        os.replace(draft, file)
+    return file.read_text(encoding="ascii")
 
 
 def _cell(value: Any) -> Any:

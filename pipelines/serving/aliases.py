@@ -24,6 +24,7 @@ CHALLENGER: Final = "challenger"
 DIGEST: Final = "tcn.manifest_sha256"
 """Tag of a version: SHA-256 of the manifest of its bundle, which holds those of all its files."""
 _FORMER: Final = "tcn.former."  # tag of a model: the version that an alias stood for before
+_SET: Final = "tcn.set."  # tag of a model: the version that an alias was moved to here
 
 
 @dataclass(frozen=True)
@@ -294,10 +295,13 @@ class Registry:
             self.client.set_registered_model_alias(chosen.name, alias, chosen.version)
             if before is not None and before != chosen.version:
                 self.client.set_registered_model_tag(chosen.name, f"{_FORMER}{alias}", before)
+            self.client.set_registered_model_tag(chosen.name, f"{_SET}{alias}", chosen.version)
         return self.find(Reference(chosen.name, alias=alias))
 
     def rollback(self, name: str, alias: str = CHAMPION) -> Registered:
         """Move an alias back to the version that it stood for before; once more, and it is moved forth again.
+
+        Where somebody has moved it since, as in MLflow's pages, it goes back to where it was put here.
 
         Args:
             name: Name of the model.
@@ -311,7 +315,10 @@ class Registry:
             ConfigError: If the alias has never been moved.
         """
         with self.refusals(name, BundleError):
-            former = self.client.get_registered_model(name).tags.get(f"{_FORMER}{alias}")
+            model = self.client.get_registered_model(name)
+        former, here = (model.tags.get(f"{tag}{alias}") for tag in (_FORMER, _SET))
+        if here is not None and here != str(model.aliases.get(alias)):
+            former = here
         if former is None:
             raise ConfigError(
                 f"A rollback needs a former version. Received: {name!r}, whose alias {alias!r} has never "

@@ -41,6 +41,7 @@ class StudyTracker:
         tracker: Where to.
         draw: Draws the figures of a study, name to figure; by default none are kept.
         versions: Package name to version.
+        place: What tells the study from the same one that is run elsewhere, into the same store.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -61,12 +62,13 @@ class StudyTracker:
         tracker: Tracker,
         draw: Callable[[StudyRecord], Mapping[str, Figure]] | None = None,
         versions: Mapping[str, str] | None = None,
+        place: str = "",
     ) -> None:
         self._tracker = tracker
         self._draw = draw
         self._versions = dict(versions or {})
         self._run: TrackedRun | None = None
-        self._study_id = ""
+        self._key = place
         self._open: dict[str, tuple[TrackedRun, bool]] = {}
         self._written: set[str] = set()
         self._ended = 0
@@ -99,8 +101,8 @@ class StudyTracker:
 
     def begin(self, study: StudyRecord) -> None:
         """Open the study's run, and write those trials that ended before and are not there."""
-        self._study_id = study.study_id
-        self._run, known = self._tracker.open_run(study.name, study.study_id, {_KIND: "study"})
+        self._key = "/".join(filter(None, (self._key, study.study_id)))
+        self._run, known = self._tracker.open_run(study.name, self._key, {_KIND: "study"})
         if known:
             self._written = {
                 run.data.tags.get("trial_id", "")
@@ -169,7 +171,7 @@ class StudyTracker:
     def _trial_run(self, trial: TrialRecord) -> tuple[TrackedRun, bool]:
         if trial.trial_id not in self._open:
             tags = {PARENT: self._study_run().run_id, _KIND: "trial", "trial_id": trial.trial_id}
-            key = f"{self._study_id}/{trial.trial_id}"
+            key = f"{self._key}/{trial.trial_id}"
             name = trial.trial_id if trial.trial_id == "default" else f"trial {trial.number}"
             self._open[trial.trial_id] = self._tracker.open_run(name, key, tags)
             self._open[trial.trial_id][0].log_params(trial_params(trial))
@@ -181,7 +183,7 @@ class StudyTracker:
         return {run.data.params.get("fold", "") for run in runs if run.info.status == "FINISHED"}
 
     def _write_fold(self, trial: TrialRecord, fold: FoldRecord, parent: str, begun: int) -> None:
-        key = f"{self._study_id}/{trial.trial_id}/{fold.number}"
+        key = f"{self._key}/{trial.trial_id}/{fold.number}"
         tags = {PARENT: parent, _KIND: "fold"}
         run, _ = self._tracker.open_run(f"fold {fold.number}", key, tags, begun)
         run.log_params(fold_params(fold))
