@@ -21,7 +21,7 @@ from pipelines import BundleError, ConfigError
 from pipelines.bundle import checksum
 from pipelines.cli import app
 from pipelines.errors import BusyError
-from pipelines.serving import Reference, Registry, load_registered, register, registry
+from pipelines.serving import Reference, Registry, load_registered, register, register_next, registry
 from pipelines.tracking import Tracker
 
 KEYS = ["unique_id", "ds"]
@@ -129,6 +129,11 @@ def test_it_is_loaded_by_alias_and_by_version(store, forecaster):
         loaded = load_registered(reference, store)
         pd.testing.assert_frame_equal(loaded.predict(), forecaster.predict(), check_exact=True)
         assert type(loaded.network_) is type(forecaster.network_)
+
+
+def test_what_may_not_rule_is_a_challenger_even_of_nobody(store, own, bundle):
+    made = register_next(bundle, f"{own}-other", store, may_rule=False)
+    assert (made.version, made.aliases) == ("1", ("challenger",))
 
 
 def test_a_rollback_undoes_what_somebody_has_moved_elsewhere(store, own, bundle):

@@ -226,4 +226,5 @@ def test_the_description_tells_what_came_out() -> None:
     assert "1 trials failed:\n\n- trial 3: ValueError: the look-back is too long" in note
     worse = replace(study, held_out={"best": {"mase": 0.9}, "default": {"mase": 0.8}})
     assert verdict_of(worse).startswith("Not better than the default settings")
+    assert verdict_of(replace(worse, verdict="Keep the default.")) == "Keep the default."
     assert "no trial completed" in study_note(make_study(2, failed=(0, 1)))

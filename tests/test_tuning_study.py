@@ -4,6 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from tuning_cases import SPACE, Calls, Erring, forecaster, panel_of, study_of, t
 
 from pipelines import BusyError, ConfigError, Panel, SearchSpace, tune
 from pipelines.tuning.budget import Budget
+from pipelines.tuning.comparing import HeldOutScores
 from pipelines.tuning.journal import Journal
 from pipelines.tuning.records import TrialRecord
 from pipelines.tuning.running import Running
@@ -341,3 +343,11 @@ def test_two_studies_share_nothing_but_what_is_the_same():
     }  # fmt: skip
     assert len(ids) == 9
     assert study_of(space=SearchSpace(GOOD.to_dict())).study_id in ids
+
+
+@pytest.mark.parametrize(("naive", "told"), [(0.01, "SeasonalNaive errs less than both: 0.01"), (0.9, None)])
+def test_a_baseline_that_errs_less_is_told(naive, told):
+    overall = pd.DataFrame({"wql": {"best": 0.5, "default": 0.4, "SeasonalNaive": naive}})
+    sentence = HeldOutScores(SimpleNamespace(overall=overall), "wql", 4).sentence
+    assert "Keep the default." in sentence
+    assert told in sentence if told else "errs less" not in sentence

@@ -40,13 +40,14 @@ class Registering:
 
             Registry(self.store)
 
-    def register(self, bundle: Path, run_id: str | None, stages: Stages) -> Registered:
+    def register(self, bundle: Path, run_id: str | None, stages: Stages, may_rule: bool = True) -> Registered:
         """Register a bundle that is complete.
 
         Args:
             bundle: Its folder.
             run_id: The MLflow run that it comes from.
             stages: Where to show and measure the stage.
+            may_rule: Whether it may be the champion: not if a comparison has spoken against it.
 
         Returns:
             The version: the champion if the model has none, else a challenger.
@@ -58,7 +59,7 @@ class Registering:
 
         try:
             with stages("register"):
-                return register_next(bundle, self.name, self.store, run_id)
+                return register_next(bundle, self.name, self.store, run_id, may_rule)
         except ForecastingError as error:
             raise BusyError(
                 f"A bundle must be registered where that is asked for. Received: {error} The bundle is "

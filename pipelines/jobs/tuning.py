@@ -122,7 +122,8 @@ def run_tune(
         store: Where to keep the MLflow runs; None keeps none.
         strict: Whether a tracking server that is down is an error. If not, the runs wait in the output folder
             and are sent later.
-        register: Name of the registered model that the bundle becomes the next version of; None for none.
+        register: Name of the registered model that the bundle becomes the next version of: a challenger, if
+            the default settings were better; None for none.
         progress: Where to show the stages.
 
     Returns:
@@ -198,7 +199,9 @@ def run_tune(
                 best.save(folder.draft / BUNDLE)
         with stages("publish"), signals_wait():
             files = folder.publish({"name": task.name, "data_sha256": task.digest(), **which})
-        made = None if registrar is None else registrar.register(folder.path / BUNDLE, run_id, stages)
+        made = None
+        if registrar is not None:
+            made = registrar.register(folder.path / BUNDLE, run_id, stages, tuned.held_out.beats)
     return TunedOutcome(tuned, files, run_id, dict(stages.seconds), made)
 
 

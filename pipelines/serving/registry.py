@@ -103,7 +103,7 @@ def register(
 
 
 def register_next(
-    bundle: str | Path, name: str, tracking: str | Path, run_id: str | None = None
+    bundle: str | Path, name: str, tracking: str | Path, run_id: str | None = None, may_rule: bool = True
 ) -> Registered:
     """Make a bundle the next version of a registered model, and the one in use if there is none.
 
@@ -114,6 +114,7 @@ def register_next(
         name: As for ``register``.
         tracking: As for ``register``.
         run_id: As for ``register``.
+        may_rule: Whether it may be the champion; otherwise it is a challenger of whoever will be.
 
     Returns:
         The version, ``champion`` if the model has none, else ``challenger``.
@@ -129,7 +130,8 @@ def register_next(
         if known is not None and known.digest == digest:
             return known
     made = register(bundle, name, tracking, None, run_id)
-    return registry.promote_next(Reference(name, version=made.version))
+    reference = Reference(name, version=made.version)
+    return registry.promote_next(reference) if may_rule else registry.promote(reference, CHALLENGER)
 
 
 def load_registered(reference: str, tracking: str | Path) -> Forecaster:

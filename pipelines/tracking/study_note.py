@@ -56,6 +56,8 @@ def verdict_of(study: StudyRecord) -> str:
     Returns:
         One sentence.
     """
+    if study.verdict:
+        return study.verdict
     best, default = (study.held_out.get(who, {}).get(study.objective) for who in ("best", "default"))
     if best is None or default is None:
         return "Not yet compared with the default settings on held-out origins."

@@ -89,13 +89,24 @@ class HeldOutScores:
         where = f"on {counted(self.n_windows, 'held-out window')}"
         sizes = f"{self.objective.upper()} {number(best)} against {number(default)}"
         if not self.beats:
-            return f"The best does not beat the default {where}: {sizes}. Keep the default."
+            return f"The best does not beat the default {where}: {sizes}. Keep the default.{self._better}"
         if math.isnan(self.p_value):
             chance = "too few windows to test whether that is chance"
         else:
             size = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
             chance = f"{'significant' if self.p_value < SIGNIFICANCE else 'maybe by chance'}, {size}"
-        return f"The best beats the default {where} by {percent(self.gain)}: {sizes} ({chance})."
+        return (
+            f"The best beats the default {where} by {percent(self.gain)}: {sizes} ({chance}).{self._better}"
+        )
+
+    @property
+    def _better(self) -> str:
+        """A sentence about the baseline that has the smallest objective, if it is smaller than both."""
+        table = self.scores.overall[self.objective]
+        name = str(table.idxmin())
+        if name in (BEST, DEFAULT) or not table[name] < table[[BEST, DEFAULT]].min():
+            return ""
+        return f" {name} errs less than both: {number(float(table[name]))}."
 
 
 def compare_held_out(
