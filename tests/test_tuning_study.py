@@ -351,3 +351,12 @@ def test_a_baseline_that_errs_less_is_told(naive, told):
     sentence = HeldOutScores(SimpleNamespace(overall=overall), "wql", 4).sentence
     assert "Keep the default." in sentence
     assert told in sentence if told else "errs less" not in sentence
+
+
+def test_a_transform_must_suit_the_rows_that_are_held_out_too():
+    frame = panel_of((90,)).to_frame().assign(y=lambda frame: frame["y"].abs() + 1)
+    frame.loc[frame.index[-2], "y"] = 0.0
+    with pytest.raises(ConfigError, match="Leave 'log' out of the space"):
+        tune(frame, forecaster(), {"transform": [None, "log"]}, max_trials=1)
+    tuned = tune(frame, forecaster(), "auto", max_trials=1, folds=1)
+    assert "log" not in str(tuned.record.space["transform"])

@@ -38,13 +38,14 @@ def cheap(settings: Settings) -> Settings:
     return settings.model_copy(update=changed)
 
 
-def default_space(settings: Settings, plan: Plan, panel: Panel) -> SearchSpace:
+def default_space(settings: Settings, plan: Plan, panel: Panel, whole: Panel | None = None) -> SearchSpace:
     """Choose what to search around what a plan derives; what was set by hand stays as it is.
 
     Args:
         settings: What trials share.
         plan: What is derived from them for the rows of the search.
         panel: These rows.
+        whole: All rows, which every transform must suit; None if these are all.
 
     Returns:
         The space.
@@ -65,7 +66,7 @@ def default_space(settings: Settings, plan: Plan, panel: Panel) -> SearchSpace:
         )
         domains["head"] = Choice("quantile", *["hurdle"] * zeros, "normal", "laplace")
         if settings.transform is None and not zeros:
-            domains["transform"] = Choice(None, "log" if _is_positive(panel) else "asinh")
+            domains["transform"] = Choice(None, "log" if _is_positive(whole or panel) else "asinh")
         if settings.scaling == "auto" and panel.n_series == 1 and not zeros:
             domains["scaling"] = Choice("origin", "global")
     return SearchSpace(domains)

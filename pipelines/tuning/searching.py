@@ -115,8 +115,9 @@ def tune(
         )
     origins = RollingOrigins.of(panel, settings, folds)
     shared = cheap(settings)
-    searched = _space(space, type(forecaster)(**dict(shared)), shared, origins.rows)
+    searched = _space(space, type(forecaster)(**dict(shared)), shared, origins.rows, panel)
     searched.check(shared)
+    searched.check_transforms(panel)
     searched.check_lookbacks(origins.longest)
     steps = forecaster.plan(origins.rows).steps if method == "hyperband" else 0
     search = Search(searched, method, seed, shared, steps)
@@ -130,7 +131,7 @@ def tune(
         return study.concluded(journal, spent, tuple(observers), callbacks, prepare, kept)
 
 
-def _space(space: Any, forecaster: Forecaster, shared: Settings, rows: Panel) -> SearchSpace:
+def _space(space: Any, forecaster: Forecaster, shared: Settings, rows: Panel, panel: Panel) -> SearchSpace:
     if isinstance(space, SearchSpace):
         return space
     if isinstance(space, Mapping):
@@ -140,4 +141,4 @@ def _space(space: Any, forecaster: Forecaster, shared: Settings, rows: Panel) ->
             f"space must be 'auto', a SearchSpace or a mapping. Received: {space!r}; pass such as "
             "{'filters': [16, 32]}, or read a file with SearchSpace.read(path)."
         )
-    return default_space(shared, forecaster.plan(rows), rows)
+    return default_space(shared, forecaster.plan(rows), rows, panel)

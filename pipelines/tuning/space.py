@@ -7,11 +7,17 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.config import Settings
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, PanelError
+from pipelines.transforms.step import check_positive
 from pipelines.tuning.domains import Choice, Domain, IntRange, domain_of
+
+if TYPE_CHECKING:
+    from pipelines.panel import Panel
+
+_POSITIVE: Final = ("log", "box-cox")  # transforms that take values above 0 only
 
 # They say what is forecast or what it is scored by; trials that differ in them could not be compared.
 _FIXED: Final = (
@@ -151,6 +157,28 @@ class SearchSpace(Mapping[str, Domain]):
                 f"A look-back must be of {most} steps at most, the rows of the longest series before the "
                 f"folds of the search. Received: lookback={max(found)}; leave longer ones out of the space."
             )
+
+    def check_transforms(self, panel: Panel) -> None:
+        """See that all rows can be transformed, those too that are held out of the search.
+
+        Args:
+            panel: All rows.
+
+        Raises:
+            ConfigError: If a logarithm is among the transforms, and a value is not above 0.
+        """
+        transforms = self._domains.get("transform")
+        for value in () if transforms is None else transforms.examples:
+            for name in (value,) if isinstance(value, str) else value or ():
+                if name not in _POSITIVE:
+                    continue
+                try:
+                    check_positive(panel, name)
+                except PanelError as error:
+                    raise ConfigError(
+                        "A transform of the space must suit all rows, those too that are held out of the "
+                        f"search. {error} Leave {name!r} out of the space."
+                    ) from None
 
     def allows(self, settings: Settings, values: Mapping[str, Any]) -> bool:
         """Whether values go together.
