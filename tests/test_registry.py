@@ -258,9 +258,18 @@ def test_names_are_checked_before_a_bundle_is_read(store, tmp_path):
 
 
 def test_a_store_without_models_says_so(tmp_path):
+    Registry(tmp_path / "empty")
     result = CliRunner().invoke(app, ["models", "--tracking", str(tmp_path / "empty")])
     assert result.exit_code == 0
     assert f"No model is registered in {tmp_path / 'empty'}" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["models"], ["serve", "models:/sales@champion"]])
+def test_a_store_that_is_not_there_is_not_made_to_be_read(command, tmp_path):
+    result = CliRunner().invoke(app, [*command, "--tracking", str(tmp_path / "typo")])
+    assert result.exit_code == 78
+    assert "which does not exist" in result.stderr
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.parametrize("command", [["register", "--name", "x"], ["serve"]])

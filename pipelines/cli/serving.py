@@ -77,7 +77,7 @@ def models(
         if promote is not None and rollback is not None:
             raise typer.BadParameter("an alias is moved forth or back, not both", param_hint="--rollback")
         asked = None if promote is None else Reference.parse(promote)
-        registry = Registry(tracking)
+        registry = Registry(tracking, must_exist=True)
         if asked is not None:
             registry.promote(asked, alias)
         elif rollback is not None:

@@ -177,6 +177,7 @@ class Registry:
 
     Args:
         tracking: Folder of the store, ``sqlite:///FILE``, or the address of an MLflow server.
+        must_exist: Whether a store that is missing is an error; otherwise it is made.
 
     Raises:
         ConfigError: If the store cannot be used.
@@ -187,8 +188,14 @@ class Registry:
         [Registered(name='sales', version='1', aliases=('champion',), run_id=None, digest=None)]
     """
 
-    def __init__(self, tracking: str | Path) -> None:
+    def __init__(self, tracking: str | Path, must_exist: bool = False) -> None:
         self.store = TrackingStore.parse(tracking)
+        if must_exist and self.store.database is not None and not self.store.database.exists():
+            raise ConfigError(
+                "Models are read from a store that is there. Received: "
+                f"{str(self.store.database)!r}, which does not exist; name another one by --tracking, or "
+                "register a model first."
+            )
         self.client: MlflowClient = connect(self.store)
 
     def ensure(self, name: str) -> None:

@@ -170,7 +170,7 @@ def fetched(reference: str, tracking: str | Path) -> Iterator[tuple[Path, Regist
     Raises:
         BundleError, ConfigError, BusyError: As for ``load_registered``.
     """
-    asked, registry = Reference.parse(reference), Registry(tracking)
+    asked, registry = Reference.parse(reference), Registry(tracking, must_exist=True)
     found = registry.find(asked)
     with TemporaryDirectory() as folder:
         with registry.refusals(str(asked), BundleError):
