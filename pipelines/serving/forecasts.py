@@ -12,6 +12,7 @@ import pandas as pd
 from pipelines.errors import ConfigError, PanelError
 from pipelines.fitted import Fitted
 from pipelines.panel import Panel
+from pipelines.preparing import untold
 from pipelines.serving.histories import Histories
 from pipelines.serving.kinds import Kinds, check_names
 
@@ -59,7 +60,7 @@ class Answer(NamedTuple):
 
     Attributes:
         frame: Columns as of ``Forecaster.predict``.
-        notes: Lines about what the fit did not know.
+        notes: Lines about what the fit did not know, and of what too little is known.
     """
 
     frame: pd.DataFrame
@@ -192,4 +193,5 @@ class Forecasts:
                 "Forecasts must be finite. Received: values whose forecast is not; send smaller ones, or fit "
                 "the forecaster to them."
             )
-        return Answer(frame, notes)
+        unknown = untold(panel)
+        return Answer(frame, notes if unknown is None else (*notes, unknown))
