@@ -177,13 +177,16 @@ os._exit(0)
 """
 
 
-def test_a_full_disk_leaves_no_half_of_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("words", ["database or disk is full", "disk I/O error"])
+def test_a_full_disk_leaves_no_half_of_a_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
     def half(uri: str, artifacts: str) -> None:
         Path(uri.removeprefix("sqlite:///")).write_bytes(b"SQLite format 3")
-        raise sqlite3.OperationalError("database or disk is full\n[SQL: CREATE TABLE runs]")
+        raise sqlite3.OperationalError(f"{words}\n[SQL: CREATE TABLE runs]")
 
     monkeypatch.setattr(store, "_open", half)
-    with pytest.raises(ConfigError, match=r"disk with space.*\(database or disk is full\)"):
+    with pytest.raises(ConfigError, match=rf"disk with space.*\({words}\)"):
         connect(TrackingStore.parse(tmp_path))
     assert {path.name for path in tmp_path.iterdir()} <= {"mlflow.db.lock"}
 

@@ -26,6 +26,7 @@ DATABASE = "mlflow.db"
 _SQLITE = "sqlite:///"
 _LOCK_SECONDS = 120.0  # creating the tables takes about a second; a queue of processes waits for one of them
 _PING_SECONDS = 5.0
+_NO_ROOM = ("disk is full", "disk I/O error")  # what SQLite says of a disk, or a quota, without room
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ def _create(store: TrackingStore, database: Path) -> None:
             _open(f"{_SQLITE}{fresh.as_posix()}", store.artifact_root)
         except Exception as error:
             fresh.unlink(missing_ok=True)
-            if "disk is full" in str(error):
+            if any(words in str(error) for words in _NO_ROOM):
                 raise store_error(database, error) from error
             raise
         fresh.replace(database)
