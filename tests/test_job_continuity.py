@@ -266,6 +266,21 @@ class TestCutoffs:
             assert made[-1] == outcome.night.cutoff
         assert [stamp.hour for stamp in made] == [0, 1, 2]
 
+    @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Vienna", "UTC"])
+    def test_hours_of_local_time_are_not_those_of_utc(
+        self, make_job: MakeJob, tmp_path: Path, zone: str
+    ) -> None:
+        hours = pd.date_range("2024-05-01", periods=400, freq="h", tz=zone)
+        frame = pd.DataFrame({"unique_id": "shop", "ds": hours, "y": hours.hour + 5.0})
+        frame.to_parquet(tmp_path / "sales.parquet")
+        job = make_job(champions=0, model={**MODEL, "freq": "h", "season_length": 24})
+        JobFolder(home_of(job)).promote(None, "nothing is loaded", "")
+        for hour in range(5, 12):
+            asked = f"2024-05-10T{hour:02}:00"
+            assert not run(job, asked).again
+            assert published(job)["cutoff"].unique().tolist() == [pd.Timestamp(asked, tz=zone)]
+            assert run(job, asked, skip_done=True).skipped
+
     @pytest.mark.parametrize("freq", ["h", "D"])
     def test_the_default_is_the_last_one_of_the_zone_of_the_data(self, freq: str) -> None:
         now = pd.Timestamp("2024-11-03T06:30Z").to_pydatetime()  # 01:30 in New York, for the second time

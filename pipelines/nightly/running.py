@@ -113,12 +113,15 @@ class _Run:
 
     def go(self) -> Outcome:
         check_owner(self.job, self.folder)
-        if not _has_zone(self.cutoff) and (known := self._known()) is not None:
-            return self._again(*known)
+        # A night that is known by UTC is none of local time: only the data tell which one is meant.
+        first = None if _has_zone(self.cutoff) else self._known()
+        if first is not None and not _has_zone(first[0].cutoff):
+            return self._again(*first)
         asked = self.cutoff
         with self.stages("read the data"):
             snapshot, panel = self._read()
-        if (_has_zone(asked) or label(self.cutoff) != label(asked)) and (known := self._known()) is not None:
+        is_other = _has_zone(asked) or first is not None or label(self.cutoff) != label(asked)
+        if is_other and (known := self._known()) is not None:
             return self._again(*known)
         if not self.dry_run:
             follow(self.job, self.folder, self.cutoff, self.findings)
