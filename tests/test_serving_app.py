@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,6 +25,7 @@ from pipelines.serving.server import load_app
 
 PAGES = ["/forecast", "/observations", "/invocations"]
 LONGEST = 200_000
+ONE = {"unique_id": "a", "ds": "2024-01-01", "y": 1}
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,9 @@ def test_clients_of_mlflow_are_answered(client, forecaster):
     split = {"columns": list(rows), "data": [list(record.values()) for record in records]}
     for body in ({"dataframe_records": records, **params}, {"dataframe_split": split, **params}):
         assert_same(client.post("/invocations", body).json()["predictions"], expected)
+    known = forecaster.predict(levels=[60])
+    for nothing in ({}, {"dataframe_records": []}, {"dataframe_split": {"columns": [], "data": []}}):
+        assert_same(client.post("/invocations", {**nothing, **params}).json()["predictions"], known)
     assert client.get("/ping").status == 200
 
 
@@ -142,6 +149,8 @@ def test_a_wrong_observation_is_corrected_by_who_says_so():
     told = refused.json()
     assert (told["series"], told["column"]) == ("a", "y")
     assert told["cure"].startswith('send later rows only, or "replace": true')
+    missing = client.post("/observations", {"rows": sent(frame.loc[[37]].assign(y=None))}).json()
+    assert "Received: y=null in series 'a'" in missing["error"]
     assert client.post("/forecast", {}).json() == before
     for rows, expected in ((wrong, pd.concat([frame.drop(37), wrong])), (frame.loc[[37]], frame)):
         answer = client.post("/observations", {"rows": sent(rows), "replace": True})
@@ -186,6 +195,27 @@ def test_series_of_which_too_little_is_known_are_a_note(client, forecaster):
     assert any("no value, or a single one, is known" in note for note in notes)
 
 
+def test_notes_of_requests_at_once_are_their_own(client, forecaster):
+    """Rows that hardly fill the grid, rows of unknown categories, and rows without anything to note."""
+    rows = rows_of(forecaster)
+    sparse = rows.assign(y=rows["y"].where(rows.groupby("unique_id").cumcount() % 3 == 0))
+    bodies = {"": rows, "'palace'": rows.assign(kind="palace"), "rows have no value at the": sparse}
+
+    def ask(expected):
+        notes = client.post("/forecast", {"rows": sent(bodies[expected])}).json()["notes"]
+        return len(notes) == bool(expected) and all(expected in note for note in notes)
+
+    with ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(ask, [*bodies] * 6))
+
+
+def test_addresses_on_the_page_are_safe_in_a_shell():
+    page = Path(__file__).parents[1] / "docs" / "how-to" / "serve.md"
+    addresses = re.findall(r"(\S?)(localhost:8000\S*)", page.read_text())
+    assert addresses
+    assert all(quote == "'" for quote, address in addresses if re.search("[?&]", address))
+
+
 # Errors
 
 
@@ -199,6 +229,9 @@ def test_series_of_which_too_little_is_known_are_a_note(client, forecaster):
         ({"unique_id": 1.5}, {"column": "unique_id"}),
         ({"ds": "2024-01-01"}, {}),
         ({"y": {"a": 1}}, {"column": "y"}),
+        ({"y": "NaN"}, {"column": "y", "series": "north"}),
+        ({"y": "12"}, {"column": "y", "series": "north"}),
+        ({"y": True}, {"column": "y", "series": "north"}),
         ({"more": 1}, {}),
     ],
 )
@@ -216,6 +249,45 @@ def test_rows_that_cannot_be_used_are_named_with_a_cure(client, forecaster, chan
 
 
 @pytest.mark.parametrize(
+    ("asked", "column"),
+    [
+        ({"rows": [ONE | {"z": 1}]}, "z"),
+        ({"rows": [ONE], "future": [{"unique_id": "a", "ds": "2024-01-02", "temp": 1}]}, "temp"),
+        ({"rows": [ONE], "static": [{"unique_id": "a", "region": "n"}]}, "region"),
+        ({"rows": {"unique_id": ["a"] * 3, "ds": [1, 2, 3], "y": [1, 2]}}, "y"),
+        ({"rows": {"unique_id": ["a"] * 3, "y": [1, 2]}}, None),
+        ({"rows": [ONE], "unique_id": 1}, None),
+    ],
+)
+def test_the_column_of_an_error_is_the_wrong_one(client, asked, column):
+    found = client.post("/forecast", asked)
+    assert found.status == 422
+    assert found.json().get("column") == column
+
+
+@pytest.mark.parametrize(
+    ("change", "cure"),
+    [
+        ({"ds": ["2024-01-01", "2024-01-01"]}, "send one row for each of its stamps."),
+        ({"ds": ["2024-01-01", None]}, "fill them, or leave out their rows."),
+        ({"ds": ["2024-01-01", "01.02.24"]}, "send times as text in ISO 8601."),
+        ({"ds": [1, 2]}, "send times as text in ISO 8601."),
+        ({"ds": ["2024-01-01", "2024-01-01T12:00:00"]}, "send the stamps of its steps."),
+        ({"y": None}, "send it."),
+        ({"unique_id": None}, "send it, the same text in each row for a single series."),
+        ({"kind": ["kiosk", "shop"]}, "correct it."),
+    ],
+)
+def test_cures_are_for_those_who_send_json(client, forecaster, change, cure):
+    rows = {"unique_id": ["new"] * 2, "ds": ["2024-01-01", "2024-01-02"], "y": [1, 2], "kind": ["shop"] * 2}
+    rows |= {"load": [1, 2]} | change
+    body = {"rows": {name: values for name, values in rows.items() if values is not None}}
+    error = client.post("/forecast", body).json()
+    assert error["cure"].startswith(cure)
+    assert not re.search(r"df\[|pandas|--|\bpass\b|freq=", error["cure"])
+
+
+@pytest.mark.parametrize(
     ("asked", "message"),
     [
         ({"horizon": 99}, "from 1 to 3, the horizon of the fit. Received: 99"),
@@ -223,6 +295,10 @@ def test_rows_that_cannot_be_used_are_named_with_a_cure(client, forecaster, chan
         ({"levels": "high"}, "levels must be numbers"),
         ({"levels": 80}, "levels must be numbers"),
         ({"quantiles": [2]}, "quantiles must be numbers between 0 and 1"),
+        ({"quantiles": [1e-300]}, "quantiles must be numbers between 0.000001 and 0.999999"),
+        ({"levels": [1e-9]}, "levels must be numbers between 0.000100 and 99.999900"),
+        ({"rows": [{}]}, "Records of 'rows' must have columns. Received: none in record 0"),
+        ({"rows": [ONE, {}]}, "Received: none in record 1"),
         ({"horizn": 1}, "did you mean 'horizon'?"),
         ({"rows": "none"}, "'rows' must be a list of records"),
         ({"rows": [1]}, "Records of 'rows' must be objects. Received: int as record 0"),
@@ -235,6 +311,20 @@ def test_wishes_that_cannot_be_met_are_refused(client, asked, message):
     found = client.post("/forecast", asked)
     assert found.status == 422
     assert message in found.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"dataframe_records": [{}]},
+        {"dataframe_split": {"columns": [], "data": [[]]}},
+        {"dataframe_records": [], "dataframe_split": {"columns": [], "data": []}},
+    ],
+)
+def test_invocations_of_rows_of_nothing_are_refused(client, body):
+    found = client.post("/invocations", body)
+    assert found.status == 422
+    assert found.json()["cure"]
 
 
 @pytest.mark.parametrize(
@@ -266,6 +356,11 @@ def test_head_answers_as_get_would(client, path):
     """Without the body, which the server leaves out."""
     head, get = (client.request(method, path) for method in ("HEAD", "GET"))
     assert (head.status, head.headers["content-type"]) == (get.status, get.headers["content-type"])
+
+
+def test_digits_at_the_ends_are_those_that_columns_are_named_by(client):
+    found = client.post("/forecast", {"quantiles": [0.000001, 0.999999], "levels": [0.0001, 99.9999]})
+    assert {"TCN-q-0.000001", "TCN-q-0.999999", "TCN-lo-0.0001"} <= {*found.json()["forecast"][0]}
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/json; charset=latin-1", "", "application/jsonp"])

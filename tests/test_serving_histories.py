@@ -12,7 +12,7 @@ from small_forecasters import EXTREME, frame_of, weekly
 
 from pipelines import ConfigError, Covariates, PanelError
 from pipelines.serving.forecasts import Forecasts, Wanted
-from pipelines.serving.problems import Refused
+from pipelines.serving.problems import Refused, describe
 
 SMALL = {"horizon": 3, "freq": "D", "lookback": 8, "filters": 4, "dilations": (1, 2), "levels": [80]}
 ROWS = 30
@@ -132,15 +132,38 @@ def test_updates_with_columns_give_the_forecast_of_the_longer_history(kind):
     longer, ahead = pd.concat([known, later[place < 6]]), None
     if kind == "covariates":
         ahead = later.loc[place >= 6, ["unique_id", "ds", "price", "open"]]
-        with pytest.raises(PanelError, match="needs 'price' for every step ahead"):
+        with pytest.raises(PanelError, match="needs 'price' for every step ahead") as caught:
             forecasts.predict_known("a")
+        assert describe(caught.value)["cure"].startswith("send 'future', a row per series and step ahead")
         first, others = ahead.groupby("unique_id").head(2), ahead.groupby("unique_id").tail(5)
-        for part in (first, others.assign(price=9.0), others):  # the last one sent counts
-            forecasts.histories.append(None, as_json(part))
+        for part, told in (
+            (first, (3, 6, 0, 0)),
+            (others.assign(price=9.0), (3, 12, 0, 3)),
+            (others, (3, 0, 0, 15)),
+        ):
+            assert forecasts.histories.append(None, as_json(part), replace=True) == told
     expected = forecaster.predict(longer, ahead)
     assert_same(forecasts.predict(), expected)
     for name in "abc":
         assert_same(forecasts.predict_known(name), expected[expected["unique_id"] == name])
+
+
+def test_what_is_known_ahead_changes_for_who_says_so_alone():
+    _, forecasts, _, later = served("covariates")
+    ahead = later.loc[later["unique_id"] == "a", ["unique_id", "ds", "price", "open"]].head(3)
+    assert forecasts.histories.append(None, as_json(ahead)) == (1, 3, 0, 0)
+    assert forecasts.histories.append(None, as_json(ahead)) == (1, 0, 3, 0)
+    before = forecasts.predict_known("a")
+    for change, told in (({"price": 9.0}, "price=9.0"), ({"price": None}, "price=null")):
+        other = as_json(ahead.assign(**change))
+        with pytest.raises(Refused, match=f"Received: {told} in series 'a' at 2024-01-31") as caught:
+            forecasts.histories.append(None, other)
+        assert caught.value.status == 409
+        assert_same(forecasts.predict_known("a"), before.frame)
+    assert forecasts.histories.append(None, as_json(ahead.assign(price=9.0)), replace=True) == (1, 0, 0, 3)
+    assert not forecasts.predict_known("a").frame.equals(before.frame)
+    observed = as_json(later[later["unique_id"] == "a"].head(1).drop(columns="kind"))
+    assert forecasts.histories.append(observed, as_json(ahead.head(1))) == (1, 1, 0, 0)
 
 
 def test_steps_ahead_in_one_frame_are_those_of_a_frame_of_their_own():

@@ -1,15 +1,17 @@
 """The server as a process of its own: what it loads, how it starts and stops, many clients at once."""
 
+import http.client
 import json
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,15 +35,22 @@ finally:
 """
 
 
+SLOW = """
+import time
+from pipelines.serving.forecasts import Forecasts
+Forecasts.predict = lambda *arguments: time.sleep(3)
+"""
+
+
 @contextmanager
-def server(*arguments, model=None):
+def server(*arguments, model=None, before=""):
     """A server on a free port, its process and its address."""
     command = [
         sys.executable,
         "-W",
         "error",
         "-c",
-        PROGRAM,
+        before + PROGRAM,
         "serve",
         str(model or served_bundle()),
         *arguments,
@@ -161,6 +170,74 @@ def test_it_ends_in_order_and_writes_plain_lines():
         assert errors.splitlines()[-1].strip() == ""  # nothing heavy was imported
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(address)
+
+
+def test_a_request_that_outlasts_the_time_to_stop_is_told_so():
+    """With the address and errors alone, as it is asked to be quiet."""
+    stop = ("--stop-seconds", "0", "--quiet")
+    with server("--port", "0", *stop, before=SLOW) as (process, address), ThreadPoolExecutor(1) as pool:
+        assert address.startswith("http://127.0.0.1:")
+        asked = pool.submit(ask, address, "/forecast", {})
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        status, found = asked.result()
+        assert process.wait(30) == 143
+        errors, answers = process.stderr.read(), process.stdout.read()
+    assert status == 503
+    assert found["error"].endswith(found["cure"])
+    assert "Traceback" not in errors
+    assert "SystemExit" not in errors
+    assert answers == ""
+
+
+def request_of(body, connection="keep-alive"):
+    """A request as it is sent."""
+    head = f"POST /forecast HTTP/1.1\r\nHost: localhost\r\nConnection: {connection}\r\n"
+    kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return (head + kind).encode() + body
+
+
+def all_received(connection):
+    """All that a connection gives until it is closed."""
+    return b"".join(iter(lambda: connection.recv(10_000), b""))
+
+
+def test_a_client_that_only_listens_is_answered(running):
+    port = int(running[1].rsplit(":")[-1])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(request_of(b"{}"))
+        connection.shutdown(socket.SHUT_WR)
+        head, _, body = all_received(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert json.loads(body) == ask(running[1], "/forecast", {})[1]
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(2 * b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        assert all_received(connection).count(b'{"status": "ok"}') == 2
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(request_of(b"{}")[:-1])
+        connection.shutdown(socket.SHUT_WR)
+        assert all_received(connection) == b""
+
+
+def test_headers_that_do_not_arrive_close_the_connection(monkeypatch):
+    monkeypatch.setattr("pipelines.serving.connections._HEADER_SECONDS", 0.3)
+    whole = request_of(b"{}")
+    with served(load_app(str(served_bundle()), "")) as address, ExitStack() as stack:
+        port = int(address.rsplit(":")[-1])
+        part, nothing = (
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)) for _ in range(2)
+        )
+        part.sendall(whole[:20])
+        assert all_received(part).startswith(b"HTTP/1.1 408")
+        assert all_received(nothing) == b""
+        kept = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)))
+        for _ in range(2):  # between requests there are no headers to wait for
+            kept.request("GET", "/health")
+            assert kept.getresponse().read()
+            time.sleep(0.5)
+        kept.sock.sendall(whole[:20])
+        assert all_received(kept.sock).startswith(b"HTTP/1.1 408")
 
 
 @pytest.mark.long

@@ -99,6 +99,9 @@ def serve(
         int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any that is free.")
     ] = 8000,
     max_megabytes: Annotated[int, typer.Option(min=1, help="Size of the largest request.")] = 32,
+    stop_seconds: Annotated[
+        int, typer.Option(min=0, help="Time for requests that have begun when it is told to end.")
+    ] = 30,
     tracking: Tracking = "output",
     as_json: o.Json = False,
     quiet: o.Quiet = False,
@@ -111,13 +114,15 @@ def serve(
 
         def ready(address: str) -> None:
             current.answer({"command": "serve", "address": address, "model": model})
+            if not as_json:
+                typer.echo(address)  # with quiet too: nothing else says which port was free
             if current.talks:
-                typer.echo(f"{address}\nCtrl-C ends it.")
+                typer.echo("Ctrl-C ends it.")
             sys.stdout.flush()
 
         with held_back():
             loaded = load_app(model, tracking, max_megabytes * 2**20)
-        run(loaded, port, ready, access_log=current.talks)
+        run(loaded, port, ready, access_log=current.talks, stop_seconds=stop_seconds)
 
 
 def register(app: typer.Typer) -> None:

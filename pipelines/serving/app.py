@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from pipelines import __version__
 from pipelines.errors import ForecastingError
 from pipelines.serving.bodies import parse_json, read_body
+from pipelines.serving.ending import Ending
 from pipelines.serving.forecasts import Answer, Forecasts
 from pipelines.serving.frames import columns_of, records_of
 from pipelines.serving.problems import Refused, describe
@@ -71,6 +72,7 @@ def create_app(forecasts: Forecasts, about: About, max_body: int = MAX_BODY) -> 
     # Pages of documentation would load their programs from the network.
     app = FastAPI(title="tcn-forecasting", version=__version__, docs_url=None, redoc_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)
+    app.add_middleware(Ending)
     _answer_errors(app, forecasts.kinds.columns)
     pool = ThreadPoolExecutor(WORKERS, "forecast")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ from pipelines.panel import Panel
 from pipelines.preparing import untold
 from pipelines.serving.histories import Histories
 from pipelines.serving.kinds import Kinds, check_names
+from pipelines.serving.notes import hardly_filled
+
+_MOST: Final = 10**6  # Parts of the whole that probabilities are told apart by.
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,25 @@ class Wanted:
     levels: Sequence[float] | None = None
     quantiles: Sequence[float] | None = None
     horizon: int | None = None
+
+    def columns(self, fitted: Fitted) -> dict[str, float]:
+        """Return the columns of the forecast, with the probability of each.
+
+        Args:
+            fitted: What was learned.
+
+        Raises:
+            ConfigError: If a level or probability is not allowed, or has digits that no name of a column has.
+        """
+        found = fitted.columns(self.levels, self.quantiles)
+        for name, numbers, limit in (("levels", self.levels, 100), ("quantiles", self.quantiles, 1)):
+            least = limit / _MOST
+            if any(not least <= number <= limit - least for number in (() if numbers is None else numbers)):
+                raise ConfigError(
+                    f"{name} must be numbers between {least:f} and {limit - least:f}. Received: {numbers!r}; "
+                    "send those that are not so near to the ends."
+                )
+        return found
 
     def steps(self, fitted: int) -> int:
         """Return the steps ahead.
@@ -118,19 +140,20 @@ class Forecasts:
         if rows is not None:
             check_names([*rows.columns], self.kinds.columns, "Columns of rows")
         if rows is not None and len(rows):
-            return self._predict(self.fitted.read(self.kinds.rows(rows), constant), ahead, wanted)
+            panel = self.fitted.read(self.kinds.rows(rows), constant)
+            return _noted(self._predict(panel, ahead, wanted), hardly_filled(panel))
         panel, known = self.histories.together()
         panel = panel if constant is None else self.fitted.read(panel, constant)
         return self._predict(panel, known if ahead is None else ahead, wanted)
 
-    def predict_together(self, rows: pd.DataFrame, wanted: Wanted = Wanted()) -> Answer:
+    def predict_together(self, rows: pd.DataFrame | None, wanted: Wanted = Wanted()) -> Answer:
         """Forecast from one frame that holds the future covariates too, for clients that send but one.
 
         With future columns, rows after the last value of a series are its steps ahead, and rows of a frame
         without any value are those after the histories that are known.
 
         Args:
-            rows: Histories, and the steps ahead.
+            rows: Histories, and the steps ahead; None or empty for the histories that are known.
             wanted: As for ``predict``.
 
         Returns:
@@ -140,7 +163,7 @@ class Forecasts:
             PanelError, ConfigError: As ``predict``.
         """
         kinds, fitted = self.kinds, self.fitted
-        if not kinds.future or not len(rows):
+        if rows is None or not len(rows) or not kinds.future:
             return self.predict(rows, wanted=wanted)
         panel = fitted.read(kinds.rows(rows))
         frame = panel.to_frame()
@@ -180,7 +203,7 @@ class Forecasts:
 
     def _predict(self, panel: Panel, future: pd.DataFrame | None, wanted: Wanted) -> Answer:
         fitted, horizon = self.fitted, self.fitted.plan.horizon
-        columns, steps = fitted.columns(wanted.levels, wanted.quantiles), wanted.steps(horizon)
+        columns, steps = wanted.columns(fitted), wanted.steps(horizon)
         table, notes = fitted.table_and_notes(panel, fitted.read_future(panel, future))
         series = np.arange(panel.n_series)
         values = fitted.forecast(table, series, panel.indptr[1:] - 1, columns)
@@ -193,5 +216,9 @@ class Forecasts:
                 "Forecasts must be finite. Received: values whose forecast is not; send smaller ones, or fit "
                 "the forecaster to them."
             )
-        unknown = untold(panel)
-        return Answer(frame, notes if unknown is None else (*notes, unknown))
+        return _noted(Answer(frame, notes), untold(panel))
+
+
+def _noted(answer: Answer, note: str | None) -> Answer:
+    """An answer with one more note, if there is one."""
+    return answer if note is None else Answer(answer.frame, (*answer.notes, note))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
@@ -10,6 +11,7 @@ import pandas as pd
 
 from pipelines.errors import PanelError
 from pipelines.serving.kinds import check_names
+from pipelines.serving.problems import WrongColumn
 
 _PLAIN: Final = {str, int, float, bool, type(None)}
 
@@ -42,6 +44,7 @@ def frame_of(table: Any, known: Sequence[str], name: str) -> pd.DataFrame:
                 '(counted from 0); send {"column": value}.'
             )
         names = list(dict.fromkeys(key for record in table for key in record))
+        _check_filled(table, name)
         check_names(names, known, f"Columns of {name}")
         columns = {key: [record.get(key) for record in table] for key in names}
     elif isinstance(table, dict):
@@ -83,6 +86,7 @@ def split_frame(table: Any, known: Sequence[str], name: str) -> pd.DataFrame:
         )
     if not all(isinstance(each, str) for each in names):
         raise PanelError(f"Columns of {name!r} must be text. Received: others; name them.")
+    _check_filled(data, name)
     check_names(names, known, f"Columns of {name}")
     return _frame({key: [row[i] for row in data] for i, key in enumerate(names)}, name)
 
@@ -109,6 +113,16 @@ def columns_of(frame: pd.DataFrame) -> dict[str, list[Any]]:
     return {name: [_text(value) for value in frame[name].tolist()] for name in frame}
 
 
+def _check_filled(records: Sequence[Any], name: str) -> None:
+    """Refuse records without any column, which would be rows of nothing."""
+    empty = next((i for i, record in enumerate(records) if not record), None)
+    if empty is not None:
+        raise PanelError(
+            f"Records of {name!r} must have columns. Received: none in record {empty} (counted from 0); "
+            "leave it out."
+        )
+
+
 def _frame(columns: dict[str, Any], name: str) -> pd.DataFrame:
     """Make a frame of columns that are known."""
     for key, values in columns.items():
@@ -123,14 +137,23 @@ def _frame(columns: dict[str, Any], name: str) -> pd.DataFrame:
                 f"Column {key!r} of {name!r} must hold numbers, text, true, false or null. Received: "
                 f"{min(kind.__name__ for kind in odd)}; send one value for each row."
             )
-    lengths = {key: len(values) for key, values in columns.items()}
-    if len({*lengths.values()}) > 1:
-        raise PanelError(
-            f"Columns of {name!r} must be of one length. Received: "
-            f"{', '.join(f'{length} in {key!r}' for key, length in lengths.items())}; send a value or null "
-            "for each row."
-        )
+    _check_lengths({key: len(values) for key, values in columns.items()}, name)
     return pd.DataFrame(columns)
+
+
+def _check_lengths(lengths: dict[str, int], name: str) -> None:
+    """Refuse columns of several lengths, and name the one that is not as long as most."""
+    counts = Counter(lengths.values()).most_common()
+    if len(counts) < 2:
+        return
+    is_plain = counts[0][1] > counts[1][1]
+    odd = next(key for key, length in lengths.items() if length != counts[0][0]) if is_plain else None
+    raise WrongColumn(
+        f"Columns of {name!r} must be of one length. Received: "
+        f"{', '.join(f'{length} in {key!r}' for key, length in lengths.items())}; send a value or null "
+        "for each row.",
+        odd,
+    )
 
 
 def _text(value: Any) -> Any:

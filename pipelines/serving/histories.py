@@ -16,7 +16,7 @@ from pipelines.errors import PanelError
 from pipelines.fitted import Fitted
 from pipelines.panel import Panel, show
 from pipelines.reading import not_asked_for
-from pipelines.serving.joining import joined, overlap_of
+from pipelines.serving.joining import Overlap, joined, joined_ahead, overlap_of
 from pipelines.serving.kinds import Kinds, check_names
 from pipelines.serving.problems import Refused
 
@@ -26,7 +26,7 @@ class Appended(NamedTuple):
 
     Attributes:
         series: Series that they belong to.
-        rows: Rows that were new.
+        rows: Rows that were new, those of steps ahead among them.
         repeated: Rows that were known already.
         replaced: Rows that took the place of others.
     """
@@ -101,8 +101,9 @@ class Histories:
         Args:
             rows: Rows that follow the last one of their series without a gap; rows that are known already
                 may be repeated as they were. What was not observed is null.
-            future: Future covariates of steps ahead; later ones take the place of earlier ones.
-            replace: Whether rows take the place of those that are known of the same times.
+            future: Future covariates of steps ahead, which may be repeated likewise; those of steps that are
+                over do not matter.
+            replace: Whether rows of both take the place of those that are known of the same times.
 
         Returns:
             What became of the rows.
@@ -117,13 +118,15 @@ class Histories:
         piece = None if rows is None or not len(rows) else self._read(rows)
         with self._lock:
             states, known, changed = ({}, 0, 0) if piece is None else self._joined(piece, replace)
+            count = 0 if piece is None else piece.n_rows
             for part in ahead:
                 name = part[self._kinds.id_col].iloc[0]
-                state = states.get(name) or self._state(name)
-                states[name] = _State(state.panel, _joined_ahead(state, part, self._kinds.time_col))
+                states[name], rows_ahead, overlap = self._with_ahead(
+                    states.get(name) or self._state(name), part, replace
+                )
+                count, known, changed = count + rows_ahead, known + overlap.known, changed + overlap.changed
             self._changed |= states
-        new = (0 if piece is None else piece.n_rows) - known
-        return Appended(len(states), new, known - changed, changed)
+        return Appended(len(states), count - known, known - changed, changed)
 
     def _state(self, name: Hashable) -> _State:
         if name in self._changed:
@@ -152,6 +155,15 @@ class Histories:
             for i, name in enumerate(panel.ids.tolist()):
                 states[name] = _State(panel.select([i]), states[name].future)
         return states, known, changed
+
+    def _with_ahead(self, state: _State, part: pd.DataFrame, replace: bool) -> tuple[_State, int, Overlap]:
+        """A series with more of its steps ahead, how many rows these are, and those that were known."""
+        time_col = self._kinds.time_col
+        last = state.panel.frame_time(state.panel.last_stamps)[0]
+        known = state.future
+        part, known = part[part[time_col] > last], None if known is None else known[known[time_col] > last]
+        frame, overlap = joined_ahead(known, part, time_col, replace)
+        return _State(state.panel, frame), len(part), overlap
 
     def _read(self, rows: pd.DataFrame) -> Panel:
         """Read rows, and see that their series are known and that they leave out no step."""
@@ -184,14 +196,6 @@ class Histories:
                 )
         frame = panel.to_frame().drop(columns=kinds.target_col)
         return [frame.iloc[i:j] for i, j in pairwise(panel.indptr.tolist())]
-
-
-def _joined_ahead(state: _State, part: pd.DataFrame, time_col: str) -> pd.DataFrame:
-    """What is known of the steps ahead, newer rows in the place of older ones."""
-    frame = part if state.future is None else pd.concat([state.future, part])
-    frame = frame.drop_duplicates(time_col, keep="last")
-    last = state.panel.frame_time(state.panel.last_stamps)[0]
-    return frame[frame[time_col] > last]
 
 
 def _check_gaps(panel: Panel, time_col: str) -> None:

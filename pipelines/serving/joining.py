@@ -49,19 +49,33 @@ def overlap_of(known: Panel, part: Panel, replace: bool = False) -> Overlap:
         each.to_frame().iloc[rows].reset_index(drop=True)
         for each, rows in ((known, slice(begin, begin + count)), (part, slice(0, count)))
     )
-    same = {name: _same(ours[name], theirs[name]) for name in ours.columns[2:]}
-    changed = ~np.logical_and.reduce([*same.values()])
-    if changed.any() and not replace:
-        row = int(np.argmax(changed))
-        column = next(name for name, each in same.items() if not each[row])
-        raise Refused(
-            409,
-            f"Rows that are known must be repeated as they were. Received: {column}="
-            f"{show(theirs[column].iloc[row])} in series {show(part.ids[0])} at "
-            f"{ours[known.columns.time_col].iloc[row]}, where it is {show(ours[column].iloc[row])}; send "
-            'later rows only, or "replace": true with these to correct what is known.',
-        )
-    return Overlap(begin, count, int(changed.sum()))
+    return Overlap(begin, count, _changes(ours, theirs, replace))
+
+
+def joined_ahead(
+    known: pd.DataFrame | None, part: pd.DataFrame, time_col: str, replace: bool = False
+) -> tuple[pd.DataFrame, Overlap]:
+    """Put what is known of the steps ahead of a series together with further rows of them.
+
+    Args:
+        known: Ids, stamps and future covariates; None for none.
+        part: Further rows, or some of those that are known; each stamp once.
+        time_col: Column of the stamps.
+        replace: As for ``overlap_of``.
+
+    Returns:
+        All rows, newer ones in the place of older ones, and the overlap.
+
+    Raises:
+        Refused: As for ``overlap_of``.
+    """
+    if known is None:
+        return part, Overlap(0, 0, 0)
+    ours, theirs = known.set_index(time_col, drop=False), part.set_index(time_col, drop=False)
+    both = theirs.index.intersection(ours.index)
+    changed = _changes(ours.loc[both], theirs.loc[both], replace)
+    frame = pd.concat([known, part]).drop_duplicates(time_col, keep="last")
+    return frame, Overlap(0, len(both), changed)
 
 
 def joined(known: Panel, part: Panel, overlap: Overlap) -> pd.DataFrame:
@@ -104,6 +118,31 @@ def _begin(known: Panel, part: Panel) -> int:
             f"in {name}; send those after it."
         )
     return place
+
+
+def _changes(ours: pd.DataFrame, theirs: pd.DataFrame, replace: bool) -> int:
+    """Number of rows whose values, which come after id and stamp, differ; an error if none may."""
+    if not len(ours):
+        return 0
+    same = {name: _same(ours[name], theirs[name]) for name in ours.columns[2:]}
+    changed = ~np.logical_and.reduce([*same.values()])
+    if changed.any() and not replace:
+        row = int(np.argmax(changed))
+        column = next(name for name, each in same.items() if not each[row])
+        series, stamp = ours.iloc[row, :2]
+        raise Refused(
+            409,
+            f"Rows that are known must be repeated as they were. Received: {column}="
+            f"{_told(theirs[column].iloc[row])} in series {show(series)} at {stamp}, where it is "
+            f'{_told(ours[column].iloc[row])}; send later rows only, or "replace": true with these to '
+            "correct what is known.",
+        )
+    return int(changed.sum())
+
+
+def _told(value: Any) -> str:
+    """A value as messages show it to clients."""
+    return "null" if pd.isna(value) else show(value)
 
 
 def _same(ours: pd.Series[Any], theirs: pd.Series[Any]) -> Any:

@@ -15,6 +15,7 @@ import pandas as pd
 from pipelines.errors import PanelError
 from pipelines.fitted import Fitted
 from pipelines.panel import show
+from pipelines.serving.problems import WrongColumn
 
 _OFFSET = re.compile(r"(:\d\d(?:\.\d+)?)(?:Z|[+-]\d\d(?::?\d\d)?)$")
 
@@ -146,7 +147,25 @@ class Kinds:
             read[self.time_col] = self._stamps(read[self.time_col])
         for name in self.categorical.intersection(read):
             read[name] = _as_text(read[name])
-        return pd.DataFrame(read)
+        found = pd.DataFrame(read)
+        if self.target_col in read:
+            self._check_numbers(found)
+        return found
+
+    def _check_numbers(self, frame: pd.DataFrame) -> None:
+        """Refuse values that are text or truths, also such as pandas would take for a number."""
+        column = frame[self.target_col]
+        if pd.api.types.is_numeric_dtype(column) and column.dtype.kind != "b":
+            return
+        odd = np.flatnonzero([isinstance(value, (str, bool, np.bool_)) for value in column])
+        if len(odd):
+            row = int(odd[0])
+            value = _short(column.iloc[row])
+            series = f"series {show(frame[self.id_col].iloc[row])}, " if self.id_col in frame else ""
+            raise PanelError(
+                f"Column {self.target_col!r} must hold finite numbers. Received: {value} in {series}"
+                f"row {row} (counted from 0); send numbers, and null where nothing was observed."
+            )
 
     def _ids(self, column: pd.Series[Any]) -> pd.Series[Any]:
         kind = f"{self.id_type.__name__}s, as the forecaster learned them"
@@ -195,22 +214,29 @@ def check_names(found: Sequence[Any], known: Collection[str], what: str) -> None
         what: What they are names of, as a message begins.
 
     Raises:
-        PanelError: If one is not allowed.
+        WrongColumn: If one is not allowed; it names the column where they are names of columns.
 
     Example:
         >>> check_names(["horizn"], ["horizon", "levels"], "Params")
         Traceback (most recent call last):
-        pipelines.errors.PanelError: Params must be among 'horizon', 'levels'. Received: 'horizn'; did you ...
+        pipelines.serving.problems.WrongColumn: Params must be among 'horizon', 'levels'. Received: ...
     """
+    is_column = what.startswith("Columns")
     for name in found:
         if name not in known:
             close = get_close_matches(str(name)[:80], known, n=1)
             cure = f"did you mean {close[0]!r}?" if close else "leave it out."
             listed = ", ".join(map(repr, known))
-            raise PanelError(f"{what} must be among {listed}. Received: {_short(name)}; {cure}")
+            raise WrongColumn(
+                f"{what} must be among {listed}. Received: {_short(name)}; {cure}",
+                str(name) if is_column else None,
+            )
     if len({*found}) < len(found):
         twice = next(name for name in found if list(found).count(name) > 1)
-        raise PanelError(f"{what} must be unique. Received: {twice!r} twice; rename or drop one.")
+        raise WrongColumn(
+            f"{what} must be unique. Received: {twice!r} twice; rename or drop one.",
+            str(twice) if is_column else None,
+        )
 
 
 def _converted(column: pd.Series[Any], convert: Callable[[Any], Any], kind: str) -> pd.Series[Any]:

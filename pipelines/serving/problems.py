@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection
 from typing import Any, Final
 
-from pipelines.errors import ForecastingError
+from pipelines.errors import ForecastingError, PanelError
+from pipelines.serving.wording import for_clients
 
 _LONGEST: Final = 2000
 _SERIES: Final = re.compile(r"series ('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|-?\d+)")
@@ -31,6 +32,23 @@ class Refused(ForecastingError, ValueError):
         self.status = status
 
 
+class WrongColumn(PanelError):
+    """A table whose columns are not those that it may have.
+
+    Args:
+        message: The rule, what was received, the cure.
+        column: The column that is wrong; None if it is not a matter of one.
+
+    Example:
+        >>> WrongColumn("Columns must be of one length. Received: 3 in 'y'; send 2.", "y").column
+        'y'
+    """
+
+    def __init__(self, message: str, column: str | None) -> None:
+        super().__init__(message)
+        self.column = column
+
+
 def describe(error: Exception, columns: Collection[str] = ()) -> dict[str, Any]:
     """Describe an error of this project, whose messages have one grammar.
 
@@ -46,19 +64,25 @@ def describe(error: Exception, columns: Collection[str] = ()) -> dict[str, Any]:
         >>> describe(ValueError(message), ["ds", "y"])
         {'error': ..., 'series': 'A', 'column': 'y', 'cure': 'correct it.'}
     """
-    message = str(error)
+    message = for_clients(str(error))
     found: dict[str, Any] = {"error": _clipped(message)}
     rule, _, received = message.partition("Received: ")
     if series := _SERIES.search(received) or _SERIES.search(rule):
         text = series[1]
         found["series"] = _clipped(text[1:-1]) if text[0] in "'\"" else int(text)
-    named = [name for name in columns if _names(rule, name)] or [n for n in columns if _names(message, n)]
-    if named:
-        found["column"] = min(named, key=lambda name: _place(message, name))
+    column = error.column if isinstance(error, WrongColumn) else _named(message, rule, columns)
+    if column is not None:
+        found["column"] = _clipped(column)
     _, semicolon, cure = received.partition("; ")
     if semicolon:
         found["cure"] = _clipped(cure)
     return found
+
+
+def _named(message: str, rule: str, columns: Collection[str]) -> str | None:
+    """The column that a message names first, in its rule if there is one; None if it names none."""
+    named = [name for name in columns if _names(rule, name)] or [n for n in columns if _names(message, n)]
+    return min(named, key=lambda name: _place(message, name), default=None)
 
 
 def _names(text: str, column: str) -> bool:

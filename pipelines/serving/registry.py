@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,11 @@ from pipelines.serving.packing import pack
 from pipelines.tracking.store import experiment_id
 
 _EXPERIMENT: Final = "tcn-forecasting"  # of a bundle that no run is named for
+_CONTENT: Final = "tcn.content_sha256"
+"""Tag of a version: SHA-256 of what its bundle says. Files of weights hold the time at which they were written, so
+those of the same training that was done again differ."""
+_IN_USE: Final = {CHAMPION, CHALLENGER}
+_SAYING: Final = ("config.json", "golden.parquet", "history.parquet")
 
 
 def register(
@@ -83,7 +89,7 @@ def register(
                 # Another process may have replaced the bundle meanwhile: what counts is what was packed.
                 [packed] = place.glob(f"artifacts/*/{MANIFEST}")
                 read_bundle(packed.parent)
-                digest = checksum(packed)
+                digest, content = checksum(packed), _content(packed.parent)
                 client.log_model_artifacts(logged.model_id, str(place))
             status = "READY"
         finally:
@@ -94,7 +100,7 @@ def register(
             name,
             logged.artifact_location,
             run_id=run_id,
-            tags={DIGEST: digest},
+            tags={DIGEST: digest, _CONTENT: content},
             # A server wants to know it; a local store would look for its run in MLflow's global store.
             model_id=None if run_id is None and registry.store.database is not None else logged.model_id,
         )
@@ -107,7 +113,8 @@ def register_next(
 ) -> Registered:
     """Make a bundle the next version of a registered model, and the one in use if there is none.
 
-    A bundle that is champion or challenger already stays the version that it is.
+    A bundle that is a version already stays that version, and so does one that the same run has trained anew to
+    the same settings, history and forecasts.
 
     Args:
         bundle: As for ``register``.
@@ -124,14 +131,35 @@ def register_next(
     """
     check_name(name)
     read_bundle(Path(bundle))
-    registry, digest = Registry(tracking), checksum(Path(bundle) / MANIFEST)
-    champion, challenger = (registry.get(Reference(name, alias=alias)) for alias in (CHAMPION, CHALLENGER))
-    for known in (champion, challenger):
-        if known is not None and known.digest == digest:
-            return known
-    made = register(bundle, name, tracking, None, run_id)
+    registry = Registry(tracking)
+    made = _known(registry, name, Path(bundle), run_id)
+    if made is not None and _IN_USE & {*made.aliases}:
+        return made
+    if made is None:
+        made = register(bundle, name, tracking, None, run_id)
     reference = Reference(name, version=made.version)
     return registry.promote_next(reference) if may_rule else registry.promote(reference, CHALLENGER)
+
+
+def _known(registry: Registry, name: str, bundle: Path, run_id: str | None) -> Registered | None:
+    """The version that a bundle is, or that is of the same run and says the same; best one that is in use."""
+    digest, content = checksum(bundle / MANIFEST), _content(bundle)
+    with registry.refusals(f"versions of {name!r}"):
+        versions = registry.client.search_model_versions(f"name = '{name}'")
+    found = [
+        registry.find(Reference(name, version=str(each.version)))
+        for each in sorted(versions, key=lambda version: -int(version.version))
+        if each.tags.get(DIGEST) == digest
+        or (run_id and each.run_id == run_id and each.tags.get(_CONTENT) == content)
+    ]
+    return next((one for one in found if _IN_USE & {*one.aliases}), found[0] if found else None)
+
+
+def _content(bundle: Path) -> str:
+    """SHA-256 of what a bundle says."""
+    files = read_bundle(bundle)
+    sums = [f"{name} {checksum(files[name])}\n" for name in _SAYING if name in files]
+    return hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
 def load_registered(reference: str, tracking: str | Path) -> Forecaster:

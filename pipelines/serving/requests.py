@@ -132,7 +132,7 @@ def read_observations(body: dict[str, Any], kinds: Kinds) -> Observations:
     return Observations(rows, future, replace)
 
 
-def read_invocation(body: dict[str, Any], kinds: Kinds) -> tuple[pd.DataFrame, Wanted]:
+def read_invocation(body: dict[str, Any], kinds: Kinds) -> tuple[pd.DataFrame | None, Wanted]:
     """Read what clients of MLflow's own scoring server send.
 
     Args:
@@ -140,24 +140,25 @@ def read_invocation(body: dict[str, Any], kinds: Kinds) -> tuple[pd.DataFrame, W
         kinds: Columns of the forecaster.
 
     Returns:
-        One frame of all rows, and what is wanted.
+        One frame of all rows, None if none was sent, and what is wanted.
 
     Raises:
         PanelError: If it is something else.
     """
     check_names([*body], (*_OF_MLFLOW, "params"), "Keys")
     given = [name for name in _OF_MLFLOW if name in body]
-    if len(given) != 1:
+    if len(given) > 1:
         raise PanelError(
-            f"A body must hold one of {' and '.join(map(repr, _OF_MLFLOW))}. Received: "
-            f"{' and '.join(map(repr, given)) or 'neither'}; send one frame."
+            f"A body must hold one of {' and '.join(map(repr, _OF_MLFLOW))}. Received: both; send one frame."
         )
-    read = split_frame if given == ["dataframe_split"] else frame_of
     params = body.get("params") or {}
     if not isinstance(params, dict):
         raise PanelError(f"'params' must be an object. Received: {type(params).__name__}; send {{...}}.")
     check_names([*params], ("horizon", "levels"), "Params")
     wanted = Wanted(params.get("levels"), None, params.get("horizon"))
+    if not given:
+        return None, wanted
+    read = split_frame if given == ["dataframe_split"] else frame_of
     return read(body[given[0]], kinds.columns, given[0]), wanted
 
 

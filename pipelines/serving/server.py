@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 HOST: Final = "127.0.0.1"
-_STOP_SECONDS: Final = 10  # that requests may take when the server is told to stop
+STOP_SECONDS: Final = 30
+"""Time that requests may take when the server is told to stop."""
 _IDLE_SECONDS: Final = 60  # that a client may keep its connection without a request
 
 
@@ -48,17 +49,22 @@ def load_app(model: str, tracking: str | Path, max_body: int = MAX_BODY) -> Any:
 
 
 def serve(
-    app: Any, port: int = 8000, on_ready: Callable[[str], None] | None = None, access_log: bool = True
+    app: Any,
+    port: int = 8000,
+    on_ready: Callable[[str], None] | None = None,
+    access_log: bool = True,
+    stop_seconds: int = STOP_SECONDS,
 ) -> None:
     """Serve an application on the loopback interface, until Ctrl-C or SIGTERM.
 
-    Requests that have begun are answered first.
+    Requests that have begun are answered first, with status 503 where they take longer than they may.
 
     Args:
         app: What ``load_app`` returns.
         port: TCP port; 0 for any that is free.
         on_ready: Called with the address once the server listens.
         access_log: Whether to write a line for each request to standard error.
+        stop_seconds: Time that requests may take when the server is told to stop.
 
     Raises:
         BusyError: If the port is in use.
@@ -66,7 +72,7 @@ def serve(
         KeyboardInterrupt: On Ctrl-C, after the server has stopped.
     """
     with _listen(port) as listener:
-        server = _server(app, access_log)
+        server = _server(app, access_log, stop_seconds)
         if on_ready is not None:
             on_ready(_address(listener))
         server.run(sockets=[listener])
@@ -98,16 +104,19 @@ def served(app: Any, port: int = 0) -> Iterator[str]:
             thread.join()
 
 
-def _server(app: Any, access_log: bool) -> uvicorn.Server:
+def _server(app: Any, access_log: bool, stop_seconds: int = STOP_SECONDS) -> uvicorn.Server:
     import uvicorn
+
+    from pipelines.serving.connections import Connection
 
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_config=None,
         access_log=access_log,
         server_header=False,
         timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=_STOP_SECONDS,
+        timeout_graceful_shutdown=stop_seconds,
         lifespan="off",
     )
     _log_lines(access_log)
