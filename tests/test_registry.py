@@ -136,6 +136,38 @@ def test_what_may_not_rule_is_a_challenger_even_of_nobody(store, own, bundle):
     assert (made.version, made.aliases) == ("1", ("challenger",))
 
 
+def resaved(bundle, folder):
+    """A copy whose weights were written at another time."""
+    path = Path(shutil.copytree(bundle, folder))
+    weights, manifest = path / "model.keras", path / "manifest.json"
+    weights.write_bytes(weights.read_bytes() + b"later")
+    content = json.loads(manifest.read_text())
+    content["files"][weights.name]["sha256"] = checksum(weights)
+    manifest.write_text(json.dumps(content))
+    return path
+
+
+def test_a_bundle_is_one_version_however_often_it_comes(store, bundle, tmp_path):
+    name, other = "often", resaved(bundle, tmp_path / "other")
+    versions = [register_next(path, name, store).version for path in (bundle, other, bundle)]
+    assert versions == ["1", "2", "1"]
+    Registry(store).client.delete_registered_model_alias(name, "challenger")
+    again = register_next(other, name, store)
+    assert (again.version, again.aliases) == ("2", ("challenger",))
+
+
+def test_what_a_run_trains_again_is_the_version_that_it_was(store, bundle, tmp_path):
+    other, runs = resaved(bundle, tmp_path / "other"), []
+    for _ in range(2):
+        with Tracker(store).start_run("tune") as run:
+            runs.append(run.run_id)
+    versions = [
+        register_next(path, "again", store, run_id).version
+        for path, run_id in ((bundle, runs[0]), (other, runs[0]), (other, runs[1]))
+    ]
+    assert versions == ["1", "1", "2"]
+
+
 def test_a_rollback_undoes_what_somebody_has_moved_elsewhere(store, own, bundle):
     registry = Registry(store)
     for _ in range(3):

@@ -198,7 +198,7 @@ def test_a_study_goes_on_where_its_server_dies_and_is_one_tree_in_the_end(
         runs = tracker._client.search_runs([tracker.experiment_id])
         assert {run.info.status for run in runs} == {"FINISHED"}
         names = sorted((run.info.run_name, run.data.tags["tcn.kind"]) for run in runs)
-        trials = [("default", "trial"), *((f"trial {n}", "trial") for n in range(3))]
+        trials = [("default", "trial"), *((f"trial {n}", "trial") for n in range(1, 4))]
         folds = [("fold 0", "fold"), ("fold 1", "fold")] * 4
         assert names == sorted([*trials, *folds, (study.name, "study")])
         by_id = {run.info.run_id: run for run in runs}
@@ -206,7 +206,7 @@ def test_a_study_goes_on_where_its_server_dies_and_is_one_tree_in_the_end(
         for run in runs:
             parent = by_id.get(run.data.tags.get("mlflow.parentRunId", ""))
             assert (parent.data.tags["tcn.kind"] if parent else None) == kinds[run.data.tags["tcn.kind"]]
-        (trial,) = (run for run in runs if run.info.run_name == "trial 1")
+        (trial,) = (run for run in runs if run.info.run_name == "trial 2")
         wql = tracker._client.get_metric_history(trial.info.run_id, "wql_by_fold")
         assert [point.step for point in wql] == [0, 1]
     finally:

@@ -60,17 +60,17 @@ def history(tracker: Tracker, run: Any, name: str) -> dict[int, float]:
 
 
 def test_a_study_is_a_tree_that_holds_every_number(tracker: Tracker) -> None:
-    study = make_study(4, failed=(1,))
+    study = make_study(4, failed=(1,), p_value=0.712)
     with StudyTracker(tracker, study_figures, {"keras": "3.15.1"}) as observer:
         tell(observer, study)
     runs, top = tree(tracker), study.name
-    names = [f"trial {n}" for n in range(4)] + ["default"]
-    folds = {(top, name, f"fold {k}") for name in names if name != "trial 1" for k in range(2)}
+    names = [f"trial {n}" for n in range(1, 5)] + ["default"]
+    folds = {(top, name, f"fold {k}") for name in names if name != "trial 2" for k in range(2)}
     assert set(runs) == {(top,), *((top, name) for name in names), *folds}
     assert {path: run.info.status for path, run in runs.items() if run.info.status != "FINISHED"} == {
-        (top, "trial 1"): "FAILED"
+        (top, "trial 2"): "FAILED"
     }
-    assert runs[top, "trial 1"].data.tags["error"] == study.trials[1].error
+    assert runs[top, "trial 2"].data.tags["error"] == study.trials[1].error
 
     whole = runs[top,]
     assert whole.info.run_id == observer.run_id
@@ -83,13 +83,14 @@ def test_a_study_is_a_tree_that_holds_every_number(tracker: Tracker) -> None:
     metrics = whole.data.metrics
     assert metrics["held_out/best/mase"] == 0.81
     assert metrics["held_out/default/coverage_80"] == 0.74
+    assert metrics["held_out/p_value"] == 0.712
     assert metrics["importance/filters"] == 0.45
     assert study.best is not None
     assert metrics["best/mase"] == study.best.score
     assert metrics["trials_failed"] == 1
     scores = [trial.score for trial in study.trials]
     so_far = [min(s for s in scores[: n + 1] if s is not None) for n in range(4)]
-    assert history(tracker, whole, "best_score") == dict(enumerate(so_far))
+    assert history(tracker, whole, "best_score") == dict(enumerate(so_far, start=1))
     (data,) = whole.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("bike_sharing", study.digest[:12])
     files = {file.path for file in tracker._client.list_artifacts(whole.info.run_id, "figures")}
@@ -97,12 +98,12 @@ def test_a_study_is_a_tree_that_holds_every_number(tracker: Tracker) -> None:
     assert len(files) == 5
 
     trial = study.trials[2]
-    run = runs[top, "trial 2"]
+    run = runs[top, "trial 3"]
     assert run.data.params["filters"] == str(trial.values["filters"])
     assert run.data.params["learning_rate"] == str(trial.values["learning_rate"])
     assert run.data.metrics["score"] == trial.score
     assert history(tracker, run, "wql_by_fold") == {fold.number: fold.metrics["wql"] for fold in trial.folds}
-    fold, own = trial.folds[1], runs[top, "trial 2", "fold 1"]
+    fold, own = trial.folds[1], runs[top, "trial 3", "fold 1"]
     assert own.data.metrics["coverage_95"] == fold.metrics["coverage_95"]
     assert history(tracker, own, "mase_by_step") == dict(enumerate(fold.by_step["mase"], start=1))
     assert history(tracker, own, "train/loss") == {e["step"]: e["loss"] for e in fold.epochs}
@@ -142,12 +143,12 @@ def test_a_killed_study_goes_on_without_a_double_or_a_running_run(directory: Pat
     status = {path: run.info.status for path, run in before.items()}
     assert status == {
         (top,): "KILLED",
-        (top, "trial 0"): "FINISHED",
-        (top, "trial 0", "fold 0"): "FINISHED",
-        (top, "trial 0", "fold 1"): "FINISHED",
-        (top, "trial 1"): "KILLED",
+        (top, "trial 1"): "FINISHED",
         (top, "trial 1", "fold 0"): "FINISHED",
+        (top, "trial 1", "fold 1"): "FINISHED",
         (top, "trial 2"): "KILLED",
+        (top, "trial 2", "fold 0"): "FINISHED",
+        (top, "trial 3"): "KILLED",
     }
     with StudyTracker(tracker) as observer:
         tell(observer, study, start=1)
@@ -159,7 +160,7 @@ def test_a_killed_study_goes_on_without_a_double_or_a_running_run(directory: Pat
     assert len(after) == 1 + 5 + 10
     assert not any("error" in run.data.tags for run in after.values())
     best = history(tracker, after[top,], "best_score")
-    assert best == {n: min(t.score or 9.0 for t in study.trials[: n + 1]) for n in range(4)}
+    assert best == {n: min(t.score or 9.0 for t in study.trials[:n]) for n in range(1, 5)}
 
 
 def test_trials_that_ended_before_anybody_watched_are_written(tracker: Tracker) -> None:
@@ -184,7 +185,7 @@ def test_whatever_ends_a_study_none_of_its_runs_goes_on(
             raise error
     runs = tree(tracker)
     assert runs[study.name,].info.status == observer.status == status
-    assert runs[study.name, "trial 0"].info.status == "KILLED"
+    assert runs[study.name, "trial 1"].info.status == "KILLED"
 
 
 def test_any_names_values_and_lengths_are_taken(tracker: Tracker) -> None:
@@ -202,7 +203,7 @@ def test_any_names_values_and_lengths_are_taken(tracker: Tracker) -> None:
             tell(observer, study)
     runs = tree(tracker)
     assert len(runs) == 1 + 2 + 1 + 2
-    run = runs[study.name, "trial 0"]
+    run = runs[study.name, "trial 1"]
     assert len(run.data.params) >= 233
     assert len(run.data.params["a_b__"]) == 6000
     assert run.data.metrics["odd ___"] == 0.25
@@ -213,7 +214,7 @@ def test_the_description_tells_what_came_out() -> None:
     study = make_study(8, failed=(3,))
     note = study_note(study, ["importance"])
     assert study.best is not None
-    assert note.splitlines()[0].endswith(f"mase {study.best.score:.4g} in trial {study.best.number}")
+    assert note.splitlines()[0].endswith(f"mase {study.best.score:.4g} in trial {study.best.number + 1}")
     assert verdict_of(study) == (
         "Better than the default settings: mase 0.81 against 0.84 on held-out origins, 3.6% less."
     )
@@ -221,9 +222,9 @@ def test_the_description_tells_what_came_out() -> None:
     ranked = sorted((t for t in study.trials if t.score is not None), key=lambda t: t.score or 0.0)
     rows = [line.split(" | ")[0] for line in note.splitlines() if line.startswith("| ")]
     at = rows.index("| trial")
-    assert rows[at + 2 : at + 8] == [*(f"| {trial.number}" for trial in ranked[:5]), "| default"]
+    assert rows[at + 2 : at + 8] == [*(f"| {trial.number + 1}" for trial in ranked[:5]), "| default"]
     assert "filters 45%, kernel_size 20%" in note
-    assert "1 trials failed:\n\n- trial 3: ValueError: the look-back is too long" in note
+    assert "1 trials failed:\n\n- trial 4: ValueError: the look-back is too long" in note
     worse = replace(study, held_out={"best": {"mase": 0.9}, "default": {"mase": 0.8}})
     assert verdict_of(worse).startswith("Not better than the default settings")
     assert verdict_of(replace(worse, verdict="Keep the default.")) == "Keep the default."

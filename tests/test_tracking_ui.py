@@ -265,19 +265,19 @@ class TestStudy:
         browser.wait_for(f"{ROWS}.length === 1 + 7 + 2")
         shown.keep("tree")
         left = dict(browser.run(NAMES))
-        assert {f"trial {number}" for number in range(6)} | {"default", "fold 0", "fold 1"} < set(left)
-        assert left[STUDY.name] < left["trial 5"] == left["default"] < left["fold 0"] == left["fold 1"]
+        assert {f"trial {number}" for number in range(1, 7)} | {"default", "fold 0", "fold 1"} < set(left)
+        assert left[STUDY.name] < left["trial 6"] == left["default"] < left["fold 0"] == left["fold 1"]
         assert "20 matching runs" in browser.run("document.body.innerText")
 
     def test_the_overview_tells_the_story_and_names_the_data(self, shown: Shown) -> None:
         experiment = shown.tracker.experiment_id
         text = shown.open(
             f"experiments/{experiment}/runs/{shown.run_id}?workflowType=machine_learning",
-            "['0.81 against', 'Datasets', 'trial 0'].every(one => document.body?.innerText.includes(one))",
+            "['0.81 against', 'Datasets', 'trial 1'].every(one => document.body?.innerText.includes(one))",
         )
         shown.keep("overview")
         assert f"bike_sharing ({STUDY.digest[:12]})" in text
-        assert all(f"trial {number}" in text for number in range(6))
+        assert all(f"trial {number}" in text for number in range(1, 7))
         assert "trials of random search (seed 0)" in text
 
     def test_trials_are_compared_in_a_chart(self, shown: Shown) -> None:

@@ -1,5 +1,8 @@
 """All trials are scored on the same origins, and nothing of a search sees what is held out."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,18 +39,21 @@ def test_folds_lie_before_what_is_held_out(lengths, folds, lookbacks):
     assert one.windows == other.windows
     assert one.rows == panel.before(one.held.rows)
     assert one.held.n_windows >= 1
-    frame = one.backtest(forecaster(), [])
+    assert len(one.bounds) == folds
+    epochs = []
+    frames = one.backtest(forecaster(), epochs)
+    assert {record["training"] for record in epochs} == {*range(1, folds + 1)}
+    frame = pd.concat(frames)
     own = frame[frame["unique_id"] == f"s{np.argmax(panel.lengths)}"]
     assert one.longest == (np.arange(max(lengths)) <= own["cutoff"].min()).sum()
     # No value to be forecast is held out, and folds part the windows.
     last = panel.stamps(int(np.argmax(panel.lengths)))[-1]
     assert frame["ds"].max() <= last - one.held.rows
-    number = sum(((frame["cutoff"] >= a) & (frame["cutoff"] <= b)).astype(int) for a, b in one.bounds)
-    assert (number == 1).all()
-    assert all(a <= b for a, b in one.bounds)
-    assert [b for _, b in one.bounds[:-1]] < [a for a, _ in one.bounds[1:]] or len(one.bounds) == 1
-    if len(set(lengths)) == 1:
-        assert len(one.bounds) == folds
+    assert not frame.duplicated(["unique_id", "cutoff", "ds"]).any()
+    assert [(part["cutoff"].min(), part["cutoff"].max()) for part in frames] == [*one.bounds]
+    for older, newer in pairwise(frames):
+        last, first = (each.groupby("unique_id")["cutoff"] for each in (older, newer))
+        assert (last.max() < first.min()).all()
 
 
 def test_scores_of_folds_are_those_of_their_windows():
@@ -55,7 +61,7 @@ def test_scores_of_folds_are_those_of_their_windows():
     origins = origins_of(panel)
     asked = forecaster(filters=8, lookback=6)
     outcome = run_trial(Erring, asked.get_params(), origins, "wql")
-    frame = origins.backtest(asked, [])
+    frame = pd.concat(origins.backtest(asked, []))
     assert outcome.error is None
     assert len(outcome.folds) == 2
     for fold, (first, last) in zip(outcome.folds, origins.bounds, strict=True):
@@ -73,9 +79,41 @@ def test_real_networks_of_any_look_back_are_scored_on_the_same_values():
     days = pd.date_range("2024-01-01", periods=80)
     panel = Panel.from_frame(pd.DataFrame({"unique_id": "a", "ds": days, "y": weekly(80)}))
     origins = RollingOrigins.of(panel, Settings.of(UNTRAINED), 2)
-    frames = [origins.backtest(Forecaster(**UNTRAINED, lookback=lookback), []) for lookback in (4, 30)]
+    frames = [
+        pd.concat(origins.backtest(Forecaster(**UNTRAINED, lookback=lookback), [])) for lookback in (4, 30)
+    ]
     pd.testing.assert_frame_equal(*(frame[["ds", "cutoff", "y"]] for frame in frames))
     assert not frames[0]["TCN"].equals(frames[1]["TCN"])
+
+
+def test_folds_by_series_are_those_by_date_where_series_end_together():
+    days = pd.date_range("2024-01-01", periods=80)
+    panel = Panel.from_frame(
+        pd.concat(pd.DataFrame({"unique_id": name, "ds": days, "y": weekly(80)}) for name in "ab")
+    )
+    asked = {**UNTRAINED, "lookback": 7, "max_steps": 2}
+    by_date = RollingOrigins.of(panel, Settings.of(asked), 2)
+    by_series = replace(by_date, aligned=False)
+    one, other = (pd.concat(each.backtest(Forecaster(**asked), [])) for each in (by_date, by_series))
+    one, other = (each.sort_values(["unique_id", "cutoff", "ds"], ignore_index=True) for each in (one, other))
+    pd.testing.assert_frame_equal(one, other, rtol=1e-5)
+
+
+def test_series_that_end_at_different_dates_take_as_many_trainings_as_folds():
+    frame = make_frame((90, 110, 130, 170))
+    origins = origins_of(Panel.from_frame(frame, 1), folds=1)
+    epochs, fitted = [], []
+
+    class Watching(Erring):
+        def fit(self, df, **others):
+            fitted.append(df)
+            return super().fit(df, **others)
+
+    [scored] = origins.backtest(Watching(**forecaster().get_params()), epochs)
+    assert {record["training"] for record in epochs} == {1}
+    assert len(fitted) == 1
+    last = fitted[0].to_frame().groupby("unique_id")["ds"].max()
+    assert last.equals(scored.groupby("unique_id")["cutoff"].min().rename("ds"))
 
 
 def test_short_series_are_refused_before_anything_is_trained():

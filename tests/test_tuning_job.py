@@ -61,9 +61,13 @@ def test_a_search_is_published_as_a_whole(tmp_path):
     names = {name.partition("/")[0] for name in read_manifest(tmp_path / "tuned")}
     assert names == {path.name for path in outcome.files}
     trials = pd.read_csv("tuned/trials.csv")
-    assert trials["trial"].tolist() == [0, 1, 2, 3]
+    assert trials["trial"].tolist() == [1, 2, 3, 4]
     assert trials["filters"].tolist() == outcome.tuned.results["filters"].tolist()
     study = json.loads((tmp_path / "tuned" / "study.json").read_text())
+    assert [trial["number"] for trial in study["trials"]] == [1, 2, 3, 4]
+    assert [int(trial["trial_id"]) for trial in study["trials"]] == [1, 2, 3, 4]
+    assert trials["score"].idxmin() + 1 == study["best"]["number"]
+    assert study["default"]["number"] == 0
     assert study["best_params"] == outcome.tuned.best_params
     assert study["verdict"] == outcome.tuned.record.verdict
     assert study["held_out_scores"]["overall"]["best"]["mae"] == study["held_out"]["best"]["mae"]

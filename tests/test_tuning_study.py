@@ -281,11 +281,12 @@ def test_what_was_found(tmp_path):
     assert best["filters"] == 32
     assert best["lookback"] == results.loc[results["filters"] == 32, "lookback"].min()
     assert tuned.best_params["filters"] == 32
-    assert tuned.best.number == best["trial"]
+    assert tuned.best.ordinal == best["trial"]
     assert sum(tuned.importance.values()) == pytest.approx(1)
     assert next(iter(tuned.importance)) == "filters"
     assert tuned.record.default.trial_id == "default"
     assert tuned.held_out.beats
+    assert tuned.record.p_value == tuned.held_out.p_value
     assert tuned.record.verdict.startswith("The best beats the default on ")
     assert tuned.record.held_out["best"]["mae"] < tuned.record.held_out["default"]["mae"]
     assert {"best", "default", "SeasonalNaive"} == tuned.record.held_out.keys()

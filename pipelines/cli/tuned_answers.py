@@ -60,7 +60,7 @@ def show_tuned(console: Console, outcome: TunedOutcome, store: str | Path | None
     for trial in done[:_SHOWN]:
         style = "cyan" if trial.number == tuned.best.number else None
         values = ", ".join(f"{name}={value}" for name, value in trial.values.items())
-        row = (str(trial.number + 1), f"{trial.score:.4g}", f"{trial.seconds:.0f}", escape(values))
+        row = (str(trial.ordinal), f"{trial.score:.4g}", f"{trial.seconds:.0f}", escape(values))
         table.add_row(*row, style=style)
     if record.default is not None and record.default.score is not None:
         table.add_row("default", f"{record.default.score:.4g}", f"{record.default.seconds:.0f}", "")

@@ -214,10 +214,22 @@ def study_record(tuned: Tuned) -> dict[str, Any]:
     Returns:
         JSON-able: its record, the best values, and scores on the held-out windows.
     """
-    content = {**asdict(tuned.record), "spent": tuned.spent, "best_params": dict(tuned.best_params)}
+    content = {
+        **_numbered(asdict(tuned.record)),
+        "spent": tuned.spent,
+        "best_params": dict(tuned.best_params),
+    }
     content["beats_default"] = tuned.held_out.beats
     record: dict[str, Any] = plain(content)
     return {**record, "held_out_scores": scores_record(tuned.held_out.scores)}
+
+
+def _numbered(record: dict[str, Any]) -> dict[str, Any]:
+    """The record of a study with the numbers of trials that people see."""
+    for trial in (*record["trials"], record["default"], record["best"]):
+        if trial is not None:
+            trial["number"] += 1
+    return record
 
 
 class TrialNotes:
@@ -253,7 +265,7 @@ class TrialNotes:
         """Tell what came of it."""
         is_trial = trial.number >= 0
         of = "" if self._how.max_trials is None else f" of {self._how.max_trials}"
-        which = f"trial {trial.number + 1}{of}" if is_trial else "default settings"
+        which = f"trial {trial.ordinal}{of}" if is_trial else "default settings"
         if trial.score is None:
             self._progress.note(f"{which} failed: {trial.error}")
             return

@@ -28,7 +28,7 @@ from pipelines.tracking.store import experiment_id
 
 _EXPERIMENT: Final = "tcn-forecasting"  # of a bundle that no run is named for
 _CONTENT: Final = "tcn.content_sha256"
-"""Tag of a version: SHA-256 of what its bundle says. Files of weights hold the time at which they were written, so
+"""Tag of a version: SHA-256 of what its bundle says. Files of weights hold the time of their writing, so that
 those of the same training that was done again differ."""
 _IN_USE: Final = {CHAMPION, CHALLENGER}
 _SAYING: Final = ("config.json", "golden.parquet", "history.parquet")
@@ -113,8 +113,8 @@ def register_next(
 ) -> Registered:
     """Make a bundle the next version of a registered model, and the one in use if there is none.
 
-    A bundle that is a version already stays that version, and so does one that the same run has trained anew to
-    the same settings, history and forecasts.
+    A bundle that is a version already stays that version, and so does one that the same run has trained anew
+    to the same settings, history and forecasts.
 
     Args:
         bundle: As for ``register``.

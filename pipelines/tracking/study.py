@@ -157,11 +157,11 @@ class StudyTracker:
         """Log the best score so far; its step counts the trials that have ended."""
         if trial.trial_id == "default":
             return
+        self._ended += 1
         if trial.score is not None and (self._best is None or trial.score < self._best):
             self._best = trial.score
         if trial.trial_id not in self._written:
             self._study_run().log_points(finite_points([("best_score", self._best, self._ended)]))
-        self._ended += 1
 
     def _study_run(self) -> TrackedRun:
         if self._run is None:
@@ -172,7 +172,7 @@ class StudyTracker:
         if trial.trial_id not in self._open:
             tags = {PARENT: self._study_run().run_id, _KIND: "trial", "trial_id": trial.trial_id}
             key = f"{self._key}/{trial.trial_id}"
-            name = trial.trial_id if trial.trial_id == "default" else f"trial {trial.number}"
+            name = trial.trial_id if trial.trial_id == "default" else f"trial {trial.ordinal}"
             self._open[trial.trial_id] = self._tracker.open_run(name, key, tags)
             self._open[trial.trial_id][0].log_params(trial_params(trial))
         return self._open[trial.trial_id]

@@ -70,7 +70,7 @@ def verdict_of(study: StudyRecord) -> str:
 def _headline(study: StudyRecord) -> str:
     if study.best is None:
         return "no trial completed"
-    return f"{study.objective} {cell(study.best.score)} in trial {study.best.number}"
+    return f"{study.objective} {cell(study.best.score)} in trial {study.best.ordinal}"
 
 
 def _searched(study: StudyRecord) -> str:
@@ -93,7 +93,7 @@ def _best_trials(study: StudyRecord) -> str:
     if not best:
         return ""
     names = list(study.space)[:_LONGEST]
-    rows = [[trial.number, trial.score, *(trial.values.get(name, "") for name in names)] for trial in best]
+    rows = [[trial.ordinal, trial.score, *(trial.values.get(name, "") for name in names)] for trial in best]
     if study.default is not None:
         values = study.default.values
         score = study.default.score
@@ -120,5 +120,5 @@ def _held_out(study: StudyRecord) -> str:
 
 def _failed(trials: Iterable[TrialRecord]) -> str:
     failed = [trial for trial in trials if trial.status == "FAILED"]
-    lines = [f"- trial {trial.number}: {cell(trial.error or 'no reason given')}" for trial in failed[:_BEST]]
+    lines = [f"- trial {trial.ordinal}: {cell(trial.error or 'no reason given')}" for trial in failed[:_BEST]]
     return f"{len(failed)} trials failed:\n\n" + "\n".join(lines) if failed else ""

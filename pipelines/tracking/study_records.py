@@ -65,6 +65,7 @@ def study_points(study: StudyRecord) -> list[Point]:
     values += [(f"importance/{name}", share) for name, share in study.importance.items()]
     for who, scores in study.held_out.items():
         values += [(f"held_out/{who}/{name}", score) for name, score in scores.items()]
+    values.append(("held_out/p_value", study.p_value))
     return finite_points((name, value, 0) for name, value in values)
 
 

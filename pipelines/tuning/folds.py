@@ -32,21 +32,27 @@ class RollingOrigins:
     """Rolling origins of a study: look-backs and all else of a trial leave them as they are.
 
     The last rows of each series are held out of the search. Before them lie the windows of the folds, the
-    oldest first; a trial trains anew for each fold, on the rows up to the fold's first cutoff.
+    oldest first; a trial trains anew for each fold, on the rows up to the fold's first cutoff. Where series
+    end at different dates, that is the first cutoff of each series in the fold, as for what is held out:
+    cutoffs by date would ask for a training before each of them.
 
     Attributes:
         rows: Rows of the search: all but those that are held out.
         windows: Windows of all folds, and after how many of them a fold ends.
         season_length: Steps in the main season, for scores.
         held: What is held out of the search.
+        searched: The windows of the folds as rows of each series.
         bounds: First and last cutoff of each fold, as the panel's frames have them.
+        aligned: Whether series end together, so that a fold has the same cutoffs in all of them.
     """
 
     rows: Panel
     windows: Windows
     season_length: int
     held: HeldOut
+    searched: HeldOut
     bounds: tuple[tuple[Any, Any], ...]
+    aligned: bool
 
     @property
     def longest(self) -> int:
@@ -88,9 +94,12 @@ class RollingOrigins:
         # Trials would fail one by one, and the comparison after all of them.
         _check_known(panel, held, "The rows that are held out of a search")
         _check_known(rows, searched, "The folds of a search")
-        return cls(rows, windows, season, held, _bounds(rows, windows))
+        origins = Origins.of(rows, windows)
+        aligned = len(training_cutoffs(rows, origins, size)) == folds
+        bounds = _bounds(rows, origins, size) if aligned else _own_bounds(rows, searched, windows)
+        return cls(rows, windows, season, held, searched, bounds, aligned)
 
-    def backtest(self, forecaster: Forecaster, epochs: list[dict[str, float]]) -> pd.DataFrame:
+    def backtest(self, forecaster: Forecaster, epochs: list[dict[str, float]]) -> list[pd.DataFrame]:
         """Forecast the windows of all folds.
 
         Args:
@@ -98,12 +107,30 @@ class RollingOrigins:
             epochs: Takes the record of every epoch.
 
         Returns:
-            The backtest frame.
+            The backtest frame of each fold, oldest first.
         """
+        if not self.aligned:
+            return self._by_series(forecaster, epochs)
         windows = self.windows
-        return forecaster.backtest(
+        frame = forecaster.backtest(
             self.rows, windows.n_windows, windows.step, refit=windows.refit, callbacks=(epochs.append,)
         )
+        return [frame[(frame["cutoff"] >= a) & (frame["cutoff"] <= b)] for a, b in self.bounds]
+
+    def _by_series(self, forecaster: Forecaster, epochs: list[dict[str, float]]) -> list[pd.DataFrame]:
+        """The same with folds that are counted from the end of each series."""
+        found, windows = [], self.windows
+        known, scored = (_parts(rows, windows) for rows in (self.rows, self.searched.tested(self.rows)))
+        for number, (rows, tested) in enumerate(zip(known, scored, strict=True), 1):
+            place = {"training": number, "trainings": len(known)}
+
+            def report(record: dict[str, float], place: dict[str, int] = place) -> None:
+                epochs.append({**record, **place})
+
+            learnable = rows.before(windows.horizon + (windows.refit - 1) * windows.step)
+            fitted = type(forecaster)(**forecaster.get_params()).fit(learnable, callbacks=(report,))
+            found.append(fitted.backtest(tested, windows.refit, windows.step))
+        return found
 
     def score(
         self, forecaster: Forecaster, report: Callable[[FoldRecord], None] = lambda fold: None
@@ -119,11 +146,10 @@ class RollingOrigins:
         """
         began = time.monotonic()
         epochs: list[dict[str, float]] = []
-        frame = self.backtest(forecaster, epochs)
+        frames = self.backtest(forecaster, epochs)
         seconds = (time.monotonic() - began) / len(self.bounds)
         found = []
-        for number, (first, last) in enumerate(self.bounds):
-            part = frame[(frame["cutoff"] >= first) & (frame["cutoff"] <= last)]
+        for number, ((first, last), part) in enumerate(zip(self.bounds, frames, strict=True)):
             scores = evaluate(part, self.rows, self.season_length)
             fold = FoldRecord(
                 number,
@@ -184,9 +210,22 @@ def _check_known(panel: Panel, held: HeldOut, what: str) -> None:
         )
 
 
-def _bounds(rows: Panel, windows: Windows) -> tuple[tuple[Any, Any], ...]:
-    origins = Origins.of(rows, windows)
-    starts = [stamp for stamp, _ in training_cutoffs(rows, origins, windows.refit)]
+def _parts(rows: Panel, windows: Windows) -> list[Panel]:
+    """Rows of each series up to the end of each fold, oldest first."""
+    later = range(windows.n_windows - windows.refit, -1, -windows.refit)
+    return [rows.before(count * windows.step) for count in later]
+
+
+def _own_bounds(rows: Panel, searched: HeldOut, windows: Windows) -> tuple[tuple[Any, Any], ...]:
+    """Bounds of folds that are counted from the end of each series."""
+    single = Windows.of(windows.horizon, windows.refit, windows.step)
+    stamps = [Origins.of(part, single).stamps for part in _parts(searched.tested(rows), windows)]
+    times = [rows.frame_time(each) for each in stamps]
+    return tuple((each[0], each[-1]) for each in times)
+
+
+def _bounds(rows: Panel, origins: Origins, every: int) -> tuple[tuple[Any, Any], ...]:
+    starts = [stamp for stamp, _ in training_cutoffs(rows, origins, every)]
     first = np.searchsorted(origins.stamps, np.asarray(starts, origins.stamps.dtype))
     last = np.append(first[1:], len(origins.stamps)) - 1
     times = rows.frame_time(origins.stamps)

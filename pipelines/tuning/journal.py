@@ -53,7 +53,7 @@ class Journal:
 
     def begin(self, number: int, values: Mapping[str, Any], elapsed: float) -> TrialRecord:
         """Write down that a trial starts."""
-        name = "default" if number == DEFAULT else f"{number:04d}"
+        name = "default" if number == DEFAULT else f"{number + 1:04d}"
         trial = TrialRecord(name, number, dict(values))
         self._put(trial)
         if number != DEFAULT:

@@ -36,7 +36,7 @@ class TrialRecord:
 
     Attributes:
         trial_id: Name of the trial, unique in its study; "default" for the settings that nothing tuned.
-        number: Order of its start, from 0 on; -1 of the default.
+        number: Order of its start, from 0 on; -1 of the default. People see ``ordinal``.
         values: Value of each hyper-parameter.
         status: "RUNNING", "COMPLETED", or "FAILED", whose reason is in ``error``.
         score: Mean of the study's objective over the folds, smaller is better; None if not completed.
@@ -53,6 +53,16 @@ class TrialRecord:
     folds: tuple[FoldRecord, ...] = ()
     seconds: float = 0.0
     error: str | None = None
+
+    @property
+    def ordinal(self) -> int:
+        """Number that people see, from 1 on; 0 of the default.
+
+        Example:
+            >>> TrialRecord("0001", 0, {}).ordinal
+            1
+        """
+        return self.number + 1
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ class StudyRecord:
             few trials.
         held_out: Scores of "best" and "default" on origins that no trial has seen.
         verdict: Sentence on these.
+        p_value: How likely chance alone makes the two differ as much; None where that was not tested.
     """
 
     study_id: str
@@ -94,6 +105,7 @@ class StudyRecord:
     importance: Mapping[str, float] = field(default_factory=dict)
     held_out: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     verdict: str = ""
+    p_value: float | None = None
 
 
 class StudyObserver(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -136,7 +137,8 @@ class Study:
             held_out = compare_held_out(
                 best, self.forecaster, self.panel, self.origins, self.objective, trainings
             )
-        record = replace(record, held_out=held_out.metrics, verdict=held_out.sentence)
+        p_value = None if math.isnan(held_out.p_value) else held_out.p_value
+        record = replace(record, held_out=held_out.metrics, verdict=held_out.sentence, p_value=p_value)
         for observer in observers:
             observer.end(record)
         return Tuned(record, best_params, held_out, spent, self.forecaster, self.panel)

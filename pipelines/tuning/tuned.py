@@ -56,11 +56,11 @@ class Tuned:
 
     @property
     def results(self) -> pd.DataFrame:
-        """A row per trial: ``trial``, ``status``, ``score``, the values, ``seconds``, ``error``."""
+        """A row per trial: ``trial`` from 1 on, ``status``, ``score``, the values, ``seconds``, ``error``."""
         import pandas as pd
 
         rows = [
-            {"trial": trial.number, "status": trial.status, "score": trial.score, **trial.values}
+            {"trial": trial.ordinal, "status": trial.status, "score": trial.score, **trial.values}
             | {"seconds": trial.seconds, "error": trial.error}
             for trial in self.record.trials
         ]
