@@ -3,6 +3,9 @@
 Messages follow one grammar: the rule, what was received, the cure.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 
 class ForecastingError(Exception):
     """Base of every error that the pipelines raise on purpose.
@@ -27,6 +30,23 @@ class PanelError(ForecastingError, ValueError):
     """
 
     exit_code = 65
+
+
+class LackingError(PanelError):
+    """Some series lack what a forecast of them needs; others have it.
+
+    Args:
+        message: The rule, what was received, the cure.
+        series: Ids of the series that lack it.
+
+    Example:
+        >>> LackingError("no price", ["A"]).series
+        ('A',)
+    """
+
+    def __init__(self, message: str, series: Iterable[Any] = ()) -> None:
+        super().__init__(message)
+        self.series = (*series,)
 
 
 class BundleError(ForecastingError, ValueError):

@@ -84,10 +84,21 @@ def _freshness(job: JobSettings, cutoff: Cutoff, lags: npt.NDArray[np.int64]) ->
             "freshness",
             asked.freshness,
             f"The data must reach to {_steps(asked.max_lag)} before the cutoff {cutoff}. Received: values up "
-            f"to {_steps(lag)} before it; see whether what delivers them has run.",
+            f"to {_steps(lag)} before it; see whether what delivers them has run{_known(job)}.",
             lag,
             asked.max_lag,
         )
+
+
+def _known(job: JobSettings) -> str:
+    """Where rows may be that are not seen, for they became known too late."""
+    if job.source.known_at is None:
+        return ""
+    hours = f"{job.source.known_hours:g} hours after it" if job.source.known_hours else "it"
+    return (
+        f", or, if it loads rows later than {hours}, raise source.known_hours: rows whose "
+        f"{job.source.known_at!r} is later are not known"
+    )
 
 
 def _stale_series(

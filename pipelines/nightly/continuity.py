@@ -126,10 +126,15 @@ def _counts(panel: Panel, rows: int, job: JobSettings, before: Before) -> Iterat
         asked.series,
         f"At most {percent(asked.max_loss)} of the series of the night of {last.cutoff} may be missing. "
         f"Received: {percent(share)}: {named(missing)}; and {new:,} that it did not have. See where they "
-        "are, or whether ids are written otherwise than before; or raise checks.max_loss for a night.",
+        f"are{_or_static(job)}, or whether ids are written otherwise than before; or raise "
+        "checks.max_loss for a night.",
         share,
         asked.max_loss,
     )
+
+
+def _or_static(job: JobSettings) -> str:
+    return f", or whether {job.source.static} (source.static) lacks them" if job.source.static else ""
 
 
 def _least(known: int, job: JobSettings) -> float:

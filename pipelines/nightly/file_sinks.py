@@ -30,6 +30,8 @@ _HEADER: Final = 65_536  # characters that a header has at most
 class FileSink:
     """A file of this machine, replaced as a whole; then its manifest, ``FILE.manifest.json``.
 
+    A link stays, and leads to the new file.
+
     Args:
         job: Settings.
         path: CSV or Parquet file.
@@ -91,7 +93,8 @@ class FileSink:
     def _write(self, content: bytes, record: bytes) -> None:
         self._refuse_folders()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        for path, data in ((self.path, content), (self._manifest, record)):
+        for named, data in ((self.path, content), (self._manifest, record)):
+            path = named.resolve()
             for left in path.parent.glob(f".{_escaped(path.name)}.*.tmp"):
                 left.unlink(missing_ok=True)  # by a process that was killed
             draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")

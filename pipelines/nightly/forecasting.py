@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from pipelines.nightly.widths import apply_widths
 from pipelines.panel import show
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
     from pipelines.forecaster import Forecaster
@@ -101,10 +102,10 @@ def forecast_night(
             f"{int(unseen.min()):,} steps before {cutoff}; see where the data end."
         )
     desk = _Desk(job, snapshot, panel.select(alive), season, findings)
-    while first is not None and desk.waiting.any():
+    while first is not None and desk.asked.any():
         version, forecaster = first
         desk.take(version, forecaster, widths if version is line[0] else {}, workers)
-        first = next(candidates, None) if desk.waiting.any() else None
+        first = next(candidates, None) if desk.asked.any() else None
     return desk.result(line, [str(name) for name in vanished], aside)
 
 
@@ -125,10 +126,16 @@ class _Desk:
         self.job, self.snapshot, self.panel = job, snapshot, panel
         self.findings = findings
         self.waiting = np.ones(panel.n_series, bool)  # for a network that can forecast them
+        self.lacking = np.zeros(panel.n_series, bool)  # what any network needs
         self.naive = forecast_baselines(panel, job.model.horizon, season, job.model.levels)
         self.columns = list(forecast_columns(job))
         self.values, self.raw = self._naive_values(), self._naive_values()
         self.models = np.full(panel.n_series, NAIVE, object)
+
+    @property
+    def asked(self) -> npt.NDArray[np.bool_]:
+        """Which series the next network is to forecast."""
+        return self.waiting & ~self.lacking
 
     def take(
         self,
@@ -145,10 +152,14 @@ class _Desk:
             widths: Factor of the width of each level's interval.
             workers: Who forecasts partitions.
         """
-        job, asked = self.job, np.flatnonzero(self.waiting)
-        made = forecast_partitions(
-            forecaster, version.bundle, self.panel.select(self.waiting), self.snapshot.future, job, workers
+        job = self.job
+        made, lacks = forecast_partitions(
+            forecaster, version.bundle, self.panel.select(self.asked), self.snapshot.future, job, workers
         )
+        if lacks:
+            self.findings.append(_lacking(lacks))
+            self.lacking |= np.isin(self.panel.ids, np.asarray([*lacks], self.panel.ids.dtype))
+        asked = np.flatnonzero(self.asked)
         wide = apply_widths(made, widths, job)
         failing = failing_series(wide, self.snapshot.history, job)
         if len(failing) > job.gates.max_series * self.panel.n_series:
@@ -157,7 +168,7 @@ class _Desk:
         if failing:
             self.findings.append(_failing(version, failing))
         good = np.array([name not in failing for name in self.panel.ids[asked].tolist()])
-        rows, kept = np.repeat(self.waiting, job.model.horizon), np.repeat(good, job.model.horizon)
+        rows, kept = np.repeat(self.asked, job.model.horizon), np.repeat(good, job.model.horizon)
         rows[rows] = kept
         for target, source in ((self.values, wide), (self.raw, made)):
             target.loc[rows, self.columns] = source.loc[kept, self.columns].to_numpy()
@@ -244,6 +255,16 @@ def _failing(version: Version, failing: Mapping[object, str]) -> Finding:
         "warn",
         f"Forecasts of version {version.number} failed for {len(failing):,} series: {named}.",
         value=len(failing),
+    )
+
+
+def _lacking(lacks: Mapping[Any, str]) -> Finding:
+    return Finding(
+        "future",
+        "warn",
+        f"{len(lacks):,} series lack future covariates, and are left to SeasonalNaive: "
+        f"{_names([*lacks])}. {next(iter(lacks.values()))}",
+        len(lacks),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.frequency import Freq
+from pipelines.nightly.snapshot import read_snapshot
 from pipelines.panel import Panel
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from pipelines.config import Settings
     from pipelines.nightly.records import Cutoff, Snapshot
+    from pipelines.nightly.settings import JobSettings
 
 Ints = npt.NDArray[np.int64]
 
@@ -47,6 +49,30 @@ def read_history(snapshot: Snapshot, settings: Settings, freq: str | None) -> Pa
         covariates=settings.covariates,
         static=static,
     )
+
+
+def read_night(job: JobSettings, cutoff: Cutoff, settings: Settings) -> tuple[Snapshot, Panel, Cutoff]:
+    """Read what a night knows.
+
+    Args:
+        job: Settings of the job.
+        cutoff: Last time stamp to know, maybe between two of the data.
+        settings: Of the model, with its frequency where it is known.
+
+    Returns:
+        The data, their series, and the cutoff by which the night is known. What became known after that is
+        not seen, however the cutoff was written.
+
+    Raises:
+        PanelError, ConfigError, BusyError: As ``read_snapshot``.
+    """
+    snapshot = read_snapshot(job, cutoff)
+    panel = read_history(snapshot, settings, settings.freq)
+    found = on_grid(panel, cutoff)
+    if job.source.known_at is None or are_one(panel, cutoff, found):
+        return snapshot, panel, found
+    snapshot = read_snapshot(job, found)
+    return snapshot, read_history(snapshot, settings, panel.freq.text), found
 
 
 def up_to(panel: Panel, cutoff: Cutoff) -> Panel:
@@ -97,6 +123,36 @@ def last_known(panel: Panel) -> Cutoff:
         panel: The series.
     """
     return _cutoff(panel, panel.last_stamps.view(np.int64).max())
+
+
+def doubt_of(panel: Panel, cutoff: Cutoff) -> str | None:
+    """Say what is doubtful about a cutoff in local time.
+
+    Args:
+        panel: The series.
+        cutoff: A cutoff.
+
+    Returns:
+        What the clocks did then; None if there is no doubt.
+
+    Example:
+        >>> import pandas as pd
+        >>> stamps = pd.date_range("2024-10-26", periods=30, freq="h", tz="Europe/Oslo")
+        >>> panel = Panel.from_frame(pd.DataFrame({"unique_id": "A", "ds": stamps, "y": 1.0}))
+        >>> doubt_of(panel, pd.Timestamp("2024-10-27 02:00"))
+        'comes twice in Europe/Oslo, and counts as the first of the two'
+        >>> doubt_of(panel, pd.Timestamp("2024-10-27 02:00+01:00"))
+    """
+    if isinstance(cutoff, int) or cutoff.tzinfo is not None or panel.tz is None or not panel.freq.is_clock:
+        return None
+    first, second = (
+        cutoff.tz_localize(panel.tz, ambiguous=at, nonexistent="shift_forward") for at in (True, False)
+    )
+    if first != second:
+        return f"comes twice in {panel.tz}, and counts as the first of the two"
+    if first.tz_localize(None) != cutoff:
+        return f"does not come in {panel.tz}, where clocks skip it, and counts as the first time after it"
+    return None
 
 
 def are_one(panel: Panel, cutoff: Cutoff, other: Cutoff) -> bool:

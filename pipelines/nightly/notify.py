@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from urllib.error import HTTPError
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
 Event: TypeAlias = Literal["failure", "fallback", "alarm", "promotion"]
 
 _COMMAND_SECONDS: Final = 30.0
-_WEB_SECONDS: Final = 10.0
-_LONGEST_WAIT: Final = 30.0
+_WEB_SECONDS: Final = 10.0  # of a try
+_LONGEST_WAIT: Final = 30.0  # of all tries
 _FALLBACK: Final = frozenset({"champion", "fallback", "gates"})  # checks that say who could not forecast
 
 
@@ -48,7 +51,7 @@ def notify(job: JobSettings, events: Mapping[Event, Iterable[str]], facts: Mappi
     """Send one message on all events of a run that the job is to tell of.
 
     The command gets it as JSON on standard input and has 30 seconds; the webhook gets it as a POST, again if
-    its server is busy or out of reach. Secrets of the job are taken out.
+    its server is busy or out of reach, for 30 seconds in all. Secrets of the job are taken out.
 
     Args:
         job: Settings.
@@ -76,31 +79,43 @@ def _run(command: tuple[str, ...], body: bytes) -> list[str]:
     # A file, not a pipe: a grandchild that keeps a pipe open would keep the job waiting.
     with tempfile.TemporaryFile() as said:
         try:
-            subprocess.run(
+            process = subprocess.Popen(
                 command,
-                input=body,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
-                check=True,
-                timeout=_COMMAND_SECONDS,
+                start_new_session=True,
             )
-        except subprocess.TimeoutExpired:
-            return [f"notify.command took longer than {_COMMAND_SECONDS:g} s and was stopped."]
-        except subprocess.CalledProcessError as error:
-            said.seek(0)
-            lines = said.read(4096).decode(errors="replace").strip().splitlines()
-            return [f"notify.command ended with {error.returncode}{': ' + lines[-1] if lines else ''}."]
         except (OSError, ValueError) as error:  # a null byte in an argument
             return [f"notify.command could not be run: {getattr(error, 'strerror', error)}."]
-    return []
+        with process:
+            try:
+                process.communicate(body, _COMMAND_SECONDS)
+            except subprocess.TimeoutExpired:
+                _stop(process)
+                return [f"notify.command took longer than {_COMMAND_SECONDS:g} s and was stopped."]
+            except BaseException:
+                _stop(process)
+                raise
+        if not process.returncode:
+            return []
+        said.seek(0)
+        lines = said.read(4096).decode(errors="replace").strip().splitlines()
+        return [f"notify.command ended with {process.returncode}{': ' + lines[-1] if lines else ''}."]
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a program, and those that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _post(url: str, body: bytes, limits: Limits) -> list[str]:
-    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_exponential
 
     tries = Retrying(
-        stop=stop_after_attempt(limits.attempts),
-        wait=wait_exponential(limits.first_wait, max=_LONGEST_WAIT),
+        stop=stop_after_attempt(limits.attempts) | stop_before_delay(_LONGEST_WAIT - _WEB_SECONDS),
+        wait=wait_exponential(limits.first_wait, max=_LONGEST_WAIT - _WEB_SECONDS),
         retry=retry_if_exception(_may_pass),
         reraise=True,
     )

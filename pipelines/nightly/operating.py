@@ -13,7 +13,7 @@ from pipelines.jobs.stages import Progress, Stages
 from pipelines.nightly.afterwards import Outcome
 from pipelines.nightly.alarms import alarms_of
 from pipelines.nightly.champions import check_bundle, line_of_succession, with_freq
-from pipelines.nightly.history import on_grid, read_history
+from pipelines.nightly.history import read_night
 from pipelines.nightly.labels import label, unlabeled
 from pipelines.nightly.limits import time_limit
 from pipelines.nightly.matching import read_nights
@@ -23,7 +23,7 @@ from pipelines.nightly.running import run_night
 from pipelines.nightly.scored import Scored
 from pipelines.nightly.scoring import score_nights
 from pipelines.nightly.snapshot import read_snapshot
-from pipelines.nightly.state import JobFolder, home_of
+from pipelines.nightly.state import JobFolder
 
 if TYPE_CHECKING:
     from pipelines.nightly.settings import JobSettings
@@ -123,7 +123,7 @@ def frequency(job: JobSettings) -> Freq:
     """
     if job.model.freq is not None:
         return Freq.parse(job.model.freq)
-    trained = JobFolder(home_of(job)).versions()
+    trained = JobFolder.of(job).versions()
     if not trained:
         raise ConfigError(
             "A job must know the frequency of its data. Received: none, and nothing was trained yet; set "
@@ -138,7 +138,7 @@ def zone(job: JobSettings) -> str | None:
     Args:
         job: Settings.
     """
-    last = next(iter(JobFolder(home_of(job)).nights(count=1)), None)
+    last = next(iter(JobFolder.of(job).nights(count=1)), None)
     tz: str | None = None if last is None else last.record.get("traits", {}).get("tz")
     return tz
 
@@ -159,7 +159,7 @@ def score_stored(
     Raises:
         PanelError: If the data cannot be used.
     """
-    stages, folder = Stages(progress), JobFolder(home_of(job))
+    stages, folder = Stages(progress), JobFolder.of(job)
     with stages("read the data"):
         snapshot = read_snapshot(job, cutoff)
     with stages("score"):
@@ -188,7 +188,7 @@ def rollback(
         BusyError: If the job runs just now.
         ForecastingError: As ``run_night``.
     """
-    folder = JobFolder(home_of(job))
+    folder = JobFolder.of(job)
     with folder.held():
         check_owner(job, folder)
         findings: list[Finding] = []
@@ -233,14 +233,12 @@ def retrain_now(job: JobSettings, cutoff: Cutoff, progress: Progress | None = No
     """
     from pipelines.nightly.retraining import retrain
 
-    folder = JobFolder(home_of(job))
+    folder = JobFolder.of(job)
     with folder.held():
         check_owner(job, folder)
         stages, line = Stages(progress), line_of_succession(job, folder, [])
         with stages("read the data"):
-            snapshot = read_snapshot(job, cutoff)
-            model = with_freq(job, line).model
-            cutoff = on_grid(read_history(snapshot, model, model.freq), cutoff)
+            snapshot, _, cutoff = read_night(job, cutoff, with_freq(job, line).model)
         if line and line[0].record["cutoff"] > label(cutoff):
             raise ConfigError(
                 f"A challenger must know at least what the champion has learned. Received: cutoff {cutoff}, "

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from pipelines.errors import LackingError, PanelError
 from pipelines.nightly.settings import Notify, Sink, Source, Tracking
 from pipelines.panel import Panel
 from pipelines.workers import open_workers
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pipelines.forecaster import Forecaster
     from pipelines.nightly.settings import JobSettings
     from pipelines.workers import Workers
+
+Forecasts: TypeAlias = "tuple[pd.DataFrame | None, dict[Any, str]]"
+"""Of the series that have what it takes, None without any; and what each of the others lacks."""
 
 
 @contextmanager
@@ -77,8 +81,8 @@ def forecast_partitions(
     future: pd.DataFrame | None,
     job: JobSettings,
     workers: Workers | None = None,
-) -> pd.DataFrame:
-    """Forecast all series, partition by partition.
+) -> tuple[pd.DataFrame, dict[Any, str]]:
+    """Forecast all series that have what it takes, partition by partition.
 
     Args:
         forecaster: What was loaded from the bundle.
@@ -89,8 +93,11 @@ def forecast_partitions(
         workers: Who forecasts the partitions; None for this process.
 
     Returns:
-        A row per series and step, as ``Forecaster.predict`` gives them; to the bit the same for every kind of
-        worker.
+        A row per series and step, as ``Forecaster.predict`` gives them, to the bit the same for every kind of
+        worker; and of each series that lacks something, its id and what that is.
+
+    Raises:
+        PanelError: If all of them lack something.
     """
     import pandas as pd
 
@@ -98,17 +105,39 @@ def forecast_partitions(
     # Series that see each other cannot be parted.
     parts = [panel] if forecaster.settings_.multivariate else parts_of(panel, job)
     if workers is None or len(parts) == 1:
-        frames = [forecaster.predict(part, future, levels=levels) for part in parts]
+        made = [_forecast(forecaster, part, future, levels) for part in parts]
     else:
         calls = [workers.submit(_forecast_part, str(bundle), part, future, levels) for part in parts]
-        frames = [call.result() for call in calls]
-    return pd.concat(frames, ignore_index=True)
+        made = [call.result() for call in calls]
+    lacking = {name: why for _, lacks in made for name, why in lacks.items()}
+    frames = [frame for frame, _ in made if frame is not None]
+    if not frames:
+        raise PanelError(next(iter(lacking.values())))
+    return pd.concat(frames, ignore_index=True), lacking
+
+
+def _forecast(
+    forecaster: Forecaster, part: Panel, future: pd.DataFrame | None, levels: tuple[float, ...]
+) -> Forecasts:
+    """Forecast those of some series that lack nothing, if any."""
+    lacking: dict[Any, str] = {}
+    while True:
+        try:
+            return forecaster.predict(part, future, levels=levels), lacking
+        except LackingError as error:
+            if forecaster.settings_.multivariate:
+                raise
+            lacking |= dict.fromkeys(error.series, str(error))
+            good = ~np.isin(part.ids, np.asarray(error.series, part.ids.dtype))
+            if not good.any():
+                return None, lacking
+            part = part.select(good)
 
 
 def _forecast_part(
     bundle: str, part: Panel, future: pd.DataFrame | None, levels: tuple[float, ...]
-) -> pd.DataFrame:
-    return _loaded(bundle).predict(part, future, levels=levels)
+) -> Forecasts:
+    return _forecast(_loaded(bundle), part, future, levels)
 
 
 @lru_cache(maxsize=1)

@@ -52,6 +52,24 @@ def beginning(job: JobSettings, cutoff: Cutoff) -> Cutoff | None:
     return cutoff if freq.offset is None else cutoff - past * freq.offset
 
 
+def known_until(job: JobSettings, cutoff: Cutoff) -> Cutoff:
+    """Return the last moment at which rows may have become known: ``source.known_hours`` after the cutoff.
+
+    Args:
+        job: Settings.
+        cutoff: Last time stamp to know; steps that are numbers have no hours.
+
+    Example:
+        >>> import pandas as pd
+        >>> from pipelines.nightly import JobSettings
+        >>> source = {"path": "a.csv", "known_at": "loaded_at", "known_hours": 30}
+        >>> job = JobSettings(name="a", source=source, sink={"path": "b.csv"}, model={"horizon": 1})
+        >>> known_until(job, pd.Timestamp("2024-04-01"))
+        Timestamp('2024-04-02 06:00:00')
+    """
+    return cutoff if isinstance(cutoff, int) else cutoff + timedelta(hours=job.source.known_hours)
+
+
 def roughly(since: Cutoff) -> Cutoff:
     """Return a bound that leaves out less, for readers that do not know time zones.
 

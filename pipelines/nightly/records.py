@@ -44,12 +44,14 @@ class Snapshot:
         future: Covariates of the rows after the cutoff, as far as the horizon; None where there are none.
         static: Static covariates, a row per series; None where there are none.
         duplicates: Rows that came twice, dropped but for the last.
+        findings: What was odd about reading them.
     """
 
     history: pd.DataFrame
     future: pd.DataFrame | None = None
     static: pd.DataFrame | None = None
     duplicates: int = 0
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

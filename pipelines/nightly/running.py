@@ -25,7 +25,7 @@ from pipelines.nightly.champions import (
 from pipelines.nightly.checks import check_snapshot
 from pipelines.nightly.continuity import Before, traits_of
 from pipelines.nightly.forecasting import NightForecast, forecast_columns, forecast_night
-from pipelines.nightly.history import are_one, on_grid, read_history
+from pipelines.nightly.history import are_one, doubt_of, read_night
 from pipelines.nightly.labels import label
 from pipelines.nightly.partitions import open_partitions
 from pipelines.nightly.publishing import Publisher, check_owner
@@ -35,7 +35,7 @@ from pipelines.nightly.registry import follow
 from pipelines.nightly.sealed import write_sealed
 from pipelines.nightly.secrets import hide
 from pipelines.nightly.snapshot import read_snapshot
-from pipelines.nightly.state import JobFolder, home_of
+from pipelines.nightly.state import JobFolder
 from pipelines.nightly.status import FAILURE
 from pipelines.nightly.tracked import track_night
 from pipelines.saving import runtime_of
@@ -80,7 +80,7 @@ def run_night(
         ConfigError: A setting does not fit, or a place cannot be used.
         ForecastingError: Training failed.
     """
-    folder = JobFolder(home_of(job))
+    folder = JobFolder.of(job)
     with folder.held():
         run = _Run(job, cutoff, now, folder, Stages(progress), dry_run, skip_done)
         try:
@@ -152,10 +152,14 @@ class _Run:
 
     def _read(self) -> tuple[Snapshot, Panel]:
         """Read the data; the cutoff is then one of their time stamps."""
-        snapshot = read_snapshot(self.job, self.cutoff)
         model = with_freq(self.job, line_of_succession(self.job, self.folder, [])).model
-        panel = read_history(snapshot, model, model.freq)
-        asked, self.cutoff = self.cutoff, on_grid(panel, self.cutoff)
+        asked = self.cutoff
+        snapshot, panel, self.cutoff = read_night(self.job, asked, model)
+        self.findings += snapshot.findings
+        if doubt := doubt_of(panel, asked):
+            self.stages.progress.note(
+                f"The cutoff {asked} {doubt}; an offset such as +01:00 says which is meant"
+            )
         if not are_one(panel, asked, self.cutoff):
             self.stages.progress.note(
                 f"The cutoff {asked} counts as {self.cutoff}, the last time stamp up to it"

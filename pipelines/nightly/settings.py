@@ -84,6 +84,10 @@ class Source(Place):
             description="Column that says when a row became known; rows known after the cutoff are unseen."
         ),
     ] = None
+    known_hours: Annotated[
+        float,
+        Field(ge=0, description="Hours after the cutoff until which rows of known_at count as known."),
+    ] = 0.0
 
 
 class Sink(Place):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy.typing as npt
 
 from pipelines.errors import PanelError
 from pipelines.frequency import Freq, Ints
-from pipelines.nightly.reach import beginning, position_of
-from pipelines.nightly.records import Cutoff, Snapshot
+from pipelines.nightly.reach import beginning, known_until, position_of
+from pipelines.nightly.records import Cutoff, Finding, Snapshot
 from pipelines.nightly.sources import read_source, read_static
 from pipelines.panel import Stamps, read_ids, read_stamps
 
@@ -49,14 +50,16 @@ def read_snapshot(job: JobSettings, cutoff: Cutoff) -> Snapshot:
         >>> snapshot.history["ds"].max(), snapshot.history["unique_id"].nunique()
         (Timestamp('2010-01-01 00:00:00'), 14)
     """
+    odd: list[Finding] = []
     if job.source.path is not None:
-        frame = read_source(job, job.source.path, beginning(job, cutoff))
+        frame = read_source(job, job.source.path, beginning(job, cutoff), odd.append)
     else:
         from pipelines.nightly.sql import read_table_of
 
         frame = read_table_of(job, cutoff)
     static = None if job.source.static is None else read_static(job, job.source.static)
-    return settle(frame, static, job, cutoff)
+    snapshot = settle(frame, static, job, cutoff)
+    return replace(snapshot, findings=(*odd, *snapshot.findings))
 
 
 def settle(frame: pd.DataFrame, static: pd.DataFrame | None, job: JobSettings, cutoff: Cutoff) -> Snapshot:
@@ -78,12 +81,18 @@ def settle(frame: pd.DataFrame, static: pd.DataFrame | None, job: JobSettings, c
     import pandas as pd
 
     model, known_at = job.model, job.source.known_at
+    findings: list[Finding] = []
     if not len(frame):
         raise PanelError("A source must have at least one row. Received: none; see whether it was filled.")
+    if known_at is not None and (unknown := int((never := frame[known_at].isna()).sum())):
+        findings.append(_unknown(known_at, unknown))
+        frame = frame[~never]
+        if not len(frame):
+            raise PanelError(findings[0].message)
     ids, codes = read_ids(frame[model.id_col])
     stamps = _stamps(frame[model.time_col], job)
     _same_clock(stamps, cutoff, model.time_col)
-    since = _known_since(frame[known_at], cutoff) if known_at is not None else None
+    since = _known_since(frame[known_at], known_until(job, cutoff)) if known_at is not None else None
     begin, places = beginning(job, cutoff), stamps.unique[stamps.codes]
     recent = True if begin is None else places > position_of(stamps, begin, model.time_col)
     kept = np.flatnonzero(np.broadcast_to(recent & (True if since is None else since >= 0), len(frame)))
@@ -112,7 +121,20 @@ def settle(frame: pd.DataFrame, static: pd.DataFrame | None, job: JobSettings, c
     ahead = kept[~seen[kept]]
     ahead = ahead[_rank_within(codes[ahead]) < model.horizon]
     asked = [] if model.covariates is None else [*model.covariates.future]
-    return Snapshot(history, rows(ahead, asked) if asked and len(ahead) else None, static, duplicates)
+    return Snapshot(
+        history, rows(ahead, asked) if asked and len(ahead) else None, static, duplicates, (*findings,)
+    )
+
+
+def _unknown(known_at: str, count: int) -> Finding:
+    return Finding(
+        "known_at",
+        "warn",
+        f"Every row must say in {known_at!r} (source.known_at) when it became known. Received: {count:,} "
+        "rows that do not, which are left out; fill them in.",
+        count,
+        0,
+    )
 
 
 def _stamps(column: pd.Series[Any], job: JobSettings) -> Stamps:

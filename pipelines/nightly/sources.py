@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipelines.errors import PanelError
+from pipelines.errors import BusyError, PanelError
 from pipelines.nightly.narrowing import narrowed
 from pipelines.nightly.reach import roughly
+from pipelines.nightly.records import Finding
 from pipelines.nightly.remote import fetch, is_remote, local_path
 from pipelines.nightly.secrets import hide
 from pipelines.nightly.source_columns import columns_to_read
@@ -27,13 +29,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def read_source(job: JobSettings, path: str, since: Cutoff | None = None) -> pd.DataFrame:
+def read_source(
+    job: JobSettings,
+    path: str,
+    since: Cutoff | None = None,
+    odd: Callable[[Finding], object] = lambda finding: None,
+) -> pd.DataFrame:
     """Read the columns that a job needs from the files of its source.
 
     Args:
         job: Settings.
         path: Name of a shipped data set, CSV or Parquet file, folder of Parquet files, or address.
         since: Time stamp up to which rows are not needed; None if all are.
+        odd: Takes what is odd about the files.
 
     Returns:
         All rows that are needed, and maybe others, in the order of the files' names and of the rows in them.
@@ -41,7 +49,7 @@ def read_source(job: JobSettings, path: str, since: Cutoff | None = None) -> pd.
     Raises:
         PanelError: If there is no such file, or it cannot be read, or lacks a column.
         ConfigError: If an address needs a package that is not installed.
-        BusyError: If it is out of reach for the moment.
+        BusyError: If it is out of reach for the moment, or is being written.
     """
     from pipelines import datasets
 
@@ -49,10 +57,20 @@ def read_source(job: JobSettings, path: str, since: Cutoff | None = None) -> pd.
         frame = datasets.load(path)
         return frame[columns_to_read(job, list(frame.columns), path)]
     with ExitStack() as stack:
-        local = _local(job, path, stack)
-        if local.is_dir() or local.suffix.lower() == ".parquet":
-            return _in_reach(lambda: _read_parquet(job, local, hide(path, job), since), job, path)
-        return _in_reach(lambda: _read_csv(job, local, hide(path, job), since), job, path)
+        local, place = _local(job, path, stack), hide(path, job)
+        if local.is_dir():
+            return _in_reach(lambda: _read_parquet(job, local, place, since), job, path)
+        read = _read_parquet if local.suffix.lower() == ".parquet" else _read_csv
+        before = _state_of(local)
+        frame = _in_reach(lambda: read(job, local, place, since), job, path)
+        if _state_of(local) != before:
+            raise BusyError(
+                f"A source must stay as it is while it is read. Received: {place}, which is being written; "
+                "try again when that has ended, and write it under another name first, then rename it."
+            )
+        if read is _read_csv and not _ends_its_last_line(local):
+            odd(_without_end(place))
+        return frame
 
 
 def read_static(job: JobSettings, path: str) -> pd.DataFrame:
@@ -100,6 +118,31 @@ def _in_reach(call: Callable[[], T], job: JobSettings, path: str) -> T:
         missing = isinstance(error, FileNotFoundError) and not local_path(path).exists()
         what = "no such file or folder" if missing else short(error, job)
         raise PanelError(f"A source must exist and be readable. Received: {place}, {what}.") from error
+
+
+def _state_of(file: Path) -> tuple[int, ...] | None:
+    """What is another one once a file has been written to; None where there is none."""
+    with suppress(OSError):
+        found = file.stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns
+    return None
+
+
+def _ends_its_last_line(file: Path) -> bool:
+    """Whether a file that has several lines ends the last of them as the others."""
+    with file.open("rb") as content:
+        size = content.seek(0, os.SEEK_END)
+        content.seek(max(size - 1, 0))
+        return content.read() in (b"", b"\n", b"\r")
+
+
+def _without_end(place: str) -> Finding:
+    return Finding(
+        "source",
+        "warn",
+        f"A CSV file must end each of its lines. Received: {place}, whose last line has no end: its last "
+        "value may be cut. See whether the file is whole, and write it with a line break at its end.",
+    )
 
 
 def _read_csv(job: JobSettings, path: Path, place: str, since: Cutoff | None) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import PanelError
 from pipelines.nightly.database import columns_of, in_reach, open_engine, shown
-from pipelines.nightly.reach import beginning, roughly
+from pipelines.nightly.reach import beginning, known_until, roughly
 from pipelines.nightly.source_columns import columns_to_read
 
 if TYPE_CHECKING:
@@ -72,8 +72,10 @@ def _queries(job: JobSettings, types: dict[str, Any], cutoff: Cutoff, dialect: s
     table = sa.table(job.source.table, *columns.values(), schema=job.source.db_schema)  # type: ignore[arg-type]
     plain = {name: _plain(column, dialect).label(name) for name, column in columns.items()}
     query = sa.select(*plain.values()).select_from(table)
-    if known_at is not None and (known := _until(columns[known_at], cutoff, dialect)) is not None:
-        query = query.where(known)
+    if known_at is not None:
+        known = _until(columns[known_at], known_until(job, cutoff), dialect)
+        if known is not None:
+            query = query.where(known | columns[known_at].is_(None))  # rows without it are counted
     past = _until(columns[model.time_col], cutoff, dialect)
     if past is None:
         return [query]

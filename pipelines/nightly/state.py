@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FORECASTS: Final = "forecasts.parquet"
 _PART: Final = 65_536  # rows
+_SHORT: Final = 12  # digits of a fingerprint
 _NIGHT, _VERSION, _BUNDLE = "night.json", "version.json", "bundle"
 
 
@@ -32,13 +33,14 @@ class JobFolder:
 
     Args:
         path: The folder; made where it is missing.
+        own: Fingerprint of the settings whose nights count where others have run the same cutoff.
 
     Raises:
         ConfigError: If it cannot be written to.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+    def __init__(self, path: Path, own: str = "") -> None:
+        self.path, self.own = path.absolute(), own[:_SHORT]
         self.nights_path, self.versions_path, self.promotions_path = (
             self.path / name for name in ("nights", "versions", "promotions")
         )
@@ -50,6 +52,18 @@ class JobFolder:
                 f"A job must be able to write to its folder. Received: {error.strerror} for "
                 f"{str(self.path)!r}; name another one with folder = ..."
             ) from error
+
+    @classmethod
+    def of(cls, job: JobSettings) -> JobFolder:
+        """Open the folder of a job, with its settings' own nights.
+
+        Args:
+            job: Settings.
+
+        Raises:
+            ConfigError: If it cannot be written to.
+        """
+        return cls(home_of(job), job.fingerprint)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -109,7 +123,7 @@ class JobFolder:
         count: int | None = None,
         on_damage: Callable[[StateError], object] = lambda error: None,
     ) -> list[Night]:
-        """List the nights, oldest first; of several of one cutoff the last one by name.
+        """List the nights, oldest first; of several of one cutoff that of the own settings, else one.
 
         Args:
             until: Leave out this cutoff and later ones.
@@ -120,7 +134,7 @@ class JobFolder:
             Those that can be read.
         """
         found: dict[str, Night] = {}
-        for path in sorted(self.nights_path.glob("[!.]*"), reverse=True):  # names are in the order of time
+        for path in sorted(self.nights_path.glob("[!.]*"), key=self._order, reverse=True):
             if len(found) == count:
                 break
             if until is not None and path.name.partition("-")[0] >= label(until):
@@ -220,7 +234,12 @@ class JobFolder:
             cutoff: Its cutoff.
             fingerprint: That of the settings.
         """
-        return self.nights_path / f"{label(cutoff)}-{fingerprint[:12]}"
+        return self.nights_path / f"{label(cutoff)}-{fingerprint[:_SHORT]}"
+
+    def _order(self, path: Path) -> tuple[str, bool, str]:
+        """The order of time, in which names are, then that in which the last one counts."""
+        cutoff, _, fingerprint = path.name.partition("-")
+        return cutoff, fingerprint == self.own, fingerprint
 
     def _read_night(self, path: Path) -> tuple[Night, pd.DataFrame]:
         import pandas as pd

@@ -13,7 +13,7 @@ from pipelines.nightly.publishing import check_owner
 from pipelines.nightly.records import Finding, Night
 from pipelines.nightly.sealed import read_sealed
 from pipelines.nightly.sinks import open_sink
-from pipelines.nightly.state import JobFolder, home_of
+from pipelines.nightly.state import JobFolder
 from pipelines.nightly.status_page import write_status_page
 
 if TYPE_CHECKING:
@@ -35,11 +35,16 @@ def status(job: JobSettings) -> dict[str, Any]:
         first), ``published`` (what readers see of the job, None if it is damaged or nothing is), ``failure``
         of the last run, None if it went well, and ``damaged``.
     """
-    folder = JobFolder(home_of(job))
+    folder = JobFolder.of(job)
     findings: list[Finding] = []
     line = line_of_succession(job, folder, findings)
     damaged: list[str] = []
+    published = _published(job)
     nights = folder.nights(None, job.watch.nights, lambda error: damaged.append(str(error)))
+    if published is not None:  # readers may see what other settings have made of a cutoff
+        seen = JobFolder(folder.path, published["fingerprint"]).nights(None, job.watch.nights)
+        shown = {label(night.cutoff): night for night in seen}.get(published["night"])
+        nights = [shown if shown and label(each.cutoff) == published["night"] else each for each in nights]
     try:
         check_owner(job, folder)
     except ForecastingError as error:
@@ -51,7 +56,7 @@ def status(job: JobSettings) -> dict[str, Any]:
         "versions": [_version(each.number, each.record) for each in reversed(folder.versions())],
         "promotions": [asdict(each) for each in reversed(folder.promotions())],
         "nights": [_night(each) for each in reversed(nights)],
-        "published": _published(job),
+        "published": published,
         "failure": _failure(folder),
         "damaged": [*damaged, *(finding.message for finding in findings)],
     }

@@ -27,6 +27,7 @@ path = $data
 # A table of a database instead; its address, with the password, in TCN_JOB_SOURCE__URL:
 # table = "sales"
 # known_at = "loaded_at"       # column that says when a row became known
+# known_hours = 6              # how long after the cutoff that may be
 
 [sink]
 $output# replaced as a whole; beside it a manifest with its SHA-256

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.errors import PanelError
+from pipelines.errors import LackingError, PanelError
 from pipelines.frequency import Ints
 from pipelines.panel.covariate_columns import CovariateColumn
 from pipelines.panel.frame_columns import place_ids, read_ids, show, take_columns
@@ -73,7 +73,7 @@ def check_known(
         present: ``(series, horizon)`` whether the future frame has a row for it; None without such a frame.
 
     Raises:
-        PanelError: If any is lacking; the message names column, series and the first missing span.
+        LackingError: If any is lacking; the message names column, series and the first missing span.
     """
     wrong = np.flatnonzero(lacks.any(axis=1))
     if not len(wrong):
@@ -96,9 +96,10 @@ def check_known(
             "; rows at its end that have no value count as history: where they are the steps to forecast, "
             "they go to future= (--future) alone"
         )
-    raise PanelError(
+    raise LackingError(
         f"A forecast needs {name!r} for every step ahead. Received: {what} for series {show(panel.ids[i])} "
-        f"{span}{others}; {cure}."
+        f"{span}{others}; {cure}.",
+        panel.ids[wrong].tolist(),
     )
 
 
