@@ -61,6 +61,8 @@ def make_study(
         "settings": {"horizon": 12, "preset": "fast", "folds": 2},
         "data": "bike_sharing",
         "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "rows": 17379,
+        "series": 1,
         "trials": trials,
         "default": default,
         "best": best,

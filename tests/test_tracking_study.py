@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -93,6 +94,7 @@ def test_a_study_is_a_tree_that_holds_every_number(tracker: Tracker) -> None:
     assert history(tracker, whole, "best_score") == dict(enumerate(so_far, start=1))
     (data,) = whole.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("bike_sharing", study.digest[:12])
+    assert json.loads(data.dataset.profile) == {"num_rows": study.rows, "num_series": study.series}
     files = {file.path for file in tracker._client.list_artifacts(whole.info.run_id, "figures")}
     assert files == {f"figures/{name}.html" for name in study_figures(study)}
     assert len(files) == 5

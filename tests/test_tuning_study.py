@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tuning_cases import SPACE, Calls, Erring, forecaster, panel_of, study_of, told
 
-from pipelines import BusyError, ConfigError, Panel, SearchSpace, tune
+from pipelines import BusyError, ConfigError, Forecaster, Panel, SearchSpace, tune
 from pipelines.tuning.budget import Budget
 from pipelines.tuning.comparing import HeldOutScores
 from pipelines.tuning.journal import Journal
@@ -285,6 +285,8 @@ def test_what_was_found(tmp_path):
     assert sum(tuned.importance.values()) == pytest.approx(1)
     assert next(iter(tuned.importance)) == "filters"
     assert tuned.record.default.trial_id == "default"
+    assert tuned.record.default.values.keys() == GOOD.keys()
+    assert (tuned.record.series, tuned.record.rows) == (panel_of().n_series, panel_of().n_rows)
     assert tuned.held_out.beats
     assert tuned.record.p_value == tuned.held_out.p_value
     assert tuned.record.verdict.startswith("The best beats the default on ")
@@ -361,3 +363,20 @@ def test_a_transform_must_suit_the_rows_that_are_held_out_too():
         tune(frame, forecaster(), {"transform": [None, "log"]}, max_trials=1)
     tuned = tune(frame, forecaster(), "auto", max_trials=1, folds=1)
     assert "log" not in str(tuned.record.space["transform"])
+
+
+def test_what_is_left_to_the_plan_is_told_of_the_default():
+    asked = Forecaster(horizon=7, ensemble=1, max_steps=0)
+    space = {"lookback": [7, 14], "filters": [2, 4], "head": ["quantile", "normal"]}
+    tuned = tune(panel_of(), asked, space, max_trials=1, folds=1)
+    plan = asked.plan(tuned.panel.before(0))
+    assert dict(tuned.record.default.values) == {
+        "lookback": plan.lookback,
+        "filters": plan.filters,
+        "head": "quantile",
+    }
+
+
+def test_hyperband_with_few_trials_says_that_none_is_trained_in_full():
+    with pytest.warns(UserWarning, match="one of its first 13 trials with all steps. Received: max_trials=2"):
+        tune(panel_of(), forecaster(), GOOD, method="hyperband", max_trials=2, folds=1)

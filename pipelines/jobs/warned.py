@@ -6,13 +6,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
-
 from pipelines.jobs.stages import Stages
-from pipelines.panel import Panel
+from pipelines.panel import Panel, hardly_filled
 
-# How warnings of covariates, of bundles, of statistical models and of series without values begin.
-_NOTED = ("column '", "the bundle has no ", "Auto", "no value, or a single one, ")
+# How warnings of covariates, bundles, statistical models, series without values and searches begin.
+_NOTED = ("column '", "the bundle has no ", "Auto", "no value, or a single one, ", "Hyperband ")
 # How one begins that the answer of the job says in its own words.
 _ANSWERED = "the fit has learned from"
 
@@ -47,9 +45,5 @@ def note_gaps(panel: Panel, stages: Stages) -> None:
         panel: The data.
         stages: Where to show it.
     """
-    empty = int(np.isnan(panel.values).sum())
-    if 2 * empty > panel.n_rows:
-        stages.progress.note(
-            f"{empty:,} of {panel.n_rows:,} rows have no value at the frequency {panel.freq.text!r}; if the "
-            "data are of another frequency, forecast them with a network of that one"
-        )
+    if text := hardly_filled(panel):
+        stages.progress.note(text)

@@ -2,6 +2,7 @@
 
 from pipelines.panel.covariate_columns import CovariateColumn
 from pipelines.panel.digest import panel_digest
+from pipelines.panel.filling import hardly_filled
 from pipelines.panel.frame_columns import Columns, read_ids, show, take_columns
 from pipelines.panel.future_columns import check_known, read_future
 from pipelines.panel.notes import PanelNotes
@@ -20,6 +21,7 @@ __all__ = [
     "check_known",
     "check_target",
     "find_silence",
+    "hardly_filled",
     "kind_of_target",
     "panel_digest",
     "read_future",

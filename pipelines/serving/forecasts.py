@@ -11,11 +11,10 @@ import pandas as pd
 
 from pipelines.errors import ConfigError, PanelError
 from pipelines.fitted import Fitted
-from pipelines.panel import Panel
+from pipelines.panel import Panel, hardly_filled
 from pipelines.preparing import untold
 from pipelines.serving.histories import Histories
 from pipelines.serving.kinds import Kinds, check_names
-from pipelines.serving.notes import hardly_filled
 
 _MOST: Final = 10**6  # Parts of the whole that probabilities are told apart by.
 

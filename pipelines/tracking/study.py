@@ -111,7 +111,7 @@ class StudyTracker:
             }
         self._run.log_params(study_params(study) | flatten(self._versions, "versions"))
         self._run.log_commit()
-        self._run.log_data(study.data, study.digest, {})
+        self._run.log_data(study.data, study.digest, {"num_rows": study.rows, "num_series": study.series})
         self._run.log_tags(self._story(study, ()))
         self._run.log_text(environment_text(), ENVIRONMENT)
         for trial in study.trials:

@@ -32,6 +32,8 @@ _RESOURCE: Final = "max_steps"
 # Hyperband's shares of the training steps are 1/9, 1/3 and all of them; of three trials one goes on.
 _UNITS: Final = 9
 _FACTOR: Final = 3
+WHOLE_BRACKET: Final = _UNITS + _UNITS // _FACTOR + _UNITS // _FACTOR**2
+"""Trials of Hyperband until one is trained in full."""
 # Draws of values that were not tried before, and points of a space that are looked through for the last ones.
 _DRAWS: Final = 50
 _POINTS: Final = 100_000

@@ -88,6 +88,8 @@ class StudyRecord:
         held_out: Scores of "best" and "default" on origins that no trial has seen.
         verdict: Sentence on these.
         p_value: How likely chance alone makes the two differ as much; None where that was not tested.
+        rows: Rows of the data, on the grid of their frequency.
+        series: Series of the data.
     """
 
     study_id: str
@@ -106,6 +108,8 @@ class StudyRecord:
     held_out: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     verdict: str = ""
     p_value: float | None = None
+    rows: int = 0
+    series: int = 0
 
 
 class StudyObserver(Protocol):

@@ -52,7 +52,7 @@ class Running:
             observer.begin(self.study.record(self.journal))
         cut_off = [trial.number for trial in self.journal.running]
         if self.journal.default is None:
-            self.journal.begin(DEFAULT, {}, elapsed())
+            self.journal.begin(DEFAULT, self.study.default_values(), elapsed())
             cut_off.insert(0, DEFAULT)
         pending: dict[Future[Outcome], int] = {}
         while True:
@@ -84,7 +84,8 @@ class Running:
         for observer in self.observers:
             observer.trial_began(trial)
         study = self.study
-        kind, arguments = type(study.forecaster), study.arguments(trial.values)
+        # Those of the default are told, and found again by each training.
+        kind, arguments = type(study.forecaster), study.arguments({} if number == DEFAULT else trial.values)
         return self.executor.submit(run_trial, kind, arguments, study.origins, study.objective)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ from pipelines.tuning.defaults import cheap, default_space
 from pipelines.tuning.executing import open_executor
 from pipelines.tuning.folds import RollingOrigins
 from pipelines.tuning.journal import Journal
-from pipelines.tuning.oracles import Search
+from pipelines.tuning.oracles import WHOLE_BRACKET, Search
 from pipelines.tuning.running import Running
 from pipelines.tuning.space import SearchSpace
 from pipelines.tuning.state import study_folder
@@ -120,6 +121,12 @@ def tune(
     searched.check_transforms(panel)
     searched.check_lookbacks(origins.longest)
     steps = forecaster.plan(origins.rows).steps if method == "hyperband" else 0
+    if method == "hyperband" and max_trials is not None and max_trials < WHOLE_BRACKET:
+        warnings.warn(
+            f"Hyperband trains one of its first {WHOLE_BRACKET} trials with all steps. Received: max_trials="
+            f"{max_trials}, so that none is; pass more, or another method.",
+            stacklevel=2,
+        )
     search = Search(searched, method, seed, shared, steps)
     study = Study(panel, forecaster, shared, search, origins, objective, folds, name)
     place = None if directory is None else Path(directory) / study.study_id

@@ -74,6 +74,17 @@ class Study:
         """Arguments of the forecaster of a trial."""
         return {**dict(self.shared), **values}
 
+    def default_values(self) -> dict[str, Any]:
+        """What the searched hyper-parameters are by default, for people: settings, or what is planned."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            planned = type(self.forecaster)(**dict(self.shared)).plan(self.origins.rows).to_dict()
+        shared = _plain(dict(self.shared))
+        return {
+            name: planned.get(name, shared[name]) if shared[name] in (None, "auto") else shared[name]
+            for name in self.search.space
+        }
+
     def record(self, journal: Journal) -> StudyRecord:
         """Return what is known so far."""
         identity = self.identity
@@ -88,6 +99,8 @@ class Study:
             settings={k: v for k, v in _plain(dict(self.shared)).items() if k not in self.search.space},
             data=self.name,
             digest=identity["data"],
+            rows=self.panel.n_rows,
+            series=self.panel.n_series,
             trials=tuple(journal.trials),
             default=journal.default,
             best=min(done, key=lambda trial: (trial.score, trial.number), default=None),
