@@ -278,6 +278,17 @@ def test_a_look_finds_every_place_that_cannot_be_used(tmp_path):
     )
 
 
+def test_a_look_finds_what_is_in_the_way_of_the_jobs_own_folder_and_of_links(tmp_path):
+    write("x", "sales.csv")
+    assert looked_at(SMALL) == {}
+    write("x", load_job(write(SMALL)).name)
+    assert "is no folder" in looked_at(SMALL)["folder"]
+    assert looked_at(SMALL, {"folder": "state"}) == {}
+    (tmp_path / "link.csv").symlink_to(tmp_path / "sales.csv" / "out.csv")
+    found = looked_at(SMALL, {"folder": "state", "sink.path": "link.csv"})
+    assert f"where '{tmp_path}/sales.csv' is no folder" in found["sink.path"]
+
+
 def test_a_look_finds_what_lacks_permission(monkeypatch):
     write("x", "sales.csv")
     monkeypatch.setattr("os.access", lambda path, mode: False)

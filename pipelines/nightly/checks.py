@@ -180,7 +180,7 @@ def _shift(job: JobSettings, panel: Panel, facts: dict[str, Any] | None) -> Iter
             "shift",
             asked.shift,
             f"The latest values must be distributed as in training: a population stability index of at most "
-            f"{limit:.2f}{usual}. Received: {found.index:.2f}; see whether units or definitions have "
+            f"{limit:.3g}{usual}. Received: {found.index:.4g}; see whether units or definitions have "
             "changed, and train again if the change is real.",
             found.index,
             limit,

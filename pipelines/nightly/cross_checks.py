@@ -58,7 +58,9 @@ def unusable_places(layers: Layers, folder: Path) -> Iterator[str]:
         yield from _unreadable(layers, ("source", "static"), static, folders=False)
     if (output := _local(layers, ("sink", "path"), folder)) is not None and not [*_kind_of_sink(layers)]:
         yield from _unwritable_file(layers, ("sink", "path"), output)
-    state = _local(layers, ("folder",), folder) or (None if _text(layers, ("folder",)) else str(folder))
+    name, state = _text(layers, ("name",)), _local(layers, ("folder",), folder)
+    if state is None and name is not None and not _text(layers, ("folder",)):
+        state = str(folder / name)
     if state is not None:
         yield from _unwritable(layers, ("folder",), state)
 
@@ -148,7 +150,8 @@ def _unwritable_file(layers: Layers, place: Place, path: str) -> Iterator[str]:
         received = f"Received: {path!r}, which is a folder; name a file in it, such as {inside!r}."
         yield _mistake(layers, place, f"must name a file. {received}")
         return
-    yield from _unwritable(layers, place, os.path.dirname(path))
+    for place_of in dict.fromkeys((path, os.path.realpath(path))):  # a link, and where it leads
+        yield from _unwritable(layers, place, os.path.dirname(place_of))
 
 
 def _unwritable(layers: Layers, place: Place, folder: str) -> Iterator[str]:
