@@ -197,7 +197,7 @@ def rollback(
             raise ConfigError(
                 "A rollback needs a champion and a version before it. Received: "
                 f"{', '.join(f'version {each.number}' for each in line) or 'no champion'} in "
-                f"{str(folder.path)!r}."
+                f"{str(folder.path)!r}; let one be trained (tcn job retrain). Only retrain.keep of them stay."
             )
         champion, former = line[:2]
         check_bundle(former.bundle, former.record["bundle_sha256"])
