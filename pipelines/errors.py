@@ -3,9 +3,6 @@
 Messages follow one grammar: the rule, what was received, the cure.
 """
 
-from collections.abc import Iterable
-from typing import Any
-
 
 class ForecastingError(Exception):
     """Base of every error that the pipelines raise on purpose.
@@ -40,13 +37,13 @@ class LackingError(PanelError):
         series: Ids of the series that lack it.
 
     Example:
-        >>> LackingError("no price", ["A"]).series
+        >>> LackingError("no price", ("A",)).series
         ('A',)
     """
 
-    def __init__(self, message: str, series: Iterable[Any] = ()) -> None:
+    def __init__(self, message: str, series: tuple[object, ...] = ()) -> None:
         super().__init__(message)
-        self.series = (*series,)
+        self.series = series
 
 
 class BundleError(ForecastingError, ValueError):

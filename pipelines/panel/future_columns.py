@@ -99,7 +99,7 @@ def check_known(
     raise LackingError(
         f"A forecast needs {name!r} for every step ahead. Received: {what} for series {show(panel.ids[i])} "
         f"{span}{others}; {cure}.",
-        panel.ids[wrong].tolist(),
+        (*panel.ids[wrong].tolist(),),
     )
 
 
