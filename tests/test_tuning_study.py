@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tuning_cases import SPACE, Calls, Erring, forecaster, panel_of, study_of, told
 
-from pipelines import BusyError, ConfigError, Forecaster, Panel, SearchSpace, tune
+from pipelines import BusyError, ConfigError, Panel, SearchSpace, tune
 from pipelines.tuning.budget import Budget
 from pipelines.tuning.comparing import HeldOutScores
 from pipelines.tuning.journal import Journal
@@ -366,14 +366,21 @@ def test_a_transform_must_suit_the_rows_that_are_held_out_too():
 
 
 def test_what_is_left_to_the_plan_is_told_of_the_default():
-    asked = Forecaster(horizon=7, ensemble=1, max_steps=0)
-    space = {"lookback": [7, 14], "filters": [2, 4], "head": ["quantile", "normal"]}
-    tuned = tune(panel_of(), asked, space, max_trials=1, folds=1)
-    plan = asked.plan(tuned.panel.before(0))
-    assert dict(tuned.record.default.values) == {
-        "lookback": plan.lookback,
+    space = {
+        "dilations": [[1], [1, 2]],
+        "filters": [2, 4],
+        "head": ["quantile", "normal"],
+        "scaling": ["origin", "global"],
+        "max_steps": [9, 18],
+    }
+    study = study_of(space=SearchSpace(space))
+    plan = study.forecaster.plan(study.origins.rows)
+    assert study.default_values() == {
+        "dilations": plan.dilations,
         "filters": plan.filters,
         "head": "quantile",
+        "scaling": "origin",
+        "max_steps": 9,
     }
 
 

@@ -17,6 +17,7 @@ from pipelines.config import Settings
 from pipelines.errors import ConfigError
 from pipelines.forecaster import Forecaster
 from pipelines.panel import Panel, panel_digest
+from pipelines.plan import scaling_of
 from pipelines.tuning.comparing import Trainings, compare_held_out
 from pipelines.tuning.folds import RollingOrigins
 from pipelines.tuning.importance import importance_of
@@ -79,11 +80,13 @@ class Study:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             planned = type(self.forecaster)(**dict(self.shared)).plan(self.origins.rows).to_dict()
-        shared = _plain(dict(self.shared))
-        return {
+        planned["scaling"] = scaling_of(self.shared, self.origins.rows)
+        shared = dict(self.shared)
+        found = {
             name: planned.get(name, shared[name]) if shared[name] in (None, "auto") else shared[name]
             for name in self.search.space
         }
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
 
     def record(self, journal: Journal) -> StudyRecord:
         """Return what is known so far."""
