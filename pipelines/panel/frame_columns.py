@@ -185,7 +185,8 @@ def _require(
         else:
             cure = f"rename one of them or pass {role}=<its name>"
         if role == "id_col":
-            cure += f"; for a single series, add a column: df[{name!r}] = 'series'"
+            cure += f"; for a single series, add a column: df[{name!r}] = 'series'; for a column per series, "
+            cure += f"df.melt(<the time column>, var_name={name!r}, value_name=<the target>)"
         raise PanelError(
             f"The frame must have a column {name!r} ({role}). Received: {listed or 'no columns'}; {cure}."
         )

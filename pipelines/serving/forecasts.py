@@ -16,7 +16,9 @@ from pipelines.preparing import untold
 from pipelines.serving.histories import Histories
 from pipelines.serving.kinds import Kinds, check_names
 
-_MOST: Final = 10**6  # Parts of the whole that probabilities are told apart by.
+MOST_NUMBERS: Final = 100
+"""Levels, and quantiles, that a client may ask for at once."""
+_PARTS: Final = 10**6  # of the whole, that probabilities are told apart by
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,15 @@ class Wanted:
         Raises:
             ConfigError: If a level or probability is not allowed, or has digits that no name of a column has.
         """
+        asked = (("levels", self.levels, 100), ("quantiles", self.quantiles, 1))
+        for name, numbers, _ in asked:
+            if isinstance(numbers, Sequence) and len(numbers) > MOST_NUMBERS:
+                raise ConfigError(
+                    f"{name} must be at most {MOST_NUMBERS} numbers. Received: {len(numbers):,}; send fewer."
+                )
         found = fitted.columns(self.levels, self.quantiles)
-        for name, numbers, limit in (("levels", self.levels, 100), ("quantiles", self.quantiles, 1)):
-            least = limit / _MOST
+        for name, numbers, limit in asked:
+            least = limit / _PARTS
             if any(not least <= number <= limit - least for number in (() if numbers is None else numbers)):
                 raise ConfigError(
                     f"{name} must be numbers between {least:f} and {limit - least:f}. Received: {numbers!r}; "
@@ -207,9 +215,9 @@ class Forecasts:
         series = np.arange(panel.n_series)
         values = fitted.forecast(table, series, panel.indptr[1:] - 1, columns)
         stamps = panel.future_stamps(horizon)[:, :steps]
-        frame = panel.key_frame(np.repeat(series, steps), stamps.ravel())
-        for name, column in values.items():
-            frame[name] = column[:, 0, :steps].ravel()
+        keys = panel.key_frame(np.repeat(series, steps), stamps.ravel())
+        made = pd.DataFrame({name: column[:, 0, :steps].ravel() for name, column in values.items()})
+        frame = pd.concat([keys, made], axis=1)
         if not np.isfinite(frame[[*values]].to_numpy()).all():
             raise PanelError(
                 "Forecasts must be finite. Received: values whose forecast is not; send smaller ones, or fit "

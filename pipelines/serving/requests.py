@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from pipelines.errors import PanelError
-from pipelines.serving.forecasts import Wanted
+from pipelines.serving.forecasts import MOST_NUMBERS, Wanted
 from pipelines.serving.frames import frame_of, split_frame
 from pipelines.serving.kinds import Kinds, check_names
 
@@ -22,7 +22,7 @@ _TABLE: Final = {
         {"type": "object", "additionalProperties": {"type": "array"}, "title": "columns"},
     ]
 }
-_NUMBERS: Final = {"type": "array", "items": {"type": "number"}}
+_NUMBERS: Final = {"type": "array", "items": {"type": "number"}, "maxItems": MOST_NUMBERS}
 FORECAST_SCHEMA: Final = {
     "type": "object",
     "additionalProperties": False,
@@ -183,7 +183,7 @@ def read_query(query: list[tuple[str, str]]) -> Wanted:
     for name, text in query:
         try:
             if name == "horizon":
-                found[name] = int(text[:20])
+                found[name] = int(text)  # Python itself refuses thousands of digits
             else:
                 found[name] = [float(part) for part in text.split(",")] if text else []
         except ValueError:
