@@ -192,6 +192,30 @@ def test_fewer_steps_and_other_levels():
     assert_same(found, expected)
 
 
+@pytest.mark.parametrize("kind", ["plain", "covariates"])
+def test_steps_between_rows_that_are_known_stay_as_they_are(kind):
+    _, forecasts, *rows = served(kind)
+    known, later = (each.drop(columns="kind", errors="ignore") for each in rows)
+    first, *_, last = known.index[known["unique_id"] == "a"][-6:]
+    some = known.loc[[first, last]]
+    before = forecasts.histories.of("a")[0]
+    again = forecasts.histories.append(as_json(some))
+    assert (again.rows, again.repeated, again.replaced) == (0, 2, 0)
+    assert forecasts.histories.of("a")[0] == before
+    right = known.assign(y=known["y"].where(~known.index.isin([first, last]), 7.0))
+    end = later[later["unique_id"] == "a"].head(1)
+    found = forecasts.histories.append(as_json(pd.concat([right.loc[[first, last]], end])), replace=True)
+    assert (found.rows, found.repeated, found.replaced) == (1, 0, 2)
+    expected = served(kind)[1]
+    own = right[right["unique_id"] == "a"]
+    expected.histories.append(as_json(pd.concat([own, end])), replace=True)
+    assert forecasts.histories.of("a")[0] == expected.histories.of("a")[0]
+    with pytest.raises(PanelError, match=r"no step that is not known\. Received: 1 left out"):
+        forecasts.histories.append(
+            as_json(pd.concat([known.loc[[first]], later[later["unique_id"] == "a"].iloc[2:3]]))
+        )
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -204,7 +228,7 @@ def test_fewer_steps_and_other_levels():
         ({"ds": ["2024-01-31", "2024-01-31"], "y": [1, 1]}, "one row per stamp"),
         (
             {"ds": ["2024-01-31", "2024-02-02"], "y": [1, 1]},
-            "must leave out no step. Received: 1 left out in series 'a'",
+            "must leave out no step that is not known. Received: 1 left out in series 'a'",
         ),
         ({"ds": "2024-01-31", "y": 1, "kind": "shop"}, "Columns of rows must be among .*'kind'"),
         ({"ds": "2024-01-31"}, "must have a column 'y'"),

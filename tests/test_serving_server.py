@@ -38,7 +38,7 @@ finally:
 SLOW = """
 import time
 from pipelines.serving.forecasts import Forecasts
-Forecasts.predict = lambda *arguments: time.sleep(3)
+Forecasts.predict = lambda *arguments: time.sleep(90)
 """
 
 

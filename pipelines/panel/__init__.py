@@ -2,7 +2,7 @@
 
 from pipelines.panel.covariate_columns import CovariateColumn
 from pipelines.panel.digest import panel_digest
-from pipelines.panel.filling import hardly_filled
+from pipelines.panel.filling import hardly_filled, rows_given
 from pipelines.panel.frame_columns import Columns, read_ids, show, take_columns
 from pipelines.panel.future_columns import check_known, read_future
 from pipelines.panel.notes import PanelNotes
@@ -27,6 +27,7 @@ __all__ = [
     "read_future",
     "read_ids",
     "read_stamps",
+    "rows_given",
     "show",
     "silent_stretches",
     "take_columns",

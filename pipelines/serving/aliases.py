@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
+_DIGITS: Final = 9  # of a version; no registry has more
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
 DIGEST: Final = "tcn.manifest_sha256"
@@ -118,7 +119,7 @@ class Reference:
         if sign and name and alias:
             return cls(name, alias=alias)
         name, sign, version = place.rpartition("/")
-        if sign and name and version.isdecimal():
+        if sign and name and version.isdecimal() and len(version) <= _DIGITS:
             return cls(name, version=version)
         raise ConfigError(
             "A registered model must be named as NAME@ALIAS or NAME/VERSION. Received: "

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -30,6 +28,7 @@ from pipelines.serving.requests import (
     read_observations,
     read_query,
 )
+from pipelines.serving.threads import Threads
 
 MAX_BODY: Final = 32 * 2**20
 """Bytes of the largest body, about half a million rows."""
@@ -74,11 +73,11 @@ def create_app(forecasts: Forecasts, about: About, max_body: int = MAX_BODY) -> 
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)
     app.add_middleware(Ending)
     _answer_errors(app, forecasts.kinds.columns)
-    pool = ThreadPoolExecutor(WORKERS, "forecast")
+    threads = Threads(WORKERS)
 
     async def compute(work: Callable[[], Any]) -> Response:
-        """Compute an answer in a thread, so that others are heard meanwhile."""
-        return await asyncio.get_running_loop().run_in_executor(pool, lambda: _json(work()))
+        """Compute an answer in a thread: others are heard meanwhile, and the server can end."""
+        return await threads.run(lambda: _json(work()))
 
     async def posted(request: Request, work: Callable[[dict[str, Any]], Any]) -> Response:
         _check_type(request.headers.get("content-type", ""))

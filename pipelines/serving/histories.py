@@ -14,9 +14,9 @@ import pandas as pd
 from pipelines.covariates import Covariates
 from pipelines.errors import PanelError
 from pipelines.fitted import Fitted
-from pipelines.panel import Panel, show
+from pipelines.panel import Panel, rows_given, show
 from pipelines.reading import not_asked_for
-from pipelines.serving.joining import Overlap, joined, joined_ahead, overlap_of
+from pipelines.serving.joining import Bools, Overlap, joined, joined_ahead, overlap_of
 from pipelines.serving.kinds import Kinds, check_names
 from pipelines.serving.problems import Refused
 
@@ -117,8 +117,8 @@ class Histories:
         ahead = [] if future is None else self._read_ahead(future)
         piece = None if rows is None or not len(rows) else self._read(rows)
         with self._lock:
-            states, known, changed = ({}, 0, 0) if piece is None else self._joined(piece, replace)
-            count = 0 if piece is None else piece.n_rows
+            states, known, changed = ({}, 0, 0) if piece is None else self._joined(*piece, replace)
+            count = 0 if piece is None else int(piece[1].sum())
             for part in ahead:
                 name = part[self._kinds.id_col].iloc[0]
                 states[name], rows_ahead, overlap = self._with_ahead(
@@ -139,17 +139,17 @@ class Histories:
             )
         return _State(self._fitted.panel.select([self._place[name]]))
 
-    def _joined(self, piece: Panel, replace: bool) -> tuple[dict[Hashable, _State], int, int]:
-        """Series of a piece with its rows, and how many of these were known, and were other ones."""
+    def _joined(self, piece: Panel, sent: Bools, replace: bool) -> tuple[dict[Hashable, _State], int, int]:
+        """Series of a piece with the rows that were sent, and how many of them were known, and others."""
         states = {name: self._state(name) for name in piece.ids.tolist()}
         parts: list[pd.DataFrame] = []
         known, changed = 0, 0
         for i, state in enumerate(states.values()):
-            part = piece.select([i])
-            overlap = overlap_of(state.panel, part, replace)
+            part, own = piece.select([i]), sent[piece.indptr[i] : piece.indptr[i + 1]]
+            overlap = overlap_of(state.panel, part, own, replace)
             known, changed = known + overlap.known, changed + overlap.changed
-            if overlap.changed or overlap.known < part.n_rows:
-                parts.append(joined(state.panel, part, overlap))
+            if overlap.changed or overlap.known < own.sum():
+                parts.append(joined(state.panel, part, own, overlap.begin))
         if parts:
             panel = self._fitted.read(pd.concat(parts, ignore_index=True))
             for i, name in enumerate(panel.ids.tolist()):
@@ -165,16 +165,15 @@ class Histories:
         frame, overlap = joined_ahead(known, part, time_col, replace)
         return _State(state.panel, frame), len(part), overlap
 
-    def _read(self, rows: pd.DataFrame) -> Panel:
-        """Read rows, and see that their series are known and that they leave out no step."""
+    def _read(self, rows: pd.DataFrame) -> tuple[Panel, Bools]:
+        """Read rows, and see that their series are known; tell which rows of the panel were sent."""
         kinds = self._kinds
         check_names([*rows.columns], kinds.row_columns, "Columns of rows")
         frame = kinds.rows(rows)
         for name in frame[kinds.id_col].drop_duplicates() if kinds.id_col in frame else ():
             self._state(name)
         panel = self._fitted.read(frame)
-        _check_gaps(panel, kinds.time_col)
-        return panel
+        return panel, rows_given(panel, frame)
 
     def _read_ahead(self, future: pd.DataFrame) -> list[pd.DataFrame]:
         """Read the steps ahead, a frame for each series."""

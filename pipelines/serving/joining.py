@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipelines.errors import PanelError
 from pipelines.panel import Panel, show
 from pipelines.serving.problems import Refused
+
+Bools = npt.NDArray[np.bool_]
 
 
 class Overlap(NamedTuple):
@@ -26,12 +29,14 @@ class Overlap(NamedTuple):
     changed: int
 
 
-def overlap_of(known: Panel, part: Panel, replace: bool = False) -> Overlap:
+def overlap_of(known: Panel, part: Panel, sent: Bools, replace: bool = False) -> Overlap:
     """Find out which rows are known already, and whether they are the same.
 
     Args:
         known: One series.
-        part: Further rows of it, or some of those that are known.
+        part: Further rows of it, or some of those that are known, on a grid without gaps.
+        sent: ``(rows,)`` which rows of the part were sent; steps between may be left out as far as they are
+            known.
         replace: Whether they may say something else of rows that are known.
 
     Returns:
@@ -43,13 +48,20 @@ def overlap_of(known: Panel, part: Panel, replace: bool = False) -> Overlap:
     """
     begin = _begin(known, part)
     count = min(known.n_rows - begin, part.n_rows)
-    if count == 0:
+    if not (after := sent[count:]).all():
+        raise PanelError(
+            f"Rows of {part.columns.time_col!r} must leave out no step that is not known. Received: "
+            f"{(~after).sum()} left out in series {show(part.ids[0])}; send them too, with null where "
+            "nothing was observed."
+        )
+    both = np.flatnonzero(sent[:count])
+    if not len(both):
         return Overlap(begin, 0, 0)
     ours, theirs = (
         each.to_frame().iloc[rows].reset_index(drop=True)
-        for each, rows in ((known, slice(begin, begin + count)), (part, slice(0, count)))
+        for each, rows in ((known, begin + both), (part, both))
     )
-    return Overlap(begin, count, _changes(ours, theirs, replace))
+    return Overlap(begin, len(both), _changes(ours, theirs, replace))
 
 
 def joined_ahead(
@@ -78,19 +90,22 @@ def joined_ahead(
     return frame, Overlap(0, len(both), changed)
 
 
-def joined(known: Panel, part: Panel, overlap: Overlap) -> pd.DataFrame:
+def joined(known: Panel, part: Panel, sent: Bools, begin: int) -> pd.DataFrame:
     """Put rows into the place of those that are known, or after them.
 
     Args:
         known: One series.
         part: Rows of it.
-        overlap: How they lie to each other.
+        sent: As for ``overlap_of``.
+        begin: Row of the known ones that they begin with.
 
     Returns:
-        All rows of the series.
+        All rows of the series, in no order.
     """
-    frame, (begin, count, _) = known.to_frame(), overlap
-    return pd.concat([frame.iloc[:begin], part.to_frame(), frame.iloc[begin + count :]], ignore_index=True)
+    stays = np.ones(known.n_rows, bool)
+    replaced = begin + np.flatnonzero(sent)
+    stays[replaced[replaced < known.n_rows]] = False
+    return pd.concat([known.to_frame()[stays], part.to_frame()[sent]], ignore_index=True)
 
 
 def _begin(known: Panel, part: Panel) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.errors import ConfigError
 from pipelines.tuning.records import TrialRecord
+from pipelines.wording import counted
 
 _ALIKE = 3  # trials that fail for the same reason, the first of a study, until it is given up
 
@@ -62,7 +63,8 @@ class Budget:
             What is spent; None if a trial may start.
         """
         if self.max_trials is not None and len(trials) >= self.max_trials:
-            return f"{self.max_trials} trial{'s' * (self.max_trials > 1)}"
+            more = f", {len(trials)} before it went on" * (len(trials) > self.max_trials)
+            return f"{counted(self.max_trials, 'trial')}{more}"
         ended = [trial for trial in trials if trial.status != "RUNNING"]
         if self.minutes is not None and ended:  # without any, one is owed
             typical = median(trial.seconds for trial in ended)
