@@ -173,7 +173,7 @@ def checked_levels(levels: Any) -> tuple[float, ...]:
     try:
         return _levels(levels)
     except ValueError as error:
-        raise ConfigError(f"levels {error}. Received: {levels!r}.") from None
+        raise ConfigError(f"levels {error}. Received: {levels!r}; try [80, 95].") from None
 
 
 def checked_quantiles(quantiles: Any) -> tuple[float, ...]:

@@ -179,6 +179,19 @@ def test_a_rollback_undoes_what_somebody_has_moved_elsewhere(store, own, bundle)
     assert registry.rollback(own).version == "3"
 
 
+def test_a_rollback_goes_round_versions_that_were_removed(store, own, bundle):
+    registry = Registry(store)
+    for _ in range(3):
+        register(bundle, own, store)
+    for version in ("2", "3"):
+        registry.promote(Reference(own, version=version))
+    registry.client.delete_model_version(own, "3")
+    assert registry.rollback(own).version == "2"
+    registry.client.delete_model_version(own, "2")
+    with pytest.raises(ConfigError, match=r"whose former version \w+ is no longer there; name a version"):
+        registry.rollback(own)
+
+
 def test_a_rollback_is_one_move_and_back(store, own, bundle):
     registry = Registry(store)
     register(bundle, own, store)
@@ -191,7 +204,7 @@ def test_a_rollback_is_one_move_and_back(store, own, bundle):
         ("2", ("challenger", "champion")),
         ("1", ()),
     ]
-    with pytest.raises(ConfigError, match="'challenger' has never been moved"):
+    with pytest.raises(ConfigError, match=r"'challenger' of .*, which has never been moved"):
         registry.rollback(own, "challenger")
 
 

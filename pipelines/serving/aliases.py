@@ -309,7 +309,8 @@ class Registry:
     def rollback(self, name: str, alias: str = CHAMPION) -> Registered:
         """Move an alias back to the version that it stood for before; once more, and it is moved forth again.
 
-        Where somebody has moved it since, as in MLflow's pages, it goes back to where it was put here.
+        Where somebody has moved it since, as in MLflow's pages, it goes back to where it was put here; where
+        that version was removed, to the one before it.
 
         Args:
             name: Name of the model.
@@ -320,19 +321,23 @@ class Registry:
 
         Raises:
             BundleError: If there is no such model.
-            ConfigError: If the alias has never been moved.
+            ConfigError: If the alias has never been moved, or the former version was removed.
         """
         with self.refusals(name, BundleError):
             model = self.client.get_registered_model(name)
+            there = {str(each.version) for each in self.client.search_model_versions(f"name = '{name}'")}
         former, here = (model.tags.get(f"{tag}{alias}") for tag in (_FORMER, _SET))
-        if here is not None and here != str(model.aliases.get(alias)):
-            former = here
-        if former is None:
-            raise ConfigError(
-                f"A rollback needs a former version. Received: {name!r}, whose alias {alias!r} has never "
-                "been moved; name a version with tcn models --promote."
-            )
-        return self.promote(Reference(name, version=former), alias)
+        is_moved = here is not None and here != str(model.aliases.get(alias))
+        known = [version for version in ((here, former) if is_moved else (former,)) if version is not None]
+        if found := next((version for version in known if version in there), None):
+            return self.promote(Reference(name, version=found), alias)
+        why = (
+            f"whose former version {known[-1]} is no longer there" if known else "which has never been moved"
+        )
+        raise ConfigError(
+            f"A rollback needs a former version. Received: alias {alias!r} of {name!r}, {why}; name a "
+            "version with tcn models --promote."
+        )
 
     def _standing_for(self, name: str, alias: str) -> str | None:
         """Version that an alias stands for; None if there is no such alias."""
