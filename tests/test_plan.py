@@ -185,7 +185,7 @@ def test_more_rows_than_32_bits_count_are_refused_before_any_work():
 def test_levels_are_numbers_between_0_and_100(levels):
     with pytest.raises(ConfigError, match="must be numbers between 0 and 100, in percent") as raised:
         checked_levels(levels)
-    assert f"Received: {levels!r}." in str(raised.value)
+    assert f"Received: {levels!r}; try [80, 95]." in str(raised.value)
 
 
 def test_levels_are_sorted_numbers():
