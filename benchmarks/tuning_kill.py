@@ -98,7 +98,7 @@ def trials_of(output: Path) -> list[dict[str, Any]]:
     """Trials of the only study in a folder, without the time that they took."""
     from pipelines.tuning.state import StudyFolder
 
-    [study] = (output / ".studies").iterdir()
+    [study] = (path for path in (output / ".studies").iterdir() if path.is_dir())
     state = StudyFolder(study).load()
     assert state is not None
     for trial in state["trials"]:

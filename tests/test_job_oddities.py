@@ -297,3 +297,28 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+class TestPlaces:
+    def test_what_fails_after_the_forecast_is_out_is_told_and_takes_nothing_back(
+        self, make_job: MakeJob
+    ) -> None:
+        job = make_job()
+        (home_of(job) / "status.html").mkdir()
+        outcome = run(job)
+        assert outcome.published
+        (message,) = told(outcome, "state")
+        assert "status.html" in message
+        assert run(job).again
+
+    def test_a_dry_run_of_a_new_job_makes_no_folder(self, make_job: MakeJob, tmp_path: Path) -> None:
+        job = make_job(champions=0)
+        before = {*tmp_path.rglob("*")}
+        outcome = run(job, dry_run=True)
+        assert outcome.night.models == {"SeasonalNaive": 3}
+        assert {*tmp_path.rglob("*")} == before
+
+    def test_a_dry_run_need_not_wait_for_a_night(self, make_job: MakeJob) -> None:
+        job = make_job()
+        with JobFolder.of(job).held():
+            assert run(job, dry_run=True).night.models == {"TCN v1": 3}

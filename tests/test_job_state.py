@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from pipelines.errors import BusyError, ConfigError, StateError
 from pipelines.nightly import JobSettings
 from pipelines.nightly.champions import essentials_of, line_of_succession, withdrawn
+from pipelines.nightly.folders import refusal
 from pipelines.nightly.history import steps_between, unobserved_since, up_to
 from pipelines.nightly.labels import label, unlabeled
 from pipelines.nightly.records import Finding, Night
@@ -136,8 +139,23 @@ class TestJobFolder:
 
     def test_a_folder_that_cannot_be_made_is_a_mistake_of_the_settings(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        with pytest.raises(ConfigError, match="write to its folder"):
-            JobFolder(tmp_path / "file" / "job")
+        with (
+            pytest.raises(ConfigError, match=r"able to read and write its files\..*Not a directory"),
+            JobFolder(tmp_path / "file" / "job").held(),
+        ):
+            pytest.fail("it is held")
+
+    def test_who_only_reads_makes_no_folder(self, tmp_path: Path) -> None:
+        folder = JobFolder(tmp_path / "job")
+        assert folder.is_fresh
+        assert (folder.nights(), folder.versions(), folder.promotions()) == ([], [], [])
+        assert not [*tmp_path.iterdir()]
+
+    def test_what_lasts_is_a_mistake_of_the_settings_and_what_passes_is_not(self, tmp_path: Path) -> None:
+        for code in (errno.EACCES, errno.EROFS, errno.EPERM):
+            assert isinstance(refusal(OSError(code, os.strerror(code), "a")), ConfigError)
+        for code in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EMFILE):
+            assert isinstance(refusal(OSError(code, os.strerror(code), "a")), BusyError)
 
     def test_old_versions_go_but_none_that_is_needed(self, tmp_path: Path) -> None:
         folder = JobFolder(tmp_path)

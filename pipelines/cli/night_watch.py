@@ -164,10 +164,9 @@ def working(
             except BrokenPipeError:
                 raise
             except OSError as error:
-                raise BusyError(
-                    f"A job must be able to read and write its files. Received: {error}; mend it, and try "
-                    "again."
-                ) from error
+                from pipelines.nightly.folders import refusal
+
+                raise refusal(error) from error
     except (typer.Exit, typer.BadParameter, BrokenPipeError):
         raise
     except KeyboardInterrupt as stop:

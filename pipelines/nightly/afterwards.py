@@ -92,12 +92,18 @@ class Afterwards:
         with self.stages("track"):
             announce(self.job, self.folder, self.findings)
             outcome.run_id = self.gently(lambda: self._track(outcome, scored))
-        (self.folder.path / FAILURE).unlink(missing_ok=True)
         with self.stages("status page"):
-            write_page(self.folder, self.job, scored, alarms)
+            self.gently(lambda: self._show(scored, alarms), "state")
         if outcome.run_id is not None or not self.job.tracking.enabled:
-            remove_drafts(self._done_path.parent)
-            write_sealed(self._done_path, {"run_id": outcome.run_id})
+            self.gently(lambda: self._end(outcome.run_id), "state")
+
+    def _show(self, scored: Scored, alarms: Sequence[Finding]) -> None:
+        (self.folder.path / FAILURE).unlink(missing_ok=True)
+        write_page(self.folder, self.job, scored, alarms)
+
+    def _end(self, run_id: str | None) -> None:
+        remove_drafts(self._done_path.parent)
+        write_sealed(self._done_path, {"run_id": run_id})
 
     @property
     def _done_path(self) -> Path:
@@ -135,7 +141,7 @@ class Afterwards:
         """Retrain after the forecast is out: a training that fails does not take it back."""
         try:
             return self.retrain(snapshot, line)
-        except ForecastingError as error:
+        except (ForecastingError, OSError) as error:
             self.findings.append(Finding("retrain", "warn", f"The challenger could not be trained: {error}"))
             return None
 
@@ -159,11 +165,12 @@ class Afterwards:
             findings=outcome.findings, now=self.now,
         )  # fmt: skip
 
-    def gently(self, call: Callable[[], T]) -> T | None:
+    def gently(self, call: Callable[[], T], check: str = "tracking") -> T | None:
         """Call what may fail now that the forecast is out: it is told, and the next run makes up for it.
 
         Args:
             call: What to do.
+            check: Name of the finding if it fails.
 
         Returns:
             What comes of it; None if it has failed.
@@ -171,5 +178,5 @@ class Afterwards:
         try:
             return call()
         except (ForecastingError, OSError) as error:
-            self.findings.append(Finding("tracking", "warn", str(error)))
+            self.findings.append(Finding(check, "warn", str(error)))
             return None

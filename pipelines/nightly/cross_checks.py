@@ -11,6 +11,7 @@ from pipelines import datasets
 from pipelines.errors import ConfigError
 from pipelines.frequency import Freq
 from pipelines.nightly.file_sinks import format_of
+from pipelines.nightly.folders import FOLDERS, why_unusable
 from pipelines.nightly.layers import Layers, Place
 from pipelines.nightly.paths import absolute, lacks_home
 from pipelines.nightly.remote import is_remote, local_path
@@ -62,7 +63,9 @@ def unusable_places(layers: Layers, folder: Path) -> Iterator[str]:
     if state is None and name is not None and not _text(layers, ("folder",)):
         state = str(folder / name)
     if state is not None:
-        yield from _unwritable(layers, ("folder",), state)
+        for place in (state, *(os.path.join(state, name) for name in FOLDERS)):
+            if place == state or os.path.lexists(place):
+                yield from _unwritable(layers, ("folder",), place)
 
 
 def _frequency(layers: Layers) -> Iterator[str]:
@@ -161,7 +164,7 @@ def _unwritable(layers: Layers, place: Place, folder: str) -> Iterator[str]:
         there = os.path.dirname(there)
     if not os.path.isdir(there):
         problem, cure = "is no folder", "name another place"
-    elif not os.access(there, os.W_OK | os.X_OK):
+    elif why_unusable(Path(there)) is not None:
         problem, cure = "may not be written to", "change its permissions, or name another place"
     else:
         return

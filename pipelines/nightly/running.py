@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import BundleError, BusyError, ForecastingError, PanelError, StateError
+from pipelines.errors import BundleError, ForecastingError, PanelError, StateError
 from pipelines.jobs.fitting import load_tensorflow
 from pipelines.jobs.signals import signals_wait
 from pipelines.jobs.stages import Progress, Stages
@@ -24,6 +24,7 @@ from pipelines.nightly.champions import (
 )
 from pipelines.nightly.checks import check_snapshot
 from pipelines.nightly.continuity import Before, traits_of
+from pipelines.nightly.folders import refusal
 from pipelines.nightly.forecasting import NightForecast, forecast_columns, forecast_night
 from pipelines.nightly.history import are_one, doubt_of, read_night
 from pipelines.nightly.labels import label
@@ -67,7 +68,7 @@ def run_night(
         job: Settings, with a folder.
         cutoff: Last time stamp to know.
         now: When the night begins.
-        dry_run: Whether to write nothing.
+        dry_run: Whether to write nothing; another process may then work on the job.
         skip_done: Whether to leave a night as it is that is done and that readers see.
         progress: Where to show the stages.
 
@@ -75,13 +76,13 @@ def run_night(
         What came of it.
 
     Raises:
-        BusyError: Another process runs this job, the data are not there yet, or a file cannot be written.
+        BusyError: Another process runs this job, the data are not there yet, or the disk is full.
         PanelError: The data cannot be used, or a check that does not hold is to stop the job.
         ConfigError: A setting does not fit, or a place cannot be used.
         ForecastingError: Training failed.
     """
     folder = JobFolder.of(job)
-    with folder.held():
+    with nullcontext() if dry_run else folder.held():
         run = _Run(job, cutoff, now, folder, Stages(progress), dry_run, skip_done)
         try:
             outcome = run.go()
@@ -89,10 +90,7 @@ def run_night(
             run.failed(error)
             raise
         except OSError as error:
-            refused = BusyError(
-                f"A job must be able to read and write its files. Received: {error}; make room or mend it, "
-                "and run the job again: what was published before stays."
-            )
+            refused = refusal(error)
             run.failed(refused)
             raise refused from error
     outcome.seconds = dict(run.stages.seconds)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from filelock import FileLock, Timeout
 
 from pipelines.bundle import MANIFEST, checksum
-from pipelines.errors import BusyError, ConfigError, StateError
+from pipelines.errors import BusyError, StateError
+from pipelines.nightly.folders import FOLDERS, make_writable, refusal
 from pipelines.nightly.labels import label, unlabeled
 from pipelines.nightly.records import JUDGED, Cutoff, Night, Promotion, Version
 from pipelines.nightly.sealed import read_sealed, remove_drafts, whole_folder, write_sealed
@@ -32,26 +33,13 @@ class JobFolder:
     """What a job keeps.
 
     Args:
-        path: The folder; made where it is missing.
+        path: The folder; made, with those in it, by who first writes to it.
         own: Fingerprint of the settings whose nights count where others have run the same cutoff.
-
-    Raises:
-        ConfigError: If it cannot be written to.
     """
 
     def __init__(self, path: Path, own: str = "") -> None:
         self.path, self.own = path.absolute(), own[:_SHORT]
-        self.nights_path, self.versions_path, self.promotions_path = (
-            self.path / name for name in ("nights", "versions", "promotions")
-        )
-        try:
-            for folder in (self.nights_path, self.versions_path, self.promotions_path):
-                folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                f"A job must be able to write to its folder. Received: {error.strerror} for "
-                f"{str(self.path)!r}; name another one with folder = ..."
-            ) from error
+        self.nights_path, self.versions_path, self.promotions_path = (self.path / name for name in FOLDERS)
 
     @classmethod
     def of(cls, job: JobSettings) -> JobFolder:
@@ -59,9 +47,6 @@ class JobFolder:
 
         Args:
             job: Settings.
-
-        Raises:
-            ConfigError: If it cannot be written to.
         """
         return cls(home_of(job), job.fingerprint)
 
@@ -73,8 +58,12 @@ class JobFolder:
             Nothing.
 
         Raises:
-            BusyError: If another process works on this job.
+            BusyError: If another process works on this job, or the disk is full.
+            ConfigError: If the folder cannot be written to.
         """
+        folders = (self.path, *(self.path / name for name in FOLDERS))
+        for folder in folders:
+            make_writable(folder)
         lock = FileLock(self.path / "lock")
         try:
             lock.acquire(timeout=0)
@@ -84,11 +73,9 @@ class JobFolder:
                 "try again when it has ended."
             ) from None
         except OSError as error:
-            raise ConfigError(
-                f"A job must be able to lock its folder. Received: {error.strerror} for {str(self.path)!r}."
-            ) from error
+            raise refusal(error, self.path / "lock") from error
         try:
-            for folder in (self.path, self.nights_path, self.versions_path, self.promotions_path):
+            for folder in folders:
                 remove_drafts(folder)
             yield
         finally:
@@ -221,6 +208,7 @@ class JobFolder:
             night: The night; the checksum of its forecasts is added.
             forecasts: Its forecasts.
         """
+        self.nights_path.mkdir(parents=True, exist_ok=True)
         with whole_folder(self.place(night.cutoff, night.fingerprint)) as draft:
             # In parts, so that whoever wants some of the series need not read all of them.
             forecasts.to_parquet(draft / FORECASTS, index=False, row_group_size=_PART)
@@ -284,6 +272,7 @@ class JobFolder:
         """
         number = 1 + max((int(path.name) for path in _numbered(self.versions_path)), default=0)
         place = self.versions_path / f"{number:04}"
+        self.versions_path.mkdir(parents=True, exist_ok=True)
         with whole_folder(place) as draft:
             write(draft / _BUNDLE)
             record = {**record, "bundle_sha256": checksum(draft / _BUNDLE / MANIFEST)}
@@ -344,6 +333,7 @@ class JobFolder:
         """
         number = 1 + max((int(path.stem) for path in _numbered(self.promotions_path, ".json")), default=0)
         made = Promotion(number, version, reason, cutoff, tuple(withdrawn))
+        self.promotions_path.mkdir(parents=True, exist_ok=True)
         write_sealed(self.promotions_path / f"{number:06}.json", asdict(made))
         return made
 
@@ -367,6 +357,8 @@ def home_of(job: JobSettings) -> Path:
 
 def _numbered(folder: Path, suffix: str = "") -> list[Path]:
     """What the job has numbered in a folder, in order; what others have put there is not looked at."""
+    if not folder.exists():
+        return []
     return sorted(path for path in folder.iterdir() if path.suffix == suffix and path.stem.isdecimal())
 
 
