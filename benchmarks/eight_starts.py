@@ -81,7 +81,7 @@ def main(count: int, cases: tuple[Case, ...]) -> None:
             row(f"{case.name}, {count} at once", f"{seconds:.0f} s", shares[0], f"exit 0{others}")
             told = {text.strip()[-300:] for code, text in zip(codes, words, strict=True) if code}
             for text in sorted(told):
-                print(f"    {text}")
+                print(f"    {text.replace(f'{home}{os.sep}', '')}")
             failed += [f"{case.name}: {text}" for text in problems(case, home, codes, words)]
     if failed:
         raise SystemExit("\n".join(failed))

@@ -15,6 +15,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 FOLDER = DOCS / "assets" / "pages"
 PHONE, DESK = (390, 1000), (1100, 900)
+DRIVERS = "document.getElementById('drivers-title')"
 
 
 def main() -> None:
@@ -36,6 +37,9 @@ def main() -> None:
         for (width, height), kind, dark in wanted:
             browser.show(report, width, height, dark)
             browser.screenshot(FOLDER / f"report-{kind}.png", whole=False)
+        browser.show(report, *DESK)
+        browser.run(f"{DRIVERS}.scrollIntoView({{behavior: 'instant'}})")
+        browser.screenshot(FOLDER / "report-drivers.png", whole=False)
 
 
 if __name__ == "__main__":

@@ -110,10 +110,10 @@ def _sentence(model: str, verdict: str, distance: float, own_lag: int, figures: 
             peak = f", and it correlates best with what was {own_lag} step{'s' * (own_lag > 1)} earlier"
         return (
             f"{model} {verdict.replace('last', 'the last')}: its path departs from a plain copy by only "
-            f"{distance:.0%} of what the actual values do{peak}. It adds little to that copy."
+            f"{100 * distance:.0f} % of what the actual values do{peak}. It adds little to that copy."
         )
     compared = [
-        f"{figures[f'distance_{name}']:.0%} as far from the {name.replace('_', ' ')} repeated"
+        f"{100 * figures[f'distance_{name}']:.0f} % as far from the {name.replace('_', ' ')} repeated"
         for name in ("last_value", "last_season")
         if figures[f"distance_{name}"] is not None
     ]

@@ -135,14 +135,21 @@ def slow_quantile(scores, wanted):
     """Weighted quantile of recent scores and a normal distribution, by bisection of its definition."""
     past, horizon = scores.shape
     found = np.empty(horizon)
+    age = 0.5 ** (np.arange(past) / 30)[:, None]
+    seen = [(a, s) for a, row in zip(age[:, 0], scores, strict=True) for s in row if not np.isnan(s)]
+    count = sum(a for a, _ in seen) / horizon
+    side = [s for _, s in seen if (s > 0) == (wanted > 0)]
+    weights = [a for a, s in seen if (s > 0) == (wanted > 0)]
+    size = sum(a * min(abs(s), 5) for a, s in zip(weights, side, strict=True)) / horizon
+    spread = (size * np.sqrt(2 * np.pi) + 15) / (count + 15)
     for k in range(horizon):
         near = np.clip(np.arange(k - 3, k + 4), 0, horizon - 1)
         own = scores[:, near]
-        weight = np.where(np.isnan(own), 0, 0.5 ** (np.arange(past) / 15)[:, None] / 7)
+        weight = np.where(np.isnan(own), 0, age / 7)
         low, high = -9.0, 9.0
         for _ in range(80):
             middle = (low + high) / 2
-            below = (weight * (own <= middle)).sum() + 15 * ndtr(middle)
+            below = (weight * (own <= middle)).sum() + 15 * ndtr(middle / spread)
             low, high = (low, middle) if below >= ndtr(wanted) * (weight.sum() + 15) else (middle, high)
         found[k] = min(high, 0) if wanted < 0 else max(high, 0)
     return found

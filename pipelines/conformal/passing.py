@@ -34,7 +34,7 @@ def origins_of_pass(adapts: bool, horizon: int, count: int, step: int) -> tuple[
 
     Example:
         >>> origins_of_pass(False, 24, count=3, step=24), origins_of_pass(True, 24, count=3, step=24)
-        ((3, 24), (45, 12))
+        ((3, 24), (85, 12))
     """
     if not adapts:
         return count, step

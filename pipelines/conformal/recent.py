@@ -11,12 +11,15 @@ from pipelines.normal import ndtr, ndtri
 
 Floats = npt.NDArray[np.float64]
 
-PAST: Final = 40
+PAST: Final = 80
 """Past origins that a forecast is calibrated on, half a horizon apart."""
 
 # Origins after which an error counts half, and how many of them what was learned of all series counts as.
-_HALF_LIFE: Final = 15.0
+_HALF_LIFE: Final = 30.0
 _PRIOR: Final = 15.0
+# A score of a normal distribution that is cut off at 0 has this mean.
+_MEAN: Final = 1 / np.sqrt(2 * np.pi)
+_FAR: Final = 5.0  # beyond which a score tells no more of the spread
 # Steps to either side whose errors count as well.
 _NEAR: Final = 3
 # Scores that are sorted at once.
@@ -61,8 +64,10 @@ def recent_scores(scores: Floats, spacing: int, chosen: npt.NDArray[np.int64]) -
 def recent_quantiles(scores: Floats, wanted: Floats) -> Floats:
     """Quantiles of recent scores, each counting less the older it is, and of a normal distribution.
 
-    The normal distribution is what scores of calibrated forecasts have over all series; it stands for as
-    much as fifteen scores of the newest origin, and alone where a series is too young to have errors.
+    Scores of calibrated forecasts are normal over all series; those of one series may be wider above, or
+    below. So the normal distribution has, to either side, the spread of the recent scores of all steps, as
+    far as there are any. It stands for as much as fifteen scores of the newest origin, and alone, as it is
+    over all series, where one is too young to have errors.
 
     Args:
         scores: ``(..., past, horizon)``, the newest first, NaN where not known.
@@ -95,7 +100,9 @@ def _quantiles(scores: Floats, wanted: Floats) -> Floats:
     point = np.take_along_axis(pooled, order, axis=-1)
     mass = np.cumsum(np.take_along_axis(weight, order, axis=-1), axis=-1)
     total = mass[..., -1:] + _PRIOR
-    share = mass + _PRIOR * ndtr(np.where(np.isnan(point), np.inf, point))
+    below, above = (spread[:, None, None] for spread in _spreads(scores))
+    ends = np.where(np.isnan(point), np.inf, point)
+    share = mass + _PRIOR * ndtr(ends / np.where(ends < 0, below, above))
     edges = [np.full((runs, horizon, 1), edge) for edge in (-np.inf, np.inf)]
     point = np.concatenate([edges[0], np.where(np.isnan(point), np.inf, point), edges[1]], axis=-1)
     mass = np.concatenate([np.zeros((runs, horizon, 1)), mass], axis=-1)
@@ -106,7 +113,20 @@ def _quantiles(scores: Floats, wanted: Floats) -> Floats:
         after = (share < sought - 1e-9).sum(axis=-1, keepdims=True)
         left = np.take_along_axis(mass, after, axis=-1)
         between = ndtri(np.clip((sought - left) / _PRIOR, 1e-9, 1 - 1e-9))
+        between = between * np.where(between < 0, below, above)
         low, high = (np.take_along_axis(point, after + k, axis=-1) for k in (0, 1))
         quantile = np.clip(between, low, high)[..., 0]
         found[:, i] = np.minimum(quantile, 0.0) if score < 0 else np.maximum(quantile, 0.0)
     return found
+
+
+def _spreads(scores: Floats) -> tuple[Floats, Floats]:
+    """How wide the scores of each run are below and above 0, ``(runs,)`` each, in those of all series."""
+    past, horizon = scores.shape[1:]
+    weight = np.where(np.isnan(scores), 0.0, recency()[:past, None]) / horizon
+    near = np.clip(np.nan_to_num(scores), -_FAR, _FAR)
+    amount = weight.sum(axis=(1, 2)) + _PRIOR
+    below, above = (
+        ((weight * np.maximum(sign * near, 0)).sum(axis=(1, 2)) / _MEAN + _PRIOR) / amount for sign in (-1, 1)
+    )
+    return below, above

@@ -105,7 +105,7 @@ def _mattered(importance: Mapping[str, float]) -> str:
     if not importance:
         return ""
     ranked = sorted(importance.items(), key=lambda item: -item[1])
-    return "What mattered: " + ", ".join(f"{cell(name)} {share:.0%}" for name, share in ranked) + "."
+    return "What mattered: " + ", ".join(f"{cell(name)} {100 * share:.0f} %" for name, share in ranked) + "."
 
 
 def _held_out(study: StudyRecord) -> str:
