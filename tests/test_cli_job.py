@@ -224,8 +224,8 @@ def test_files_that_cannot_be_read_are_named(command, monkeypatch):
     made()
     monkeypatch.setattr("pipelines.nightly.state.JobFolder.versions", refuse)
     done = tcn(command)
-    assert done.exit_code == 75
-    assert "must be able to read and write its files. Received: [Errno 13]" in done.stderr
+    assert done.exit_code == 78
+    assert "read and write its files. Received: Permission denied for 'versions'; change" in done.stderr
 
 
 def test_what_somebody_does_by_hand_is_told_to_nobody_else(told):
