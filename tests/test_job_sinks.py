@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -124,6 +125,24 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         open_sink(job_of(sink=tmp_path / "file" / "f.csv")).publish(forecast_of("a"), MANIFEST)
     with pytest.raises(ConfigError, match=r"must end in .csv or .parquet. Received: 'f.xlsx'"):
         open_sink(job_of(sink=tmp_path / "f.xlsx"))
+
+
+def test_a_full_disk_passes_and_leaves_what_was_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = open_sink(job_of(sink=tmp_path / "f.csv"))
+    sink.publish(forecast_of("a"), MANIFEST)
+    before = (tmp_path / "f.csv").read_bytes()
+
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipelines.nightly.file_sinks.to_disk", full)
+        with pytest.raises(BusyError, match=r"permission and space.*No space left.*make room"):
+            sink.publish(forecast_of("b"), LATER)
+    assert (tmp_path / "f.csv").read_bytes() == before
+    assert sink.current() is not None
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import os
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.disk import to_disk
-from pipelines.errors import ConfigError
+from pipelines.errors import BusyError, ConfigError
 from pipelines.jobs.files import FORMATS
 from pipelines.nightly.contents import content_of, sealed_manifest, vouched
 from pipelines.nightly.matching import CUTOFF, MODEL
@@ -208,8 +209,9 @@ def _escaped(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
-def _unusable(place: str, error: OSError, job: JobSettings) -> ConfigError:
-    return ConfigError(
+def _unusable(place: str, error: OSError, job: JobSettings) -> BusyError | ConfigError:
+    kind = BusyError if error.errno in (errno.ENOSPC, errno.EDQUOT) else ConfigError
+    return kind(
         f"A forecast must go to a folder with permission and space. Received: {short(error, job)} for "
         f"{place}; make room, or name another sink.path."
     )
