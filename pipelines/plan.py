@@ -239,7 +239,7 @@ def plan_of(settings: Settings, panel: Panel | PanelStore, table: SeriesTable, f
         learning_rate=_LEARNING_RATE if settings.learning_rate == "auto" else settings.learning_rate,
         memory_mb=round((held + covariates.bytes + step_bytes + 16 * members * weights) / 2**20),
         seconds=round(steps * flops / 60e9) + 6,
-        notes=_notes(table, facts, steps),
+        notes=_notes(settings, table, facts, steps),
         past_channels=covariates.past,
         ahead_features=covariates.ahead,
         static_features=covariates.static,
@@ -399,7 +399,7 @@ def _parameters(horizon: int, lookback: int, stack: int, phases: int, outputs: i
     return head + stack + embed + (6 + 1) * width + (2 * lookback + 1) * width + lookback * horizon
 
 
-def _notes(table: SeriesTable, facts: Facts, steps: int) -> tuple[str, ...]:
+def _notes(settings: Settings, table: SeriesTable, facts: Facts, steps: int) -> tuple[str, ...]:
     """What the user should know of the data before training."""
     notes = str(facts.notes).splitlines()
     ends = table.indptr[1:]
@@ -414,6 +414,11 @@ def _notes(table: SeriesTable, facts: Facts, steps: int) -> tuple[str, ...]:
         notes.append(f"nothing is learned from {counted(facts.silent, 'row')} of long silence")
     demand = demand_note(facts.demand)
     notes += [] if demand is None else [demand]
+    if settings.covariates is not None and (ahead := settings.covariates.future):
+        names = ", ".join(ahead)
+        notes.append(
+            f"a forecast needs {names} for the {settings.horizon} steps ahead (future=, --future FILE)"
+        )
     if steps == 0:
         notes.append("no training: forecasts repeat the last season around the last value")
     return tuple(notes)

@@ -189,6 +189,8 @@ def test_a_plan_tells_of_covariates():
         "covariates: past load (2 rows late); future temp (1 row late), kind, holidays US; static region"
     )
     assert notes[-2] == "4 rows without a value of 'load'"
+    steps = SMALL["horizon"]
+    assert f"a forecast needs temp, kind for the {steps} steps ahead (future=, --future FILE)" in notes
     assert notes[-1] == (
         "2 series end in rows with future covariates but without a value: forecasts begin after them; to "
         "forecast these rows, pass them as future= instead"
