@@ -218,14 +218,14 @@ def test_the_description_tells_what_came_out() -> None:
     assert study.best is not None
     assert note.splitlines()[0].endswith(f"mase {study.best.score:.4g} in trial {study.best.number + 1}")
     assert verdict_of(study) == (
-        "Better than the default settings: mase 0.81 against 0.84 on held-out origins, 3.6% less."
+        "Better than the default settings: mase 0.81 against 0.84 on held-out origins, 3.6 % less."
     )
     assert verdict_of(study) in note
     ranked = sorted((t for t in study.trials if t.score is not None), key=lambda t: t.score or 0.0)
     rows = [line.split(" | ")[0] for line in note.splitlines() if line.startswith("| ")]
     at = rows.index("| trial")
     assert rows[at + 2 : at + 8] == [*(f"| {trial.number + 1}" for trial in ranked[:5]), "| default"]
-    assert "filters 45%, kernel_size 20%" in note
+    assert "filters 45 %, kernel_size 20 %" in note
     assert "1 trials failed:\n\n- trial 4: ValueError: the look-back is too long" in note
     worse = replace(study, held_out={"best": {"mase": 0.9}, "default": {"mase": 0.8}})
     assert verdict_of(worse).startswith("Not better than the default settings")

@@ -63,7 +63,7 @@ def verdict_of(study: StudyRecord) -> str:
         return "Not yet compared with the default settings on held-out origins."
     change = f"{study.objective} {best:.4g} against {default:.4g} on held-out origins"
     if best < default:
-        return f"Better than the default settings: {change}, {1 - best / default:.1%} less."
+        return f"Better than the default settings: {change}, {100 * (1 - best / default):.1f} % less."
     return f"Not better than the default settings: {change}."
 
 
