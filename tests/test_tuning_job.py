@@ -248,6 +248,12 @@ def test_mistakes_end_before_anything_is_trained(arguments, code, text, monkeypa
     assert text in result.stderr
 
 
+def test_a_budget_that_is_not_allowed_leaves_no_folder(tmp_path):
+    for limit in (("--budget-minutes", -1), ("--budget-minutes", "nan")):
+        assert tune(*limit, "--output", tmp_path / "tuned").exit_code == 78
+        assert not (tmp_path / "tuned").exists()
+
+
 def test_a_folder_that_another_process_writes_to_ends_with_75(tmp_path):
     with results_folder(tmp_path / "tuned"):
         result = tune()

@@ -23,6 +23,7 @@ from pipelines.jobs.task import Request, Task
 from pipelines.jobs.versions import versions
 from pipelines.jobs.warned import warnings_as_notes
 from pipelines.tuning import SearchSpace, Tuned, tune
+from pipelines.tuning.budget import Budget
 from pipelines.tuning.oracles import load_oracles
 from pipelines.wording import counted
 
@@ -70,7 +71,12 @@ class Searching:
     address: str | None = None
 
     def arguments(self) -> dict[str, Any]:
-        """Return the arguments of ``tune``, the space read."""
+        """Return the arguments of ``tune``, the space read.
+
+        Raises:
+            ConfigError: If the space cannot be read, or a limit is not allowed.
+        """
+        Budget(self.max_trials, self.budget_minutes, self.patience)
         arguments = {name: getattr(self, name) for name in self.__dataclass_fields__}
         if isinstance(self.space, str) and self.space != "auto":
             arguments["space"] = SearchSpace.read(self.space)
