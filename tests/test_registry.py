@@ -168,23 +168,25 @@ def test_what_a_run_trains_again_is_the_version_that_it_was(store, bundle, tmp_p
     assert versions == ["1", "1", "2"]
 
 
-def test_a_rollback_undoes_what_somebody_has_moved_elsewhere(store, own, bundle):
+def promoted(bundle, own, store, *versions):
+    """A registry with three versions, some of which were champions, one after the other."""
     registry = Registry(store)
     for _ in range(3):
         register(bundle, own, store)
-    for version in ("2", "1"):
+    for version in versions:
         registry.promote(Reference(own, version=version))
+    return registry
+
+
+def test_a_rollback_undoes_what_somebody_has_moved_elsewhere(store, own, bundle):
+    registry = promoted(bundle, own, store, "2", "1")
     registry.client.set_registered_model_alias(own, "champion", "3")
     assert registry.rollback(own).version == "1"
     assert registry.rollback(own).version == "3"
 
 
 def test_a_rollback_goes_round_versions_that_were_removed(store, own, bundle):
-    registry = Registry(store)
-    for _ in range(3):
-        register(bundle, own, store)
-    for version in ("2", "3"):
-        registry.promote(Reference(own, version=version))
+    registry = promoted(bundle, own, store, "2", "3")
     registry.client.delete_model_version(own, "3")
     assert registry.rollback(own).version == "2"
     registry.client.delete_model_version(own, "2")
